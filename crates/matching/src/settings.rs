@@ -1,0 +1,93 @@
+//! What users write about matching: comparisons, blocking rules, deterministic rules, decisions.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One comparison: a question about a pair, with graded answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CompareSettings {
+    /// A name for reports; the field's name when absent.
+    pub name: Option<String>,
+    /// The field that levels speak of unless they name another.
+    pub field: String,
+    /// A named list of levels (`name`, `date`, `email`, …); the field's kind decides when absent.
+    pub kind: Option<String>,
+    /// The levels, best first, in the level language; instead of `kind`.
+    pub levels: Option<Vec<String>>,
+    /// Whether rare values weigh more than frequent ones when they are equal.
+    #[serde(default)]
+    pub frequency: bool,
+}
+
+/// One blocking rule: records that share all these derived values are compared.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockSettings {
+    /// Fields with an optional form: `surname.phonetic`, `dob.year`, `email`.
+    pub on: Vec<String>,
+}
+
+/// One deterministic rule: a pair for which it holds is linked at once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSettings {
+    /// A name for reports.
+    pub name: String,
+    /// Tests joined by `and`, in the level language: `email: exact and surname: exact`.
+    pub when: String,
+}
+
+/// When evidence links, and what a cluster may hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecideSettings {
+    /// The probability from which a pair links.
+    pub link: f64,
+    /// The probability from which a pair is kept for review.
+    pub review: f64,
+    /// Sources that hold each customer at most once.
+    pub one_per_source: Vec<String>,
+    /// The most references of one cluster.
+    pub cluster_size_max: u32,
+}
+
+impl Default for DecideSettings {
+    fn default() -> Self {
+        Self { link: 0.9, review: 0.5, one_per_source: Vec::new(), cluster_size_max: 1_000 }
+    }
+}
+
+/// How the model is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainSettings {
+    /// The most random pairs drawn to estimate u.
+    pub random_pairs_max: u64,
+    /// The most candidate pairs looked at to estimate m.
+    pub candidate_pairs_max: u64,
+    /// Chooses the sample.
+    pub seed: u64,
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        Self { random_pairs_max: 1_000_000, candidate_pairs_max: 2_000_000, seed: 1 }
+    }
+}
+
+/// What blocking may spend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BudgetSettings {
+    /// The most candidate pairs per record, on average; a plan that exceeds it is refused.
+    pub pairs_per_record_max: u64,
+    /// The most records of one block; larger blocks are refined, and what cannot be refined is reported.
+    pub block_len_max: u32,
+}
+
+impl Default for BudgetSettings {
+    fn default() -> Self {
+        Self { pairs_per_record_max: 200, block_len_max: 200 }
+    }
+}

@@ -1,0 +1,96 @@
+//! What users write about a source.
+
+use std::collections::BTreeMap;
+
+use sameas_record::{DateOrder, Part};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One text or a list of texts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// A single text.
+    One(String),
+    /// Several texts.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// Returns the texts.
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+/// The format of files; the extension tells it when absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFormat {
+    /// Comma-separated values with a header; every column is text.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+    /// Apache Arrow IPC, file format.
+    Arrow,
+}
+
+/// What happens to records of one source that share a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicateKeys {
+    /// The rebuild stops and names some of them.
+    #[default]
+    Refuse,
+    /// Records that are equal in every mapped field count as one; others stop the rebuild.
+    Merge,
+}
+
+/// Where a field's value comes from: a column or a SQL expression over columns, or several (a multi-valued field).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum FieldMapping {
+    /// Columns or expressions as they are.
+    From(OneOrMany),
+    /// A part of a composite value.
+    Part {
+        /// Columns or expressions.
+        from: OneOrMany,
+        /// The part to take.
+        part: Part,
+    },
+}
+
+/// A source: an external system, registered by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSettings {
+    /// Its name, part of every reference to its records.
+    pub name: String,
+    /// A file, a glob, a folder or an object-store address; or several.
+    pub uri: OneOrMany,
+    /// The files' format.
+    pub format: Option<FileFormat>,
+    /// The column, or SQL expression, of the record key.
+    pub key: String,
+    /// The separator of CSV columns.
+    pub delimiter: Option<char>,
+    /// A SQL condition; records for which it does not hold are not read.
+    #[serde(rename = "where")]
+    pub filter: Option<String>,
+    /// The region of phone numbers without a country code, for example `US`.
+    pub region: Option<String>,
+    /// How dates with numbers only are read.
+    #[serde(default)]
+    pub date_order: DateOrder,
+    /// What happens to records that share a key.
+    #[serde(default)]
+    pub duplicate_keys: DuplicateKeys,
+    /// The canonical fields this source has.
+    pub fields: BTreeMap<String, FieldMapping>,
+}
