@@ -3,6 +3,18 @@
 //! A value lives here only while a job runs, in memory; nothing in this crate writes
 //! a file, and nothing that holds a value prints it.
 
+mod assemble;
+mod column;
+mod derived;
+mod dictionary;
+mod ingest;
+mod records;
 mod schema;
 
-pub use schema::{DateOrder, Field, FieldId, FieldKind, Locale, Part, Schema};
+pub use assemble::{SourceParts, assemble};
+pub use column::Column;
+pub use derived::Derived;
+pub use dictionary::{Dictionary, ValueId};
+pub use ingest::{CELL_LEN_MAX, FieldPlan, IngestError, PartitionIngest, RawPart, SourcePlan};
+pub use records::Records;
+pub use schema::{DateOrder, DuplicateKeys, Field, FieldId, FieldKind, Locale, Part, Schema};

@@ -91,6 +91,17 @@ pub enum DateOrder {
     Mdy,
 }
 
+/// What happens to records of one source that share a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicateKeys {
+    /// The rebuild stops and names some of them.
+    #[default]
+    Refuse,
+    /// Records that are equal in every mapped field count as one; others stop the rebuild.
+    Merge,
+}
+
 /// What normalisation needs to know about a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Locale {

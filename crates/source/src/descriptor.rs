@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sameas_record::{DateOrder, Part};
+use sameas_record::{DateOrder, DuplicateKeys, Part};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,17 +38,6 @@ pub enum FileFormat {
     Parquet,
     /// Apache Arrow IPC, file format.
     Arrow,
-}
-
-/// What happens to records of one source that share a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DuplicateKeys {
-    /// The rebuild stops and names some of them.
-    #[default]
-    Refuse,
-    /// Records that are equal in every mapped field count as one; others stop the rebuild.
-    Merge,
 }
 
 /// Where a field's value comes from: a column or a SQL expression over columns, or several (a multi-valued field).

@@ -2,4 +2,5 @@
 
 mod descriptor;
 
-pub use descriptor::{DuplicateKeys, FieldMapping, FileFormat, OneOrMany, SourceSettings};
+pub use descriptor::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
+pub use sameas_record::DuplicateKeys;

@@ -1,0 +1,81 @@
+//! One field over all nodes, as numbers of distinct values.
+
+use crate::{Dictionary, ValueId};
+
+/// A field of every record: the value ids in node order and the values they stand for.
+#[derive(Debug, Default)]
+pub struct Column {
+    pub(crate) dictionary: Dictionary,
+    pub(crate) first: Vec<u32>,
+    pub(crate) more: Option<MoreValues>,
+}
+
+/// The further values of multi-valued fields, listed by node.
+#[derive(Debug, Default)]
+pub(crate) struct MoreValues {
+    pub(crate) starts: Vec<u32>,
+    pub(crate) ids: Vec<u32>,
+}
+
+impl Column {
+    /// Makes a column from the value of each node; tests and benches use it.
+    pub fn from_texts<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
+        let mut dictionary = Dictionary::default();
+        let first = texts.map(|t| t.map_or(0, |t| dictionary.intern(t).get())).collect();
+        Self { dictionary, first, more: None }
+    }
+
+    /// Returns the values.
+    pub fn dictionary(&self) -> &Dictionary {
+        &self.dictionary
+    }
+
+    /// Returns how many nodes there are.
+    pub fn len(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Returns whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    /// Returns the first value of each node, in node order; 0 where it is missing.
+    pub fn first_ids(&self) -> &[u32] {
+        &self.first
+    }
+
+    /// Returns the first value of a node.
+    pub fn first(&self, node: usize) -> ValueId {
+        ValueId::new(self.first[node])
+    }
+
+    /// Returns the values of a node beyond the first.
+    pub fn more(&self, node: usize) -> &[u32] {
+        self.more.as_ref().map_or(&[], |more| {
+            &more.ids[more.starts[node] as usize..more.starts[node + 1] as usize]
+        })
+    }
+
+    /// Returns whether any node has more than one value.
+    pub fn is_multi_valued(&self) -> bool {
+        self.more.is_some()
+    }
+
+    /// Returns all values of a node.
+    pub fn values(&self, node: usize) -> impl Iterator<Item = ValueId> + '_ {
+        let first = self.first(node);
+        let more = self.more(node).iter().map(|&id| ValueId::new(id));
+        (!first.is_missing()).then_some(first).into_iter().chain(more)
+    }
+
+    /// Returns how many nodes have each value, in order of value numbers.
+    pub fn counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.dictionary.len()];
+        let more = self.more.as_ref().map_or(&[][..], |more| &more.ids);
+        for &id in self.first.iter().chain(more) {
+            counts[id as usize] += 1;
+        }
+        counts
+    }
+}

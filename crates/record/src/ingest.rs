@@ -1,0 +1,322 @@
+//! Arrow batches of one partition in, keys and distinct raw values out.
+
+use std::fmt;
+
+use arrow::compute::cast;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType};
+use sameas_graph::KEY_LEN_MAX;
+use thiserror::Error;
+
+use crate::schema::DuplicateKeys;
+use crate::{Dictionary, FieldId, Locale, Part};
+
+/// The longest cell that is read, in bytes; a longer one counts as missing and is counted.
+pub const CELL_LEN_MAX: usize = 64 * 1024;
+
+/// How many keys an error names.
+pub(crate) const EXAMPLE_COUNT_MAX: usize = 5;
+
+/// How one field is fed from a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPlan {
+    /// The canonical field.
+    pub field: FieldId,
+    /// The batch columns it takes; several make a multi-valued field.
+    pub columns: Vec<usize>,
+    /// The part of each value that it takes.
+    pub part: Option<Part>,
+}
+
+/// How the batches of one source are read: column 0 is the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourcePlan {
+    /// The source's name.
+    pub name: String,
+    /// What normalisation must know about it.
+    pub locale: Locale,
+    /// What happens to records that share a key.
+    pub duplicate_keys: DuplicateKeys,
+    /// The fields it feeds, at most one plan for each.
+    pub fields: Vec<FieldPlan>,
+}
+
+/// Why records could not be taken in.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    /// Records have no key.
+    #[error(
+        "source `{source_name}`: {count} records have no key (null or empty); name a column that is always filled, or exclude them with `where`"
+    )]
+    MissingKeys {
+        /// The source.
+        source_name: String,
+        /// How many records.
+        count: u64,
+    },
+    /// A key is longer than the graph accepts.
+    #[error(
+        "source `{source_name}`: {count} keys are longer than {KEY_LEN_MAX} bytes, the first has {len} and begins with `{start}`; name a shorter key column"
+    )]
+    KeyTooLong {
+        /// The source.
+        source_name: String,
+        /// How many keys.
+        count: u64,
+        /// Length of one of them in bytes.
+        len: usize,
+        /// How it begins.
+        start: String,
+    },
+    /// Several records of a source share a key.
+    #[error(
+        "source `{source_name}`: {count} keys occur more than once, for example {}; make the key unique, or set `duplicate_keys = \"merge\"` if such records are equal",
+        .examples.join(", ")
+    )]
+    DuplicateKeys {
+        /// The source.
+        source_name: String,
+        /// How many keys.
+        count: u64,
+        /// Some of them.
+        examples: Vec<String>,
+    },
+    /// Records that share a key differ, so they cannot be merged.
+    #[error(
+        "source `{source_name}`: {count} keys occur more than once with different values, for example {}; make the key unique",
+        .examples.join(", ")
+    )]
+    ConflictingKeys {
+        /// The source.
+        source_name: String,
+        /// How many keys.
+        count: u64,
+        /// Some of them.
+        examples: Vec<String>,
+    },
+    /// A column's type cannot be read as text or a list of texts.
+    #[error(
+        "source `{source_name}`, column {column}: values of type {data_type} cannot be a field; map an expression that gives text, a number, a date or a list of texts"
+    )]
+    Unsupported {
+        /// The source.
+        source_name: String,
+        /// The position among the mapped columns.
+        column: usize,
+        /// The Arrow type.
+        data_type: DataType,
+    },
+    /// There are more records than node numbers.
+    #[error("{count} records are more than one graph can hold ({})", u32::MAX - 1)]
+    TooManyRecords {
+        /// How many records.
+        count: u64,
+    },
+}
+
+/// The records of one partition of one source, as they came: keys and distinct raw values.
+pub struct RawPart {
+    pub(crate) keys: Keys,
+    pub(crate) columns: Vec<RawColumn>,
+    pub(crate) missing_keys: u64,
+    pub(crate) long_keys: u64,
+    pub(crate) long_key: Option<(usize, String)>,
+    pub(crate) long_cells: u64,
+}
+
+impl fmt::Debug for RawPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawPart({} rows, {} fields)", self.keys.len(), self.columns.len())
+    }
+}
+
+impl RawPart {
+    /// Returns how many records the partition holds.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Returns whether the partition holds no record.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns how many cells were longer than [`CELL_LEN_MAX`] and count as missing.
+    pub fn long_cells(&self) -> u64 {
+        self.long_cells
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Keys {
+    bytes: Vec<u8>,
+    ends: Vec<u64>,
+}
+
+impl Keys {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, row: usize) -> &str {
+        let from = if row == 0 { 0 } else { self.ends[row - 1] };
+        std::str::from_utf8(&self.bytes[from as usize..self.ends[row] as usize])
+            .expect("keys are pushed as str, so bytes are UTF-8")
+    }
+
+    fn push(&mut self, key: &str) {
+        self.bytes.extend_from_slice(key.as_bytes());
+        self.ends.push(self.bytes.len() as u64);
+    }
+}
+
+/// One field of a partition: the first raw value of each row, further ones beside.
+#[derive(Default)]
+pub(crate) struct RawColumn {
+    pub(crate) dictionary: Dictionary,
+    pub(crate) first: Vec<u32>,
+    pub(crate) more: Vec<(u32, u32)>,
+}
+
+impl RawColumn {
+    fn push(&mut self, row: u32, text: &str) {
+        let id = self.dictionary.intern(text).get();
+        match &mut self.first[row as usize] {
+            first @ 0 => *first = id,
+            _ => self.more.push((row, id)),
+        }
+    }
+}
+
+/// Takes in the batches of one partition of a source.
+#[derive(Debug)]
+pub struct PartitionIngest<'a> {
+    plan: &'a SourcePlan,
+    part: RawPart,
+}
+
+impl<'a> PartitionIngest<'a> {
+    /// Starts an empty partition.
+    pub fn new(plan: &'a SourcePlan) -> Self {
+        let columns = plan.fields.iter().map(|_| RawColumn::default()).collect();
+        let part = RawPart {
+            keys: Keys::default(),
+            columns,
+            missing_keys: 0,
+            long_keys: 0,
+            long_key: None,
+            long_cells: 0,
+        };
+        Self { plan, part }
+    }
+
+    /// Takes in one batch; rows without a usable key are counted and refused at the end.
+    ///
+    /// # Errors
+    /// Refuses a column whose type cannot be a field.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), IngestError> {
+        let rows = self.push_keys(batch)?;
+        for (field, plan) in self.plan.fields.iter().enumerate() {
+            let len = self.part.keys.len();
+            self.part.columns[field].first.resize(len, 0);
+            for &column in &plan.columns {
+                let array = self.readable(batch.column(column), column)?;
+                self.push_values(field, &array, &rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the partition.
+    pub fn finish(mut self) -> RawPart {
+        for column in &mut self.part.columns {
+            column.dictionary.seal();
+        }
+        self.part
+    }
+
+    /// Appends the keys of a batch and returns the row number of each, `u32::MAX` for refused rows.
+    fn push_keys(&mut self, batch: &RecordBatch) -> Result<Vec<u32>, IngestError> {
+        let keys = self.readable(batch.column(0), 0)?;
+        let mut rows = Vec::with_capacity(batch.num_rows());
+        let part = &mut self.part;
+        for_each_text(&keys, &mut |_, key| {
+            rows.push(match key.map_or(0, str::len) {
+                0 => {
+                    part.missing_keys += 1;
+                    u32::MAX
+                }
+                len if len > KEY_LEN_MAX => {
+                    part.long_keys += 1;
+                    let start = || key.unwrap_or_default().chars().take(24).collect();
+                    part.long_key.get_or_insert_with(|| (len, start()));
+                    u32::MAX
+                }
+                _ => {
+                    part.keys.push(key.unwrap_or_default());
+                    part.keys.len() as u32 - 1
+                }
+            });
+        });
+        Ok(rows)
+    }
+
+    fn push_values(&mut self, field: usize, array: &ArrayRef, rows: &[u32]) {
+        let column = &mut self.part.columns[field];
+        let long_cells = &mut self.part.long_cells;
+        for_each_text(array, &mut |index, text| match text {
+            Some(text) if rows[index] == u32::MAX || text.is_empty() => {}
+            Some(text) if text.len() > CELL_LEN_MAX => *long_cells += 1,
+            Some(text) => column.push(rows[index], text),
+            None => {}
+        });
+    }
+
+    /// Returns the array as text, or as a list of texts.
+    fn readable(&self, array: &ArrayRef, column: usize) -> Result<ArrayRef, IngestError> {
+        let unsupported = |_: ArrowError| IngestError::Unsupported {
+            source_name: self.plan.name.clone(),
+            column,
+            data_type: array.data_type().clone(),
+        };
+        match array.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Ok(array.clone()),
+            DataType::Dictionary(_, value) if **value == DataType::Utf8 => {
+                cast(array, &DataType::Utf8).map_err(unsupported)
+            }
+            DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
+                let text = item.as_ref().clone().with_data_type(DataType::Utf8);
+                cast(array, &DataType::List(text.into())).map_err(unsupported)
+            }
+            DataType::Struct(_) | DataType::Map(..) | DataType::Union(..) => {
+                Err(unsupported(ArrowError::NotYetImplemented(String::new())))
+            }
+            _ => cast(array, &DataType::Utf8).map_err(unsupported),
+        }
+    }
+}
+
+/// Calls with the row of the batch and its text; lists call once for each of their items.
+fn for_each_text(array: &ArrayRef, call: &mut dyn FnMut(usize, Option<&str>)) {
+    match array.data_type() {
+        DataType::Utf8 => {
+            array.as_string::<i32>().iter().enumerate().for_each(|(i, text)| call(i, text));
+        }
+        DataType::LargeUtf8 => {
+            array.as_string::<i64>().iter().enumerate().for_each(|(i, text)| call(i, text));
+        }
+        DataType::Utf8View => {
+            array.as_string_view().iter().enumerate().for_each(|(i, text)| call(i, text));
+        }
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            for row in (0..lists.len()).filter(|&row| lists.is_valid(row)) {
+                let items = lists.value(row);
+                items.as_string::<i32>().iter().for_each(|text| call(row, text));
+            }
+        }
+        other => unreachable!("`readable` gives text or lists of text, not {other}"),
+    }
+}

@@ -1,0 +1,55 @@
+//! All records of a job in flight: references and columns, in node order.
+
+use sameas_graph::ReferenceTable;
+
+use crate::{Column, FieldId, Schema};
+
+/// The records of all sources in node order; it lives in memory for one job.
+#[derive(Debug)]
+pub struct Records {
+    references: ReferenceTable,
+    schema: Schema,
+    columns: Vec<Column>,
+}
+
+impl Records {
+    /// Joins references with one column per field of the schema.
+    ///
+    /// # Panics
+    /// Panics unless every column has a value id for every node.
+    pub fn new(references: ReferenceTable, schema: Schema, columns: Vec<Column>) -> Self {
+        assert_eq!(schema.fields().len(), columns.len(), "one column per field");
+        assert!(columns.iter().all(|c| c.len() == references.len()), "one value per node");
+        Self { references, schema, columns }
+    }
+
+    /// Returns how many records there are.
+    pub fn len(&self) -> usize {
+        self.references.len()
+    }
+
+    /// Returns whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.references.is_empty()
+    }
+
+    /// Returns the references.
+    pub fn references(&self) -> &ReferenceTable {
+        &self.references
+    }
+
+    /// Returns the fields.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Returns the column of a field.
+    pub fn column(&self, field: FieldId) -> &Column {
+        &self.columns[field.index()]
+    }
+
+    /// Drops the values and keeps the references.
+    pub fn into_references(self) -> ReferenceTable {
+        self.references
+    }
+}
