@@ -1,0 +1,150 @@
+//! Refuses what a compiler accepts but this repository does not.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::tree;
+
+/// Names that say nothing about what a file holds.
+const NAMES_FORBIDDEN: [&str; 11] = [
+    "common", "core", "util", "utils", "helper", "helpers", "misc", "types", "manager", "managers",
+    "mod",
+];
+
+/// Folders whose code sees field values and therefore no disk.
+const VALUE_FOLDERS: [&str; 2] = ["crates/record/src", "crates/matching/src"];
+
+/// What opens a file.
+const DISK_WORDS: [&str; 6] = [
+    "std::fs",
+    "tokio::fs",
+    "std::os::fd",
+    "File::",
+    "OpenOptions",
+    "std::net",
+];
+
+/// The one file that may reach below the type system.
+const UNSAFE_HOME: &str = "crates/store/src/map.rs";
+
+/// What `.gitattributes` has to say about generated files.
+const GENERATED_MARK: (&str, &str) = ("crates/api/src/generated/", "linguist-generated");
+
+/// Fails if a file breaks a habit.
+pub(crate) fn check() -> Result<()> {
+    crate::report("tidy", &findings()?)
+}
+
+fn findings() -> Result<Vec<String>> {
+    let root = tree::root();
+    let mut found = Vec::new();
+    for file in tree::rust_files()? {
+        let path = root.join(&file);
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        found.extend(untidy(&file, &text));
+    }
+    let attributes = fs::read_to_string(root.join(".gitattributes")).unwrap_or_default();
+    if !marks_generated(&attributes) {
+        found.push(format!(
+            ".gitattributes: {} is not marked as generated",
+            GENERATED_MARK.0
+        ));
+    }
+    Ok(found)
+}
+
+/// Returns one line for each habit that a file breaks.
+fn untidy(file: &Path, text: &str) -> Vec<String> {
+    let shown = file.display();
+    let mut found = Vec::new();
+    let stem = file
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned());
+    if stem.is_some_and(|stem| NAMES_FORBIDDEN.contains(&stem.as_str())) {
+        found.push(format!(
+            "{shown}: the name does not say which noun the file defines"
+        ));
+    }
+    let is_test = stem_is(file, "tests");
+    if !is_test && !text.starts_with("//!") {
+        found.push(format!("{shown}: does not start with a `//!` header"));
+    }
+    let sees_values = VALUE_FOLDERS.iter().any(|folder| file.starts_with(folder));
+    for (number, line) in (1..).zip(text.lines()) {
+        let code = line.split("//").next().unwrap_or_default();
+        if sees_values && let Some(word) = DISK_WORDS.iter().find(|word| code.contains(*word)) {
+            found.push(format!(
+                "{shown}:{number}: `{word}` where field values are seen"
+            ));
+        }
+        if file != Path::new(UNSAFE_HOME) && has_word(code, "unsafe") {
+            found.push(format!("{shown}:{number}: `unsafe` outside {UNSAFE_HOME}"));
+        }
+    }
+    found
+}
+
+fn stem_is(file: &Path, name: &str) -> bool {
+    file.file_stem().is_some_and(|stem| stem == name)
+}
+
+/// Returns whether a word occurs on its own; text in quotes does not count.
+fn has_word(code: &str, word: &str) -> bool {
+    let unquoted: String = code.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+    unquoted
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|part| part == word)
+}
+
+fn marks_generated(attributes: &str) -> bool {
+    let (folder, mark) = GENERATED_MARK;
+    attributes
+        .lines()
+        .any(|line| line.starts_with(folder) && line.contains(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test should panic")]
+
+    use super::*;
+
+    fn finding(file: &str, text: &str) -> String {
+        untidy(Path::new(file), text).join("\n")
+    }
+
+    #[test]
+    fn this_repository_is_tidy() {
+        let found = findings().unwrap();
+        assert!(found.is_empty(), "{found:#?}");
+    }
+
+    #[test]
+    fn a_file_named_after_nothing_is_refused() {
+        assert!(finding("crates/graph/src/utils.rs", "//! X.").contains("noun"));
+        assert!(finding("crates/graph/src/cluster/mod.rs", "//! X.").contains("noun"));
+    }
+
+    #[test]
+    fn a_missing_header_is_refused() {
+        assert!(finding("crates/graph/src/id.rs", "use std::fmt;").contains("header"));
+    }
+
+    #[test]
+    fn a_disk_beside_values_is_refused_but_not_elsewhere() {
+        let text = "//! X.\nlet f = std::fs::read(path);";
+        assert!(finding("crates/record/src/column.rs", text).contains(":2: `std::fs`"));
+        assert_eq!(finding("crates/store/src/writer.rs", text), "");
+    }
+
+    #[test]
+    fn unsafe_has_one_home_and_prose_is_not_code() {
+        let text = "//! X.\nlet x = unsafe { y };";
+        assert!(finding("crates/graph/src/id.rs", text).contains(":2: `unsafe`"));
+        assert_eq!(finding(UNSAFE_HOME, text), "");
+        let prose = "//! X.\n// unsafe would be wrong here\nlet unsafe_code = \"unsafe\";";
+        assert_eq!(finding("crates/graph/src/id.rs", prose), "");
+    }
+}
