@@ -14,7 +14,11 @@ pub struct MatchWeight(i16);
 impl MatchWeight {
     /// Rounds bits to the nearest hundredth, within the range.
     pub fn from_bits(bits: f64) -> Self {
-        Self((bits * 100.0).round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16)
+        Self(
+            (bits * 100.0)
+                .round()
+                .clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16,
+        )
     }
 
     /// Returns the weight in bits.

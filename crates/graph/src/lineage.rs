@@ -48,3 +48,37 @@ pub struct PastMembership {
     /// The entity the reference belonged to.
     pub entity: UnifiedId,
 }
+
+/// Returns the events of one entity, oldest first, from a lineage sorted by entity.
+pub fn history(lineage: &[LineageEvent], entity: UnifiedId) -> &[LineageEvent] {
+    let from = lineage.partition_point(|event| event.entity < entity);
+    let len = lineage[from..].partition_point(|event| event.entity == entity);
+    &lineage[from..from + len]
+}
+
+/// Returns the ended memberships of one reference, oldest first, from a sorted list.
+pub fn past_of<'a>(past: &'a [PastMembership], source: &str, key: &str) -> &'a [PastMembership] {
+    let order = |m: &PastMembership| (m.source.as_str(), m.key.as_str()).cmp(&(source, key));
+    let from = past.partition_point(|membership| order(membership).is_lt());
+    let len = past[from..].partition_point(|membership| order(membership).is_eq());
+    &past[from..from + len]
+}
+
+/// Returns the entity that a reference belonged to in a revision.
+///
+/// `past` are the ended memberships of that reference; `current` is its entity and since when.
+pub fn entity_as_of(
+    past: &[PastMembership],
+    current: Option<(UnifiedId, Revision)>,
+    revision: Revision,
+) -> Option<UnifiedId> {
+    if let Some((entity, since)) = current
+        && since <= revision
+    {
+        return Some(entity);
+    }
+    let held = past
+        .iter()
+        .find(|past| past.began <= revision && revision < past.ended)?;
+    Some(held.entity)
+}

@@ -1,5 +1,7 @@
 //! Which nodes form which cluster.
 
+use rayon::prelude::*;
+
 use crate::NodeId;
 
 /// The dense number of a cluster in one revision; clusters are numbered by their smallest node.
@@ -67,7 +69,11 @@ impl Partition {
             members[*slot as usize] = node as u32;
             *slot += 1;
         }
-        Self { cluster_of, starts, members }
+        Self {
+            cluster_of,
+            starts,
+            members,
+        }
     }
 
     /// Returns how many nodes there are.
@@ -87,7 +93,26 @@ impl Partition {
 
     /// Returns the members of a cluster in node order.
     pub fn members(&self, cluster: ClusterId) -> &[u32] {
-        let (from, to) = (self.starts[cluster.index()], self.starts[cluster.index() + 1]);
+        let (from, to) = (
+            self.starts[cluster.index()],
+            self.starts[cluster.index() + 1],
+        );
         &self.members[from as usize..to as usize]
+    }
+
+    /// Returns every cluster with its members, in cluster order.
+    pub fn clusters(&self) -> impl Iterator<Item = (ClusterId, &[u32])> {
+        (0..self.cluster_count() as u32).map(|index| {
+            let cluster = ClusterId::new(index);
+            (cluster, self.members(cluster))
+        })
+    }
+
+    /// Returns what `f` says of each cluster's members, in cluster order.
+    pub(crate) fn par_map<T: Send>(&self, f: impl Fn(&[u32]) -> T + Sync) -> Vec<T> {
+        let clusters = (0..self.cluster_count() as u32).into_par_iter();
+        clusters
+            .map(|index| f(self.members(ClusterId::new(index))))
+            .collect()
     }
 }

@@ -1,5 +1,8 @@
 //! Pointers to records, and the sorted table of all of them in one revision.
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use thiserror::Error;
 
 /// The longest record key accepted, in bytes.
@@ -141,12 +144,15 @@ impl ReferenceTable {
 
     /// Returns the number of the source of this name.
     pub fn source_id(&self, name: &str) -> Option<SourceId> {
-        let index = self.sources.binary_search_by(|s| s.as_str().cmp(name)).ok()?;
+        let index = self
+            .sources
+            .binary_search_by(|s| s.as_str().cmp(name))
+            .ok()?;
         Some(SourceId::new(index as u16))
     }
 
     /// Returns the nodes of one source, as a range of node numbers.
-    pub fn nodes_of(&self, source: SourceId) -> std::ops::Range<u32> {
+    pub fn nodes_of(&self, source: SourceId) -> Range<u32> {
         self.starts[source.index()]..self.starts[source.index() + 1]
     }
 
@@ -157,25 +163,42 @@ impl ReferenceTable {
     }
 
     /// Returns the key of a node's record.
+    ///
+    /// # Panics
+    /// Panics if the node is not of this table.
     pub fn key(&self, node: NodeId) -> &str {
-        let (from, to) = (self.offsets[node.index()], self.offsets[node.index() + 1]);
-        std::str::from_utf8(&self.bytes[from as usize..to as usize])
+        std::str::from_utf8(self.key_bytes_of(node))
             .expect("keys are pushed as str, so their bytes are UTF-8")
+    }
+
+    /// Returns the bytes of the key of a node's record, by which references are ordered.
+    pub fn key_bytes_of(&self, node: NodeId) -> &[u8] {
+        let (from, to) = (self.offsets[node.index()], self.offsets[node.index() + 1]);
+        &self.bytes[from as usize..to as usize]
     }
 
     /// Finds the node of a reference by binary search.
     pub fn find(&self, source: SourceId, key: &str) -> Option<NodeId> {
-        let nodes = self.nodes_of(source);
-        let (mut low, mut high) = (nodes.start, nodes.end);
+        let node = self.lower_bound(source, key.as_bytes());
+        let node = (node < self.nodes_of(source).end).then_some(NodeId::new(node))?;
+        (self.key_bytes_of(node) == key.as_bytes()).then_some(node)
+    }
+
+    /// Returns the first node of a source whose key is not less, or the end of its nodes.
+    pub(crate) fn lower_bound(&self, source: SourceId, key: &[u8]) -> u32 {
+        let Range {
+            start: mut low,
+            end: mut high,
+        } = self.nodes_of(source);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.key(NodeId::new(middle)).cmp(key) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(NodeId::new(middle)),
+            if self.key_bytes_of(NodeId::new(middle)) < key {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
         }
-        None
+        low
     }
 
     /// Returns the length of all keys together in bytes.
@@ -196,9 +219,21 @@ impl ReferenceTableBuilder {
     /// # Panics
     /// Panics unless the names are strictly ascending and at most [`SOURCE_COUNT_MAX`].
     pub fn new(sources: Vec<String>) -> Self {
-        assert!(sources.len() <= SOURCE_COUNT_MAX, "settings bound the number of sources");
-        assert!(sources.is_sorted_by(|a, b| a < b), "source names are sorted and distinct");
-        let table = ReferenceTable { sources, starts: vec![0], offsets: vec![0], bytes: Vec::new() };
+        assert!(
+            sources.len() <= SOURCE_COUNT_MAX,
+            "settings bound the number of sources"
+        );
+        assert!(
+            sources.is_sorted_by(|a, b| a < b),
+            "source names are sorted and distinct"
+        );
+        let starts = Vec::with_capacity(sources.len() + 1);
+        let table = ReferenceTable {
+            sources,
+            starts,
+            offsets: vec![0],
+            bytes: Vec::new(),
+        };
         Self { table }
     }
 
@@ -214,35 +249,136 @@ impl ReferenceTableBuilder {
     /// Panics if the reference is not greater than the one before it or its key is out of bounds.
     pub fn push(&mut self, source: SourceId, key: &str) -> NodeId {
         let table = &mut self.table;
-        assert!(source.index() < table.sources.len(), "the source was named at the start");
-        assert!(!key.is_empty() && key.len() <= KEY_LEN_MAX, "keys are checked at the rim");
+        assert!(
+            source.index() < table.sources.len(),
+            "the source was named at the start"
+        );
+        assert!(
+            !key.is_empty() && key.len() <= KEY_LEN_MAX,
+            "keys are checked at the rim"
+        );
         let node = NodeId::new(u32::try_from(table.len()).expect("fewer than 2^32 references"));
-        let open = table.starts.len() - 1;
-        assert!(source.index() >= open.saturating_sub(1) || table.is_empty(), "sources ascend");
-        if source.index() < table.starts.len() - 1 {
-            let previous = table.key(NodeId::new(node.get() - 1));
-            assert!(previous < key, "keys of one source ascend");
-        }
-        while table.starts.len() <= source.index() {
-            table.starts.push(node.get());
-        }
-        if table.starts.len() == source.index() + 1 {
-            // The first key of this source: its end is set when the next source starts.
-            table.starts.push(node.get());
+        // While building, `starts` holds the sources opened so far and the last of them is open.
+        match table.starts.len().cmp(&(source.index() + 1)) {
+            Ordering::Greater => panic!("sources ascend"),
+            Ordering::Equal if table.starts[source.index()] < node.get() => {
+                let previous = table.key_bytes_of(NodeId::new(node.get() - 1));
+                assert!(previous < key.as_bytes(), "keys of one source ascend");
+            }
+            _ => table.starts.resize(source.index() + 1, node.get()),
         }
         table.bytes.extend_from_slice(key.as_bytes());
         table.offsets.push(table.bytes.len() as u64);
-        let last = table.starts.len() - 1;
-        table.starts[last] = node.get() + 1;
         node
     }
 
     /// Ends the table.
     pub fn finish(mut self) -> ReferenceTable {
         let len = self.table.len() as u32;
-        while self.table.starts.len() <= self.table.sources.len() {
-            self.table.starts.push(len);
-        }
+        let source_count = self.table.sources.len();
+        self.table.starts.resize(source_count + 1, len);
         self.table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn table(sources: &[(&str, &[&str])]) -> ReferenceTable {
+        let names = sources.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let mut builder = ReferenceTableBuilder::new(names);
+        for (index, (_, keys)) in sources.iter().enumerate() {
+            for key in *keys {
+                builder.push(SourceId::new(index as u16), key);
+            }
+        }
+        builder.finish()
+    }
+
+    fn panics(work: impl FnOnce() + std::panic::UnwindSafe) -> bool {
+        std::panic::catch_unwind(work).is_err()
+    }
+
+    #[test]
+    fn sources_without_references_are_empty_ranges_wherever_they_stand() {
+        let table = table(&[
+            ("a", &[]),
+            ("b", &["1", "2"]),
+            ("c", &[]),
+            ("d", &["1"]),
+            ("e", &[]),
+        ]);
+        let ranges: Vec<_> = (0..5)
+            .map(|source| table.nodes_of(SourceId::new(source)))
+            .collect();
+        assert_eq!(ranges, [0..0, 0..2, 2..2, 2..3, 3..3]);
+        let sources: Vec<_> = (0..3)
+            .map(|n| table.source_of(NodeId::new(n)).index())
+            .collect();
+        assert_eq!(sources, [1, 1, 3]);
+    }
+
+    #[test]
+    fn a_table_may_hold_no_reference_and_no_source() {
+        assert!(table(&[]).is_empty());
+        let table = table(&[("a", &[])]);
+        assert_eq!(table.nodes_of(SourceId::new(0)), 0..0);
+        assert_eq!(table.find(SourceId::new(0), "1"), None);
+    }
+
+    #[test]
+    fn keys_that_differ_in_case_or_normal_form_are_different_references() {
+        let table = table(&[("a", &["A", "a", "e\u{301}", "\u{e9}"])]);
+        let found: Vec<_> = ["A", "a", "e\u{301}", "\u{e9}", "E"]
+            .map(|key| table.find(SourceId::new(0), key).map(NodeId::get))
+            .into();
+        assert_eq!(found, [Some(0), Some(1), Some(2), Some(3), None]);
+    }
+
+    #[test]
+    fn references_out_of_order_are_refused() {
+        assert!(panics(|| drop(table(&[("a", &["2", "1"])]))));
+        assert!(panics(|| drop(table(&[("a", &["1", "1"])]))));
+        assert!(panics(|| drop(table(&[("b", &[]), ("a", &[])]))));
+        assert!(panics(|| drop(table(&[("a", &[""])]))));
+        assert!(panics(|| {
+            let mut builder = ReferenceTableBuilder::new(vec!["a".into(), "b".into()]);
+            builder.push(SourceId::new(1), "1");
+            builder.push(SourceId::new(0), "2");
+        }));
+        assert!(panics(|| {
+            let mut builder = ReferenceTableBuilder::new(vec!["a".into()]);
+            builder.push(SourceId::new(1), "1");
+        }));
+    }
+
+    proptest! {
+        #[test]
+        fn every_reference_is_found_where_it_was_put(
+            sources in vec(btree_set("[a-c]{1,3}", 0..8), 0..5),
+        ) {
+            let names = (0..sources.len()).map(|index| format!("s{index}")).collect();
+            let mut builder = ReferenceTableBuilder::new(names);
+            let mut expected = Vec::new();
+            for (index, keys) in sources.iter().enumerate() {
+                for key in keys {
+                    let source = SourceId::new(index as u16);
+                    expected.push((builder.push(source, key), source, key.clone()));
+                }
+            }
+            let table = builder.finish();
+            prop_assert_eq!(table.len(), expected.len());
+            for (index, (node, source, key)) in expected.iter().enumerate() {
+                prop_assert_eq!(node.index(), index);
+                prop_assert_eq!(table.source_of(*node), *source);
+                prop_assert_eq!(table.key(*node), key.as_str());
+                prop_assert_eq!(table.find(*source, key), Some(*node));
+                prop_assert!(table.nodes_of(*source).contains(&node.get()));
+            }
+        }
     }
 }
