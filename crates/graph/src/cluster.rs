@@ -107,3 +107,185 @@ fn labels(members: &[u32], sets: &mut UnionFind<u32>) -> Vec<(u32, u32)> {
     };
     members.iter().enumerate().map(label).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{self, Name, edge, link, name, on_threads, table};
+    use crate::{NodeId, SourceId};
+
+    const NODE_COUNT: u32 = 14;
+
+    /// Fourteen references: five of source a, five of b, four of c.
+    fn references() -> ReferenceTable {
+        let names: Vec<Name> = (0..NODE_COUNT)
+            .map(|n| name(&format!("{}{}", ["a", "b", "c"][n as usize / 5], n)))
+            .collect();
+        let names: Vec<Name> = names
+            .into_iter()
+            .map(|(source, key)| (source, format!("{key:0>2}")))
+            .collect();
+        table(&names)
+    }
+
+    /// Takes all links best first, asking of each union whether any constraint would break.
+    fn best_first(
+        references: &ReferenceTable,
+        evidence: &mut [Evidence],
+        constraints: &Constraints,
+    ) -> Partition {
+        let mut clusters: Vec<BTreeSet<u32>> =
+            (0..NODE_COUNT).map(|node| BTreeSet::from([node])).collect();
+        let mut order: Vec<&mut Evidence> = evidence
+            .iter_mut()
+            .filter(|edge| edge.decision == Decision::Link)
+            .collect();
+        order.sort_by_key(|edge| (-i32::from(edge.weight.hundredths()), edge.left, edge.right));
+        for edge in order {
+            let of = |node: NodeId| {
+                clusters
+                    .iter()
+                    .position(|cluster| cluster.contains(&node.get()))
+                    .expect("all nodes")
+            };
+            let (left, right) = (of(edge.left), of(edge.right));
+            if left == right {
+                continue;
+            }
+            let union: BTreeSet<u32> = &clusters[left] | &clusters[right];
+            if let Some(reason) = broken(references, &union, constraints) {
+                edge.decision = Decision::Quarantined(reason);
+            } else {
+                clusters[left] = union;
+                clusters.remove(right);
+            }
+        }
+        fixture::partition(&clusters)
+    }
+
+    fn broken(
+        references: &ReferenceTable,
+        cluster: &BTreeSet<u32>,
+        constraints: &Constraints,
+    ) -> Option<QuarantineReason> {
+        let holds = |node: NodeId| cluster.contains(&node.get());
+        if constraints
+            .cannot_link
+            .iter()
+            .any(|&(a, b)| a != b && holds(a) && holds(b))
+        {
+            return Some(QuarantineReason::CannotLink);
+        }
+        let count = |source: &SourceId| {
+            cluster
+                .iter()
+                .filter(|&&n| references.source_of(NodeId::new(n)) == *source)
+                .count()
+        };
+        if constraints
+            .one_per_source
+            .iter()
+            .any(|source| count(source) > 1)
+        {
+            return Some(QuarantineReason::OnePerSource);
+        }
+        let is_large = cluster.len() > constraints.cluster_size_max as usize;
+        is_large.then_some(QuarantineReason::ClusterSize)
+    }
+
+    fn constraints() -> impl Strategy<Value = Constraints> {
+        let sources = prop::sample::subsequence(vec![0_u16, 1, 2], 0..=2);
+        let apart = vec((0..NODE_COUNT, 0..NODE_COUNT), 0..4);
+        (sources, apart, prop_oneof![Just(u32::MAX), 1..8_u32]).prop_map(|(sources, apart, max)| {
+            Constraints {
+                one_per_source: sources.into_iter().map(SourceId::new).collect(),
+                cannot_link: apart
+                    .into_iter()
+                    .map(|(a, b)| (NodeId::new(a), NodeId::new(b)))
+                    .collect(),
+                cluster_size_max: max,
+            }
+        })
+    }
+
+    #[test]
+    fn the_weakest_link_of_a_chain_gives_way() {
+        let references = references();
+        let mut evidence = [link(0, 5, 300), link(5, 10, 200), link(6, 10, 250)];
+        let constraints = Constraints {
+            one_per_source: vec![SourceId::new(1)],
+            ..Constraints::default()
+        };
+        let partition = cluster(&references, &mut evidence, &constraints);
+        let reason = Decision::Quarantined(QuarantineReason::OnePerSource);
+        assert_eq!(evidence[1], edge(5, 10, 200, reason));
+        let members: Vec<_> = partition.clusters().map(|(_, m)| m.to_vec()).collect();
+        assert!(members.contains(&vec![0, 5]) && members.contains(&vec![6, 10]));
+    }
+
+    #[test]
+    fn a_link_inside_a_cluster_stays_a_link() {
+        let references = references();
+        let mut evidence = [
+            link(0, 5, 300),
+            link(0, 10, 300),
+            link(0, 11, 1),
+            link(5, 10, 100),
+        ];
+        let constraints = Constraints {
+            cluster_size_max: 3,
+            ..Constraints::default()
+        };
+        cluster(&references, &mut evidence, &constraints);
+        let links = evidence.map(|edge| edge.decision == Decision::Link);
+        assert_eq!(links, [true, true, false, true]);
+    }
+
+    #[test]
+    fn clusters_as_large_as_the_bound_are_left_alone() {
+        let references = references();
+        let mut evidence = [link(0, 1, 1), link(1, 2, 1), link(5, 6, 1)];
+        let constraints = Constraints {
+            cluster_size_max: 3,
+            ..Constraints::default()
+        };
+        let partition = cluster(&references, &mut evidence, &constraints);
+        assert_eq!(
+            partition.members(partition.cluster_of(NodeId::new(0))),
+            [0, 1, 2]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn clusters_and_refusals_are_those_of_best_first_on_any_number_of_threads(
+            evidence in fixture::evidence(NODE_COUNT, 40),
+            constraints in constraints(),
+            threads in 1..=4_usize,
+        ) {
+            let references = references();
+            let (mut ours, mut naive) = (evidence.clone(), evidence);
+            let partition = on_threads(threads, || cluster(&references, &mut ours, &constraints));
+            prop_assert_eq!(partition, best_first(&references, &mut naive, &constraints));
+            prop_assert_eq!(ours, naive);
+        }
+
+        #[test]
+        fn clustering_again_changes_nothing(
+            evidence in fixture::evidence(NODE_COUNT, 40),
+            constraints in constraints(),
+        ) {
+            let references = references();
+            let mut once = evidence;
+            let partition = cluster(&references, &mut once, &constraints);
+            let mut twice = once.clone();
+            prop_assert_eq!(cluster(&references, &mut twice, &constraints), partition);
+            prop_assert_eq!(twice, once);
+        }
+    }
+}

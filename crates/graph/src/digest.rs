@@ -80,3 +80,109 @@ fn edge_bytes(edge: &Evidence) -> [u8; 20] {
     bytes[19] = decision;
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{Name, edge, evidence, name, partition, table, table_over};
+
+    #[test]
+    fn sources_without_references_have_no_part_in_it() {
+        let names = [name("a1"), name("c1")];
+        let partition = partition(&[BTreeSet::from([0, 1])]);
+        let sources = ["a", "b", "c"].map(String::from).to_vec();
+        let wide = table_over(sources, &names.iter().collect());
+        let narrow = table(&names);
+        assert_eq!(
+            Digest::of_partition(&wide, &partition),
+            Digest::of_partition(&narrow, &partition)
+        );
+    }
+
+    #[test]
+    fn every_part_of_an_edge_counts() {
+        let quarantined = |reason| edge(0, 1, 5, Decision::Quarantined(reason));
+        let plain = edge(0, 1, 5, Decision::Link);
+        let edges = [
+            plain,
+            edge(0, 2, 5, Decision::Link),
+            edge(1, 2, 5, Decision::Link),
+            edge(0, 1, 6, Decision::Link),
+            edge(0, 1, 5, Decision::Review),
+            quarantined(QuarantineReason::OnePerSource),
+            quarantined(QuarantineReason::CannotLink),
+            quarantined(QuarantineReason::ClusterSize),
+            Evidence {
+                rule: crate::RuleId::new(1),
+                ..plain
+            },
+            Evidence {
+                pattern: plain.pattern.with(9, 3),
+                ..plain
+            },
+        ];
+        let digests: BTreeSet<Digest> = edges.map(|edge| Digest::of_evidence(&[edge])).into();
+        assert_eq!(digests.len(), edges.len());
+    }
+
+    #[test]
+    fn a_digest_prints_as_32_digits() {
+        assert_eq!(Digest::new(0xab).to_string(), format!("{:0>32}", "ab"));
+    }
+
+    type Drawn = (BTreeSet<Name>, Vec<u32>);
+
+    /// Draws few references and few clusters, so that two draws are often equal.
+    fn drawn() -> impl Strategy<Value = Drawn> {
+        (btree_set(("[ab]", "[ab]{1,2}"), 0..4), vec(0..2_u32, 4))
+    }
+
+    fn canonical((names, labels): &Drawn) -> BTreeSet<BTreeSet<Name>> {
+        let label = |wanted: u32| {
+            let members = names
+                .iter()
+                .zip(labels)
+                .filter(move |(_, label)| **label == wanted);
+            members
+                .map(|(name, _)| name.clone())
+                .collect::<BTreeSet<Name>>()
+        };
+        [label(0), label(1)]
+            .into_iter()
+            .filter(|cluster| !cluster.is_empty())
+            .collect()
+    }
+
+    fn digest((names, labels): &Drawn) -> Digest {
+        let nodes = |wanted: u32| {
+            let labels = labels.iter().take(names.len()).zip(0..);
+            labels
+                .filter(move |(label, _)| **label == wanted)
+                .map(|(_, node)| node)
+                .collect()
+        };
+        let clusters: Vec<BTreeSet<u32>> = vec![nodes(0), nodes(1)];
+        let clusters: Vec<_> = clusters
+            .into_iter()
+            .filter(|nodes| !nodes.is_empty())
+            .collect();
+        Digest::of_partition(&table(names), &partition(&clusters))
+    }
+
+    proptest! {
+        #[test]
+        fn digests_are_equal_if_and_only_if_partitions_are(a in drawn(), b in drawn()) {
+            prop_assert_eq!(digest(&a) == digest(&b), canonical(&a) == canonical(&b));
+        }
+
+        #[test]
+        fn digests_are_equal_if_and_only_if_evidence_is(a in evidence(3, 3), b in evidence(3, 3)) {
+            prop_assert_eq!(Digest::of_evidence(&a) == Digest::of_evidence(&b), a == b);
+        }
+    }
+}

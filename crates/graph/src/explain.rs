@@ -76,3 +76,72 @@ fn shortest_path(links: &[Evidence], ends: &[[u32; 2]], start: u32, goal: u32) -
     }
     path
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{edge, evidence, link};
+
+    const NODE_COUNT: u32 = 7;
+
+    /// Returns every simple path of links: its nodes and its links.
+    fn paths(
+        edges: &[Evidence],
+        nodes: &[NodeId],
+        to: NodeId,
+    ) -> Vec<(Vec<NodeId>, Vec<Evidence>)> {
+        let here = nodes[nodes.len() - 1];
+        if here == to {
+            return vec![(nodes.to_vec(), Vec::new())];
+        }
+        let mut found = Vec::new();
+        for edge in edges.iter().filter(|edge| edge.decision == Decision::Link) {
+            let next = match here {
+                node if node == edge.left => edge.right,
+                node if node == edge.right => edge.left,
+                _ => continue,
+            };
+            if nodes.contains(&next) {
+                continue;
+            }
+            for (nodes, links) in paths(edges, &[nodes, &[next]].concat(), to) {
+                found.push((nodes, [&[*edge][..], &links].concat()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_chain_of_strong_links_beats_one_weak_link() {
+        let edges = [link(0, 1, 900), link(0, 2, 100), link(1, 2, 800)];
+        let path = strongest_path(&edges, NodeId::new(2), NodeId::new(0));
+        assert_eq!(path, Some(vec![edges[2], edges[0]]));
+    }
+
+    #[test]
+    fn reviews_are_no_path() {
+        let edges = [edge(0, 1, 900, Decision::Review)];
+        assert_eq!(strongest_path(&edges, NodeId::new(0), NodeId::new(1)), None);
+        assert_eq!(
+            strongest_path(&edges, NodeId::new(0), NodeId::new(0)),
+            Some(vec![])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_is_stronger_or_as_strong_and_shorter(
+            edges in evidence(NODE_COUNT, 16).prop_shuffle(),
+            from in 0..NODE_COUNT,
+            to in 0..NODE_COUNT,
+        ) {
+            let (from, to) = (NodeId::new(from), NodeId::new(to));
+            let best = paths(&edges, &[from], to).into_iter().min_by_key(|(nodes, links)| {
+                (Reverse(links.iter().map(|link| link.weight).min()), links.len(), nodes.clone())
+            });
+            prop_assert_eq!(strongest_path(&edges, from, to), best.map(|(_, links)| links));
+        }
+    }
+}

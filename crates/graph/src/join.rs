@@ -7,8 +7,8 @@ use crate::{NodeId, ReferenceTable, SourceId};
 /// Stands for a node that the other revision does not have.
 pub(crate) const ABSENT: u32 = u32::MAX;
 
-/// Nodes that one thread joins at a time.
-const BATCH_LEN: usize = 64 * 1024;
+/// Nodes that one thread joins at a time; few in tests, so that small tables make several batches.
+const BATCH_LEN: usize = if cfg!(test) { 3 } else { 64 * 1024 };
 
 /// The nodes of two reference tables that stand for the same references.
 pub(crate) struct Join {
@@ -70,6 +70,36 @@ fn join_run(
         }
         if old.key_bytes_of(NodeId::new(old_nodes.start)) == key {
             *slot = old_nodes.start;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::btree_set;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{Name, table};
+
+    fn find(names: &BTreeSet<Name>, name: &Name) -> u32 {
+        names
+            .iter()
+            .position(|other| other == name)
+            .map_or(ABSENT, |node| node as u32)
+    }
+
+    proptest! {
+        #[test]
+        fn nodes_are_joined_by_name_though_sources_come_and_go(
+            old in btree_set(("[a-c]", "[a-c]{1,2}"), 0..20),
+            new in btree_set(("[a-c]", "[a-c]{1,2}"), 0..20),
+        ) {
+            let join = Join::new(&table(&old), &table(&new));
+            prop_assert_eq!(join.old_of, new.iter().map(|n| find(&old, n)).collect::<Vec<_>>());
+            prop_assert_eq!(join.new_of, old.iter().map(|n| find(&new, n)).collect::<Vec<_>>());
         }
     }
 }

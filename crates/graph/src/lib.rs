@@ -12,6 +12,8 @@ mod continuity;
 mod digest;
 mod evidence;
 mod explain;
+#[cfg(test)]
+mod fixture;
 mod id;
 mod join;
 mod legend;

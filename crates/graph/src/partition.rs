@@ -116,3 +116,42 @@ impl Partition {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn clusters_are_numbered_by_their_smallest_node() {
+        let partition = Partition::from_labels(&[3, 1, 1, 3, 4]);
+        let members: Vec<&[u32]> = partition.clusters().map(|(_, members)| members).collect();
+        assert_eq!(members, [&[0, 3][..], &[1, 2], &[4]]);
+        assert_eq!(partition.cluster_of(NodeId::new(3)), ClusterId::new(0));
+    }
+
+    #[test]
+    fn a_partition_may_have_no_node() {
+        let partition = Partition::from_labels(&[]);
+        assert_eq!((partition.node_count(), partition.cluster_count()), (0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn nodes_are_together_if_and_only_if_their_labels_are_equal(labels in vec(0..12_u32, 12)) {
+            let partition = Partition::from_labels(&labels);
+            let cluster = |node: usize| partition.cluster_of(NodeId::new(node as u32));
+            for (a, b) in (0..12).flat_map(|a| (0..12).map(move |b| (a, b))) {
+                prop_assert_eq!(cluster(a) == cluster(b), labels[a] == labels[b]);
+            }
+            for (id, members) in partition.clusters() {
+                prop_assert!(members.is_sorted() && !members.is_empty());
+                prop_assert!(members.iter().all(|&node| cluster(node as usize) == id));
+            }
+            let sizes = partition.par_map(<[u32]>::len);
+            prop_assert_eq!(sizes.iter().sum::<usize>(), 12);
+        }
+    }
+}

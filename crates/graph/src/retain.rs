@@ -166,3 +166,143 @@ fn spanning_forest(
     };
     links.iter().filter(joins).map(|link| link.edge).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Reverse;
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{self, edge, link, on_threads};
+    use crate::{NodeId, QuarantineReason, connect, strongest_path};
+
+    const NODE_COUNT: u32 = 10;
+
+    /// Every edge that some node ranks high enough, and Kruskal's forest over all links.
+    fn naive(evidence: &[Evidence], retention: Retention) -> Vec<Evidence> {
+        let mut order = evidence.to_vec();
+        order.sort_by_key(|edge| (Reverse(edge.weight), edge.left, edge.right));
+        let mut kept = BTreeSet::new();
+        for node in (0..NODE_COUNT).map(NodeId::new) {
+            let bounds = [
+                retention.link_count,
+                retention.review_count,
+                retention.quarantined_count,
+            ];
+            for (wanted, bound) in bounds.into_iter().enumerate() {
+                let of_node = order.iter().filter(|edge| {
+                    (edge.left == node || edge.right == node) && kind(edge) == wanted
+                });
+                kept.extend(
+                    of_node
+                        .take(bound.into())
+                        .map(|edge| (edge.left, edge.right)),
+                );
+            }
+        }
+        let mut taken: Vec<Evidence> = Vec::new();
+        for edge in order.iter().filter(|edge| edge.decision == Decision::Link) {
+            let labels = connect(NODE_COUNT as usize, &taken);
+            if labels[edge.left.index()] != labels[edge.right.index()] {
+                taken.push(*edge);
+            }
+        }
+        kept.extend(taken.iter().map(|edge| (edge.left, edge.right)));
+        evidence
+            .iter()
+            .filter(|edge| kept.contains(&(edge.left, edge.right)))
+            .copied()
+            .collect()
+    }
+
+    /// Makes some reviews quarantined links, which is all that differs for keeping them.
+    fn with_quarantine(evidence: Vec<Evidence>) -> Vec<Evidence> {
+        let quarantined = Decision::Quarantined(QuarantineReason::ClusterSize);
+        let change = |(index, edge): (usize, Evidence)| match edge.decision {
+            Decision::Review if index % 2 == 0 => Evidence {
+                decision: quarantined,
+                ..edge
+            },
+            _ => edge,
+        };
+        evidence.into_iter().enumerate().map(change).collect()
+    }
+
+    fn partition(evidence: &[Evidence]) -> Partition {
+        Partition::from_labels(&connect(NODE_COUNT as usize, evidence))
+    }
+
+    fn tight() -> Retention {
+        Retention {
+            link_count: 1,
+            quarantined_count: 2,
+            review_count: 1,
+        }
+    }
+
+    #[test]
+    fn small_clusters_keep_all() {
+        let evidence = vec![link(0, 1, 5), link(0, 2, 3), link(1, 2, 4), link(3, 4, 1)];
+        let kept = retain(
+            evidence.clone(),
+            &partition(&evidence),
+            Retention::default(),
+        );
+        assert_eq!(kept, evidence);
+    }
+
+    #[test]
+    fn a_weak_bridge_between_dense_parts_stays() {
+        // Two cliques of strong links, joined by one link that is nobody's strongest.
+        let clique = |nodes: std::ops::Range<u32>| {
+            let pairs = nodes
+                .clone()
+                .flat_map(move |a| (a + 1..nodes.end).map(move |b| (a, b)));
+            pairs.map(|(a, b)| link(a, b, 900)).collect::<Vec<_>>()
+        };
+        let mut evidence = [clique(0..5), clique(5..10), vec![link(2, 7, 1)]].concat();
+        evidence.sort_by_key(|edge| (edge.left, edge.right));
+        let kept = retain(evidence.clone(), &partition(&evidence), tight());
+        assert!(kept.contains(&link(2, 7, 1)));
+        assert!(kept.len() < evidence.len());
+    }
+
+    #[test]
+    fn a_node_keeps_its_strongest_reviews_and_those_of_others() {
+        let reviews: Vec<Evidence> = (1..NODE_COUNT)
+            .map(|node| edge(0, node, node as i16, Decision::Review))
+            .collect();
+        let kept = retain(reviews.clone(), &partition(&reviews), tight());
+        assert_eq!(kept, reviews, "each is the strongest of its other end");
+    }
+
+    proptest! {
+        #[test]
+        fn what_stays_is_what_the_naive_way_keeps_on_any_number_of_threads(
+            evidence in fixture::evidence(NODE_COUNT, 60),
+            threads in 1..=4_usize,
+        ) {
+            let evidence = with_quarantine(evidence);
+            let expected = naive(&evidence, tight());
+            let partition = partition(&evidence);
+            let kept = on_threads(threads, || retain(evidence, &partition, tight()));
+            prop_assert_eq!(kept, expected);
+        }
+
+        #[test]
+        fn strongest_paths_stay_as_strong(
+            evidence in fixture::evidence(NODE_COUNT, 60),
+            from in 0..NODE_COUNT,
+            to in 0..NODE_COUNT,
+        ) {
+            let kept = retain(evidence.clone(), &partition(&evidence), tight());
+            let weakest = |edges: &[Evidence]| {
+                let path = strongest_path(edges, NodeId::new(from), NodeId::new(to));
+                path.map(|path| path.iter().map(|edge| edge.weight).min())
+            };
+            prop_assert_eq!(weakest(&kept), weakest(&evidence));
+        }
+    }
+}
