@@ -1,7 +1,34 @@
 //! Blocking, comparisons, weights and training: records in, evidence out.
 
+mod blocking;
+mod compare;
+mod language;
+mod model;
+mod plan;
+mod prepared;
 mod settings;
+mod similarity;
+mod train;
+mod weigh;
 
+pub use blocking::{Block, Blocking, HotKey, RuleCost};
+pub use compare::Comparer;
+pub use language::{Clause, Condition, LanguageError, Test, parse_form, parse_key_part};
+pub use model::{
+    ComparisonParameters, FrequencyKey, FrequencyTable, LevelParameters, MODEL_FORMAT, Model,
+    ModelError,
+};
+pub use plan::{
+    BlockingRule, Comparison, FieldTest, KeyPart, Level, MatchingError, MatchingPlan, Place,
+};
+pub use prepared::{Prepared, PreparedField};
 pub use settings::{
     BlockSettings, BudgetSettings, CompareSettings, DecideSettings, RuleSettings, TrainSettings,
 };
+pub use similarity::{
+    COMPARED_LEN_MAX, Signature, closest, damerau, damerau_within, jaccard, jaro, jaro_winkler,
+    jaro_winkler_may_reach, jaro_winkler_reaches, levenshtein, levenshtein_may_be_within,
+    levenshtein_within, overlap,
+};
+pub use train::{Training, TrainingPass, train};
+pub use weigh::{Threshold, Weighed, Weigher, legend};

@@ -5,16 +5,20 @@
 
 mod assemble;
 mod column;
+mod derive;
 mod derived;
 mod dictionary;
 mod ingest;
+mod normalize;
 mod records;
 mod schema;
 
 pub use assemble::{SourceParts, assemble};
 pub use column::Column;
+pub use derive::{Form, derive};
 pub use derived::Derived;
 pub use dictionary::{Dictionary, ValueId};
 pub use ingest::{CELL_LEN_MAX, FieldPlan, IngestError, PartitionIngest, RawPart, SourcePlan};
+pub use normalize::{Normalizer, VALUE_LEN_MAX};
 pub use records::Records;
 pub use schema::{DateOrder, DuplicateKeys, Field, FieldId, FieldKind, Locale, Part, Schema};

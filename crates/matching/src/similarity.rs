@@ -1,0 +1,46 @@
+//! Similarity of two values: bit-parallel kernels, exact bounds that spare them, token sets.
+//!
+//! Kernels work on bytes when both values are ASCII and at most 64 bytes long (nearly all
+//! normalised values are) and allocate nothing there; other values go through `strsim`, which
+//! defines every result. Only the first [`COMPARED_LEN_MAX`] characters of a value are compared,
+//! so that no pair of hostile values can hold up a rebuild.
+
+mod closest;
+mod edit;
+mod jaro;
+mod positions;
+mod signature;
+mod tokens;
+
+pub use closest::closest;
+pub use edit::{damerau, damerau_within, levenshtein, levenshtein_within};
+pub use jaro::{jaro, jaro_winkler, jaro_winkler_reaches};
+pub use signature::{Signature, jaro_winkler_may_reach, levenshtein_may_be_within};
+pub use tokens::{jaccard, overlap};
+
+/// The most characters of a value that similarity looks at.
+pub const COMPARED_LEN_MAX: usize = 256;
+
+/// The longest value in bytes that the bit-parallel kernels take: one bit a position.
+const KERNEL_LEN_MAX: usize = u64::BITS as usize;
+
+/// Returns the bytes of both values if the bit-parallel kernels can take them.
+#[inline]
+fn as_kernel_input<'a>(a: &'a str, b: &'a str) -> Option<(&'a [u8], &'a [u8])> {
+    let fits = |value: &str| value.len() <= KERNEL_LEN_MAX && value.is_ascii();
+    (fits(a) && fits(b)).then_some((a.as_bytes(), b.as_bytes()))
+}
+
+/// Cuts a value down to what is compared.
+fn clip(value: &str) -> &str {
+    if value.len() <= COMPARED_LEN_MAX {
+        return value;
+    }
+    value
+        .char_indices()
+        .nth(COMPARED_LEN_MAX)
+        .map_or(value, |(end, _)| &value[..end])
+}
+
+#[cfg(test)]
+mod tests;

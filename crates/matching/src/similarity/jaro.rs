@@ -1,0 +1,115 @@
+//! Jaro and Jaro-Winkler similarity.
+//!
+//! Cost: a table look-up or two multiplications per byte, then one step per matched byte. The
+//! floating-point operations keep the order of `strsim`, so that results are equal bit for bit.
+
+use super::positions::{Positions, Table, Word, WordPair, below};
+use super::{as_kernel_input, clip};
+
+/// A Jaro similarity up to this value gets no bonus for a common prefix (Winkler's boost threshold).
+pub(super) const BOOST_THRESHOLD: f64 = 0.7;
+/// The most characters of a common prefix that count.
+pub(super) const PREFIX_LEN_MAX: usize = 4;
+/// The bonus of one character of common prefix.
+const PREFIX_SCALE: f64 = 0.1;
+
+/// Returns the Jaro similarity, from 0 to 1.
+#[inline]
+pub fn jaro(a: &str, b: &str) -> f64 {
+    match as_kernel_input(a, b) {
+        Some((a, b)) => jaro_bytes(a, b),
+        None => strsim::jaro(clip(a), clip(b)),
+    }
+}
+
+/// Returns the Jaro-Winkler similarity, from 0 to 1.
+#[inline]
+pub fn jaro_winkler(a: &str, b: &str) -> f64 {
+    match as_kernel_input(a, b) {
+        Some((a, b)) => boost(jaro_bytes(a, b), common_prefix_len(a, b)),
+        None => strsim::jaro_winkler(clip(a), clip(b)),
+    }
+}
+
+/// Tells whether the Jaro-Winkler similarity is at least the threshold.
+#[inline]
+pub fn jaro_winkler_reaches(a: &str, b: &str, threshold: f64) -> bool {
+    if a == b {
+        return threshold <= 1.0;
+    }
+    jaro_winkler(a, b) >= threshold
+}
+
+/// Adds the bonus for a common prefix.
+#[inline]
+pub(super) fn boost(similarity: f64, prefix_len: usize) -> f64 {
+    if similarity > BOOST_THRESHOLD {
+        similarity + PREFIX_SCALE * prefix_len as f64 * (1.0 - similarity)
+    } else {
+        similarity
+    }
+}
+
+/// Returns the Jaro similarity of so many matched characters, half of `displaced` transposed.
+#[inline]
+pub(super) fn ratio(matched: u32, displaced: u32, a_len: usize, b_len: usize) -> f64 {
+    let (matched, transposed) = (f64::from(matched), f64::from(displaced / 2));
+    (matched / a_len as f64 + matched / b_len as f64 + (matched - transposed) / matched) / 3.0
+}
+
+#[inline]
+fn common_prefix_len(a: &[u8], b: &[u8]) -> usize {
+    a.iter()
+        .zip(b)
+        .take(PREFIX_LEN_MAX)
+        .take_while(|(a, b)| a == b)
+        .count()
+}
+
+#[inline]
+fn jaro_bytes(a: &[u8], b: &[u8]) -> f64 {
+    if a.is_empty() || b.is_empty() {
+        return if a.len() == b.len() { 1.0 } else { 0.0 };
+    }
+    match b.len() {
+        ..=8 => jaro_over(&Word::new(b), a, b),
+        9..=16 => jaro_over(&WordPair::new(b), a, b),
+        _ => jaro_over(&Table::new(b), a, b),
+    }
+}
+
+/// Matches each byte of `a` with the first free equal byte of `b` near enough, then counts the displaced.
+#[inline]
+fn jaro_over(b_positions: &impl Positions, a: &[u8], b: &[u8]) -> f64 {
+    let reach = (a.len().max(b.len()) / 2).saturating_sub(1);
+    let mut window = below(reach + 1);
+    let mut free = below(b.len());
+    let mut a_matched = 0_u64;
+    for (position, byte) in a.iter().enumerate() {
+        let candidates = b_positions.of(*byte) & window & free;
+        free &= !(candidates & candidates.wrapping_neg());
+        a_matched |= u64::from(candidates != 0) << position;
+        window = window << 1 | u64::from(position < reach);
+    }
+    if a_matched == 0 {
+        return 0.0;
+    }
+    let displaced = count_displaced(a, a_matched, b, below(b.len()) & !free);
+    ratio(a_matched.count_ones(), displaced, a.len(), b.len())
+}
+
+/// Counts the matched bytes that differ when both sides are read in order.
+#[inline]
+fn count_displaced(a: &[u8], mut a_matched: u64, b: &[u8], mut b_matched: u64) -> u32 {
+    let mut displaced = 0;
+    while a_matched != 0 && b_matched != 0 {
+        let (i, j) = (
+            a_matched.trailing_zeros() as usize,
+            b_matched.trailing_zeros() as usize,
+        );
+        displaced += u32::from(a[i] != b[j]);
+        a_matched &= a_matched - 1;
+        b_matched &= b_matched - 1;
+    }
+    displaced
+}

@@ -1,0 +1,102 @@
+//! Where each byte occurs in a short ASCII value, as a bit mask.
+
+use super::KERNEL_LEN_MAX;
+
+/// Tells the positions at which a byte occurs: bit `i` is set for position `i`.
+pub(super) trait Positions {
+    /// Returns the positions of one ASCII byte; bits past the end of the value are unspecified.
+    fn of(&self, byte: u8) -> u64;
+}
+
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+const SEVEN_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+/// Multiplying by this gathers the lowest bit of each byte in the topmost byte, in order.
+const GATHER: u64 = 0x0102_0408_1020_4080;
+
+/// Eight bytes side by side in a word; shorter values are padded with zeros.
+#[derive(Clone, Copy)]
+pub(super) struct Word(u64);
+
+impl Word {
+    /// Packs a value of at most eight bytes.
+    #[inline]
+    pub(super) fn new(value: &[u8]) -> Self {
+        debug_assert!(value.len() <= 8);
+        if let (Some(head), Some(tail)) = (value.first_chunk::<4>(), value.last_chunk::<4>()) {
+            // Two reads that overlap; where they do, both hold the same bytes.
+            let tail_shift = 8 * (value.len() as u32 - 4);
+            let head = u64::from(u32::from_le_bytes(*head));
+            return Self(head | u64::from(u32::from_le_bytes(*tail)) << tail_shift);
+        }
+        Self(
+            value
+                .iter()
+                .rev()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        )
+    }
+}
+
+impl Positions for Word {
+    #[inline]
+    fn of(&self, byte: u8) -> u64 {
+        // All bytes are below 0x80, so adding 0x7f carries into the high bit unless a byte is zero.
+        let difference = self.0 ^ (LOW_BITS * u64::from(byte));
+        let equal = !(difference + SEVEN_BITS) & HIGH_BITS;
+        (equal >> 7).wrapping_mul(GATHER) >> 56
+    }
+}
+
+/// Up to sixteen bytes.
+#[derive(Clone, Copy)]
+pub(super) struct WordPair(Word, Word);
+
+impl WordPair {
+    /// Packs a value of nine to sixteen bytes.
+    #[inline]
+    pub(super) fn new(value: &[u8]) -> Self {
+        let (head, tail) = value.split_at(8);
+        Self(Word::new(head), Word::new(tail))
+    }
+}
+
+impl Positions for WordPair {
+    #[inline]
+    fn of(&self, byte: u8) -> u64 {
+        self.0.of(byte) | self.1.of(byte) << 8
+    }
+}
+
+/// Up to sixty-four bytes: one mask for each ASCII byte.
+pub(super) struct Table([u64; 128]);
+
+impl Table {
+    /// Notes every position of a value.
+    #[inline]
+    pub(super) fn new(value: &[u8]) -> Self {
+        debug_assert!(value.len() <= KERNEL_LEN_MAX);
+        let mut masks = [0; 128];
+        for (position, byte) in value.iter().enumerate() {
+            masks[usize::from(byte & 0x7f)] |= 1 << position;
+        }
+        Self(masks)
+    }
+}
+
+impl Positions for Table {
+    #[inline]
+    fn of(&self, byte: u8) -> u64 {
+        self.0[usize::from(byte & 0x7f)]
+    }
+}
+
+/// Returns the mask of the positions below `len`, at most 64.
+#[inline]
+pub(super) fn below(len: usize) -> u64 {
+    if len >= KERNEL_LEN_MAX {
+        u64::MAX
+    } else {
+        (1 << len) - 1
+    }
+}

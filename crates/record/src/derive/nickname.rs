@@ -1,0 +1,50 @@
+//! The formal names a diminutive may stand for.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use crate::FieldKind;
+
+/// One line a group: the formal name, a colon, its diminutives and spellings; `#` begins a comment.
+const GROUPS: &str = include_str!("nickname.txt");
+
+/// From each diminutive to its formal names, in the order of the file.
+static FORMAL_NAMES: LazyLock<BTreeMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
+    let mut formal_names: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (formal, diminutives) in groups() {
+        for diminutive in diminutives.split_ascii_whitespace() {
+            formal_names.entry(diminutive).or_default().push(formal);
+        }
+    }
+    formal_names
+});
+
+fn groups() -> impl Iterator<Item = (&'static str, &'static str)> {
+    GROUPS
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(": "))
+}
+
+/// Hands over a given name and every formal name it may stand for.
+///
+/// Of several given names the first counts; of a full name the others stay as they are.
+pub(super) fn nickname(kind: FieldKind, value: &str, emit: &mut dyn FnMut(&str)) {
+    let (first, rest) = value.split_once(' ').unwrap_or((value, ""));
+    let rest = if kind == FieldKind::FullName {
+        rest
+    } else {
+        ""
+    };
+    let mut emit_name = |name: &str| {
+        if rest.is_empty() {
+            emit(name)
+        } else {
+            emit(&format!("{name} {rest}"))
+        }
+    };
+    emit_name(first);
+    for formal in FORMAL_NAMES.get(first).into_iter().flatten() {
+        emit_name(formal);
+    }
+}
