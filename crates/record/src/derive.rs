@@ -4,6 +4,8 @@ mod nickname;
 mod phonetic;
 mod tokens;
 
+use std::fmt;
+
 use crate::FieldKind;
 
 /// The longest prefix or suffix that can be asked for.
@@ -125,6 +127,20 @@ impl Form {
             Self::Digits => !matches!(kind, K::GivenName | K::Surname | K::FullName | K::City),
             Self::Phonetic | Self::Sorted | Self::FirstToken | Self::LastToken => has_words(kind),
             Self::Tokens => has_words(kind) || kind == K::Email,
+        }
+    }
+}
+
+/// Writes the form as [`Form::parse`] reads it.
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prefix(len) => write!(f, "prefix{len}"),
+            Self::Suffix(len) => write!(f, "last{len}"),
+            plain => {
+                let name = PLAIN.iter().find(|(_, form)| form == plain).map(|(name, _)| *name);
+                f.write_str(name.expect("every form without a number has a name"))
+            }
         }
     }
 }
