@@ -1,0 +1,286 @@
+//! Checks what a settings file says as a whole: names that must exist, fields that must be used, bounds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sameas_graph::{LevelPattern, SOURCE_COUNT_MAX};
+use sameas_matching::CompareSettings;
+use sameas_source::SourceSettings;
+
+use super::Settings;
+use super::problem::{Finding, KeyPath};
+use super::secret;
+
+/// The most comparisons; one pattern slot stays free for later use.
+const COMPARISON_COUNT_MAX: usize = LevelPattern::COMPARISON_COUNT_MAX - 1;
+
+/// The longest name of a source or field, in bytes.
+const NAME_LEN_MAX: usize = 64;
+
+/// Returns everything that does not fit together.
+pub(super) fn check(settings: &Settings) -> Vec<Finding> {
+    let mut meaning = Meaning { settings, mapped: settings.mapped_fields(), findings: Vec::new() };
+    meaning.graph();
+    meaning.sources();
+    meaning.comparisons();
+    meaning.blocks();
+    meaning.rules();
+    meaning.decide();
+    meaning.bounds();
+    meaning.use_of_fields();
+    meaning.findings.extend(check_matching(settings));
+    meaning.findings
+}
+
+/// Asks `matching` about kinds, levels, forms and rules.
+fn check_matching(_settings: &Settings) -> Vec<Finding> {
+    Vec::new()
+}
+
+struct Meaning<'s> {
+    settings: &'s Settings,
+    mapped: BTreeSet<&'s str>,
+    findings: Vec<Finding>,
+}
+
+impl<'s> Meaning<'s> {
+    fn say(&mut self, key: KeyPath, message: impl Into<String>) {
+        self.findings.push(Finding::new(key, message));
+    }
+
+    fn graph(&mut self) {
+        let graph = &self.settings.graph;
+        if graph.namespace.is_some() && self.settings.namespace().is_none() {
+            self.say(key("graph", "namespace"), "expected a UUID");
+        }
+        if graph.path.as_os_str().is_empty() {
+            self.say(key("graph", "path"), "the folder is empty; name one, for example \"graph\"");
+        }
+        if graph.model.as_os_str().is_empty() {
+            let message = "the file is empty; name one, for example \"sameas.model.json\"";
+            self.say(key("graph", "model"), message);
+        }
+        if self.settings.listen_address().is_none() {
+            let message = "expected an IP address and a port, for example \"127.0.0.1:50051\"";
+            self.say(key("serve", "listen"), message);
+        }
+    }
+
+    fn sources(&mut self) {
+        let sources = &self.settings.sources;
+        if sources.is_empty() {
+            self.say(top("source"), "no source; add a [[source]] table for each system");
+        }
+        if sources.len() > SOURCE_COUNT_MAX {
+            let message = format!("{} sources; at most {SOURCE_COUNT_MAX}", sources.len());
+            self.say(top("source"), message);
+        }
+        let mut seen = BTreeSet::new();
+        for (index, source) in sources.iter().enumerate() {
+            let path = top("source").with(index);
+            if !seen.insert(source.name.as_str()) {
+                let message = format!("another source is named \"{}\" too", source.name);
+                self.say(path.with("name"), message);
+            }
+            self.source(source, &path);
+        }
+    }
+
+    fn source(&mut self, source: &SourceSettings, path: &KeyPath) {
+        if !is_name(&source.name, b"_-.") {
+            let message = "a source's name is 1 to 64 letters, digits, '_', '-' or '.'";
+            self.say(path.with("name"), message);
+        }
+        if source.key.trim().is_empty() {
+            self.say(path.with("key"), "names no column; say which column holds the record's key");
+        }
+        self.addresses(source, &path.with("uri"));
+        if source.delimiter.is_some_and(|delimiter| !delimiter.is_ascii()) {
+            self.say(path.with("delimiter"), "expected an ASCII character");
+        }
+        let is_region = |r: &String| r.len() == 2 && r.bytes().all(|b| b.is_ascii_uppercase());
+        if source.region.as_ref().is_some_and(|region| !is_region(region)) {
+            let message = "expected two capital letters of ISO 3166, for example \"US\"";
+            self.say(path.with("region"), message);
+        }
+        let fields = path.with("fields");
+        if source.fields.is_empty() {
+            let message = format!("source \"{}\" maps no field, so nothing can match", source.name);
+            self.say(fields.clone(), message);
+        }
+        for field in source.fields.keys().filter(|field| !is_name(field, b"_")) {
+            let message = "a field's name is 1 to 64 letters, digits or '_'";
+            self.say(fields.with(field.as_str()), message);
+        }
+    }
+
+    fn addresses(&mut self, source: &SourceSettings, path: &KeyPath) {
+        let uris = source.uri.as_slice();
+        if uris.is_empty() || uris.iter().any(|uri| uri.trim().is_empty()) {
+            self.say(path.clone(), "names no file; give a file, a glob, a folder or an address");
+        }
+        if uris.iter().any(|uri| secret::is_inline(uri)) {
+            let message = "holds a secret; leave it out here and give it by the environment";
+            self.say(path.clone(), message);
+        }
+    }
+
+    fn comparisons(&mut self) {
+        let comparisons = &self.settings.comparisons;
+        if comparisons.is_empty() && self.settings.rules.is_empty() {
+            self.say(top("compare"), "nothing to decide by; add a [[compare]] or [[rule]] table");
+        }
+        if comparisons.len() > COMPARISON_COUNT_MAX {
+            let path = top("compare").with(COMPARISON_COUNT_MAX);
+            let message =
+                format!("{} comparisons; at most {COMPARISON_COUNT_MAX}", comparisons.len());
+            self.say(path, message);
+        }
+        let mut seen = BTreeMap::new();
+        for (index, comparison) in comparisons.iter().enumerate() {
+            let path = top("compare").with(index);
+            self.field(&comparison.field, path.with("field"));
+            let name = comparison.name.as_ref().unwrap_or(&comparison.field);
+            if seen.insert(name, index).is_some() {
+                let message = format!("another comparison is named \"{name}\" too; set \"name\"");
+                self.say(path.clone(), message);
+            }
+            self.levels(comparison, &path);
+        }
+    }
+
+    fn levels(&mut self, comparison: &CompareSettings, path: &KeyPath) {
+        let Some(levels) = &comparison.levels else { return };
+        if comparison.kind.is_some() {
+            let message = "both \"kind\" and \"levels\" are set; keep one of them";
+            self.say(path.with("levels"), message);
+        }
+        if levels.is_empty() {
+            let message = "the list is empty; leave it out or name at least one level";
+            self.say(path.with("levels"), message);
+        }
+    }
+
+    fn blocks(&mut self) {
+        let blocks = &self.settings.blocks;
+        if blocks.is_empty() {
+            let message = "no blocking rule, so no pair is ever compared; add a [[block]] table";
+            self.say(top("block"), message);
+        }
+        for (index, block) in blocks.iter().enumerate() {
+            let path = top("block").with(index).with("on");
+            if block.on.is_empty() {
+                self.say(path.clone(), "the list is empty; name at least one field");
+            }
+            for (position, form) in block.on.iter().enumerate() {
+                let field = form.split('.').next().unwrap_or(form);
+                self.field(field, path.with(position));
+            }
+        }
+    }
+
+    fn rules(&mut self) {
+        let mut seen = BTreeSet::new();
+        for (index, rule) in self.settings.rules.iter().enumerate() {
+            let path = top("rule").with(index);
+            if rule.name.trim().is_empty() {
+                self.say(path.with("name"), "the name is empty; reports need one");
+            } else if !seen.insert(rule.name.as_str()) {
+                let message = format!("another rule is named \"{}\" too", rule.name);
+                self.say(path.with("name"), message);
+            }
+        }
+    }
+
+    fn decide(&mut self) {
+        let decide = &self.settings.decide;
+        for (name, probability) in [("link", decide.link), ("review", decide.review)] {
+            if !(probability > 0.0 && probability < 1.0) {
+                let message = "expected a probability between 0 and 1, both excluded";
+                self.say(key("decide", name), message);
+            }
+        }
+        if decide.review > decide.link {
+            let message = format!("is above \"link\" ({}); review starts lower", decide.link);
+            self.say(key("decide", "review"), message);
+        }
+        if decide.cluster_size_max < 2 {
+            self.say(key("decide", "cluster_size_max"), "expected at least 2");
+        }
+        let known = self.settings.sources.iter().map(|source| source.name.as_str());
+        for (index, name) in decide.one_per_source.iter().enumerate() {
+            if known.clone().any(|known| known == name) {
+                continue;
+            }
+            let path = key("decide", "one_per_source").with(index);
+            let message = format!("no source is named \"{name}\"");
+            self.findings.push(Finding::unknown(path, message, name, known.clone()));
+        }
+    }
+
+    fn bounds(&mut self) {
+        let (train, budget) = (&self.settings.train, &self.settings.budget);
+        for (path, number) in [
+            (key("train", "random_pairs_max"), train.random_pairs_max),
+            (key("train", "candidate_pairs_max"), train.candidate_pairs_max),
+            (key("budget", "pairs_per_record_max"), budget.pairs_per_record_max),
+        ] {
+            if number == 0 {
+                self.say(path, "expected at least 1");
+            }
+        }
+        if budget.block_len_max < 2 {
+            self.say(key("budget", "block_len_max"), "expected at least 2");
+        }
+    }
+
+    fn field(&mut self, name: &str, path: KeyPath) {
+        if self.mapped.contains(name) {
+            return;
+        }
+        let message = format!("no source maps a field \"{name}\"");
+        let known = self.mapped.iter().copied();
+        self.findings.push(Finding::unknown(path, message, name, known));
+    }
+
+    /// Every mapped field must matter: one that nothing reads is a misspelling or a forgotten rule.
+    fn use_of_fields(&mut self) {
+        for name in self.settings.fields.keys() {
+            self.field(name, key("fields", name));
+        }
+        let used = used_words(self.settings);
+        let settings = self.settings;
+        for (index, source) in settings.sources.iter().enumerate() {
+            let unused = source.fields.keys().filter(|field| !used.contains(field.as_str()));
+            for field in unused {
+                let path = top("source").with(index).with("fields").with(field.as_str());
+                let message = "no comparison, block or rule uses this field; use it or remove it";
+                self.say(path, message);
+            }
+        }
+    }
+}
+
+fn top(name: &str) -> KeyPath {
+    KeyPath::default().with(name)
+}
+
+fn key(table: &str, name: &str) -> KeyPath {
+    top(table).with(name)
+}
+
+fn is_name(name: &str, punctuation: &[u8]) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || punctuation.contains(&byte);
+    !name.is_empty() && name.len() <= NAME_LEN_MAX && name.bytes().all(is_fit)
+}
+
+/// Returns every word that a comparison, block or rule mentions.
+fn used_words(settings: &Settings) -> BTreeSet<&str> {
+    let comparisons = settings.comparisons.iter().flat_map(|comparison| {
+        let levels = comparison.levels.iter().flatten().map(String::as_str);
+        levels.chain([comparison.field.as_str()])
+    });
+    let blocks = settings.blocks.iter().flat_map(|block| block.on.iter().map(String::as_str));
+    let rules = settings.rules.iter().map(|rule| rule.when.as_str());
+    let is_gap = |c: char| !c.is_alphanumeric() && c != '_';
+    comparisons.chain(blocks).chain(rules).flat_map(|text| text.split(is_gap)).collect()
+}

@@ -1,0 +1,184 @@
+//! What can be wrong with settings, and where.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// One step from a table or list to what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyStep {
+    /// The key of a table.
+    Key(String),
+    /// The position in a list, from 0.
+    Index(usize),
+}
+
+impl From<&str> for KeyStep {
+    fn from(key: &str) -> Self {
+        Self::Key(key.to_owned())
+    }
+}
+
+impl From<usize> for KeyStep {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// The way from the top of a settings file to one of its keys: `compare[2].field`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyPath(Vec<KeyStep>);
+
+impl KeyPath {
+    /// Returns the path with one more step.
+    #[must_use]
+    pub fn with(&self, step: impl Into<KeyStep>) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step.into());
+        Self(steps)
+    }
+
+    /// Returns the steps.
+    pub fn steps(&self) -> &[KeyStep] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            match step {
+                KeyStep::Index(position) => write!(f, "[{position}]")?,
+                KeyStep::Key(key) if index == 0 => f.write_str(key)?,
+                KeyStep::Key(key) => write!(f, ".{key}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A problem whose line is not looked up yet.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) key: KeyPath,
+    pub(super) message: String,
+    pub(super) suggestion: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn new(key: KeyPath, message: impl Into<String>) -> Self {
+        Self { key, message: message.into(), suggestion: None }
+    }
+
+    /// A finding about a word that is not one of those that may stand here.
+    pub(super) fn unknown<'a>(
+        key: KeyPath,
+        message: impl Into<String>,
+        word: &str,
+        known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Self {
+        let message = message.into();
+        let suggestion = closest(word, known.clone()).map(str::to_owned);
+        if suggestion.is_some() {
+            return Self { key, message, suggestion };
+        }
+        let known: Vec<_> = known.collect();
+        let message = match known.as_slice() {
+            [] => message,
+            known => format!("{message}; known here: {}", known.join(", ")),
+        };
+        Self { key, message, suggestion }
+    }
+}
+
+/// One thing that is wrong in a settings file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SettingsProblem {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The key it concerns; empty when the text is not TOML.
+    pub key: KeyPath,
+    /// What is wrong.
+    pub message: String,
+    /// The word that was likely meant.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for SettingsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.line, self.column)?;
+        if !self.key.steps().is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(word) => write!(f, "; did you mean \"{word}\"?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read the settings file {}: {cause}; name another with --config", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The file is too long to be settings.
+    #[error("{} has {len} bytes, settings have at most 4 MiB; name another file with --config", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// The file says something that cannot be.
+    #[error("{}", lines(path, problems))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in the order of lines.
+        problems: Vec<SettingsProblem>,
+    },
+}
+
+fn lines(path: &std::path::Path, problems: &[SettingsProblem]) -> String {
+    let line = |problem: &SettingsProblem| format!("{}:{problem}", path.display());
+    problems.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the known word nearest to a misspelt one, if one is near enough to be meant.
+fn closest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let near = |other: &&str| distance(&word, &other.to_lowercase());
+    let best = known.min_by_key(near)?;
+    (near(&best) <= 1 + word.chars().count() / 4).then_some(best)
+}
+
+/// Counts insertions, deletions, substitutions and swaps of neighbours.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let best = changed.min(row[j - 1] + 1).min(rows[i - 1][j] + 1);
+            let is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            row.push(if is_swap { best.min(rows[i - 2][j - 2] + 1) } else { best });
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
