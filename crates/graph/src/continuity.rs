@@ -5,6 +5,8 @@
 
 mod claim;
 mod returned;
+#[cfg(test)]
+mod tests;
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;

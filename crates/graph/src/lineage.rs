@@ -82,3 +82,67 @@ pub fn entity_as_of(
         .find(|past| past.began <= revision && revision < past.ended)?;
     Some(held.entity)
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const fn id(number: u128) -> UnifiedId {
+        UnifiedId::new(Uuid::from_u128(number))
+    }
+
+    fn past(key: &str, began: u64, ended: u64, entity: u128) -> PastMembership {
+        PastMembership {
+            source: "crm".to_owned(),
+            key: key.to_owned(),
+            ended: Revision::new(ended),
+            began: Revision::new(began),
+            entity: id(entity),
+        }
+    }
+
+    #[test]
+    fn a_history_holds_the_events_of_one_entity() {
+        let event = |entity, revision, kind| LineageEvent {
+            entity: id(entity),
+            revision: Revision::new(revision),
+            kind,
+        };
+        let lineage = [
+            event(1, 1, LineageKind::Born),
+            event(1, 4, LineageKind::Retired),
+            event(3, 2, LineageKind::Born),
+        ];
+        assert_eq!(history(&lineage, id(1)), &lineage[..2]);
+        assert_eq!(history(&lineage, id(3)), &lineage[2..]);
+        assert!(
+            [0, 2, 4]
+                .iter()
+                .all(|&number| history(&lineage, id(number)).is_empty())
+        );
+    }
+
+    #[test]
+    fn memberships_end_before_the_revision_that_ends_them() {
+        let all = [
+            past("a", 9, 9, 9),
+            past("b", 2, 4, 1),
+            past("b", 4, 6, 2),
+            past("c", 1, 9, 3),
+        ];
+        let of_b = past_of(&all, "crm", "b");
+        assert_eq!(of_b, &all[1..3]);
+        assert!(past_of(&all, "crm", "bb").is_empty() && past_of(&all, "shop", "b").is_empty());
+        let current = Some((id(7), Revision::new(8)));
+        let as_of: Vec<_> = (1..=9)
+            .map(|revision| entity_as_of(of_b, current, Revision::new(revision)))
+            .collect();
+        let expected = [0, 1, 1, 2, 2, 0, 0, 7, 7];
+        assert_eq!(
+            as_of,
+            expected.map(|entity| (entity != 0).then_some(id(entity)))
+        );
+    }
+}

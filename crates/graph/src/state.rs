@@ -105,3 +105,75 @@ impl GraphRevision {
         current_ids(entity, |id| self.state_of(id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const fn id(number: u128) -> UnifiedId {
+        UnifiedId::new(Uuid::from_u128(number))
+    }
+
+    fn merged(into: u128) -> EntityState {
+        EntityState::Merged {
+            into: id(into),
+            revision: Revision::FIRST,
+        }
+    }
+
+    fn split(into: &[u128]) -> EntityState {
+        let into = into.iter().map(|&number| id(number)).collect();
+        EntityState::Split {
+            into,
+            revision: Revision::FIRST,
+        }
+    }
+
+    #[test]
+    fn ids_lead_through_merges_and_splits_to_active_entities() {
+        let state_of = |entity| match entity {
+            entity if entity == id(1) => merged(2),
+            entity if entity == id(2) => split(&[3, 4, 5]),
+            entity if entity == id(3) => merged(6),
+            entity if entity == id(5) => EntityState::Retired {
+                revision: Revision::FIRST,
+            },
+            entity if entity == id(9) => EntityState::Unknown,
+            _ => EntityState::Active,
+        };
+        assert_eq!(current_ids(id(1), state_of), [id(4), id(6)]);
+        assert_eq!(current_ids(id(6), state_of), [id(6)]);
+        assert!(current_ids(id(5), state_of).is_empty() && current_ids(id(9), state_of).is_empty());
+    }
+
+    #[test]
+    fn a_lineage_that_runs_in_a_circle_leads_nowhere() {
+        let state_of = |entity| {
+            if entity == id(1) {
+                merged(2)
+            } else {
+                merged(1)
+            }
+        };
+        assert!(current_ids(id(1), state_of).is_empty());
+    }
+
+    #[test]
+    fn an_entity_that_split_is_active_while_it_is_one_of_the_parts() {
+        let event = |into: &[u128]| LineageEvent {
+            entity: id(1),
+            revision: Revision::FIRST,
+            kind: LineageKind::Split {
+                into: into.iter().map(|&number| id(number)).collect(),
+            },
+        };
+        assert_eq!(
+            EntityState::after(&[event(&[1, 2])]),
+            Some(EntityState::Active)
+        );
+        assert_eq!(EntityState::after(&[event(&[2, 3])]), Some(split(&[2, 3])));
+        assert_eq!(EntityState::after(&[]), None);
+    }
+}
