@@ -39,7 +39,11 @@ pub struct GraphSettings {
 
 impl Default for GraphSettings {
     fn default() -> Self {
-        Self { path: "graph".into(), model: "sameas.model.json".into(), namespace: None }
+        Self {
+            path: "graph".into(),
+            model: "sameas.model.json".into(),
+            namespace: None,
+        }
     }
 }
 
@@ -53,7 +57,9 @@ pub struct ServeSettings {
 
 impl Default for ServeSettings {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:50051".into() }
+        Self {
+            listen: "127.0.0.1:50051".into(),
+        }
     }
 }
 
@@ -64,7 +70,10 @@ impl Default for ServeSettings {
 /// thresholds are in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "sameas settings", description = "Which systems hold records, and how they match.")]
+#[schemars(
+    title = "sameas settings",
+    description = "Which systems hold records, and how they match."
+)]
 pub struct Settings {
     /// Where the graph lies.
     #[serde(default)]
@@ -107,10 +116,16 @@ impl Settings {
     /// # Errors
     /// Fails if the file cannot be read, or names every problem found in it.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
-        let refuse = |cause| SettingsError::Read { path: path.to_owned(), cause };
+        let refuse = |cause| SettingsError::Read {
+            path: path.to_owned(),
+            cause,
+        };
         let len = std::fs::metadata(path).map_err(refuse)?.len();
         if len > SETTINGS_LEN_MAX {
-            return Err(SettingsError::TooLong { path: path.to_owned(), len });
+            return Err(SettingsError::TooLong {
+                path: path.to_owned(),
+                len,
+            });
         }
         let text = std::fs::read_to_string(path).map_err(refuse)?;
         Self::parse(&text, path)
@@ -123,8 +138,10 @@ impl Settings {
     /// types, then what does not fit together.
     pub fn parse(text: &str, path: &Path) -> Result<Self, SettingsError> {
         let base = path.parent().unwrap_or(Path::new("")).to_owned();
-        parse(text, base)
-            .map_err(|problems| SettingsError::Invalid { path: path.to_owned(), problems })
+        parse(text, base).map_err(|problems| SettingsError::Invalid {
+            path: path.to_owned(),
+            problems,
+        })
     }
 
     /// Returns the folder of the graph.
@@ -150,13 +167,19 @@ impl Settings {
 
     /// Returns the names of all fields that some source maps.
     pub fn mapped_fields(&self) -> BTreeSet<&str> {
-        self.sources.iter().flat_map(|s| s.fields.keys().map(String::as_str)).collect()
+        self.sources
+            .iter()
+            .flat_map(|s| s.fields.keys().map(String::as_str))
+            .collect()
     }
 
     /// Returns the canonical fields with their kinds.
     pub fn schema(&self) -> Schema {
         let kind = |name: &str| self.fields.get(name).copied();
-        let fields = self.mapped_fields().into_iter().map(|name| (name.to_owned(), kind(name)));
+        let fields = self
+            .mapped_fields()
+            .into_iter()
+            .map(|name| (name.to_owned(), kind(name)));
         Schema::new(&fields.collect())
     }
 }
@@ -170,7 +193,11 @@ fn parse(text: &str, base: PathBuf) -> Result<Settings, Vec<SettingsProblem>> {
     let mut settings: Settings = document.read()?;
     settings.base = base;
     let problems = meaning::check(&settings);
-    if problems.is_empty() { Ok(settings) } else { Err(document.locate(problems)) }
+    if problems.is_empty() {
+        Ok(settings)
+    } else {
+        Err(document.locate(problems))
+    }
 }
 
 /// Returns the JSON Schema of settings files, for editors.

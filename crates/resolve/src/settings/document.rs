@@ -47,8 +47,18 @@ impl<'t> Document<'t> {
 
     fn problem(&self, finding: Finding) -> SettingsProblem {
         let (line, column) = position(self.text, self.span(&finding.key).start);
-        let Finding { key, message, suggestion } = finding;
-        SettingsProblem { line, column, key, message, suggestion }
+        let Finding {
+            key,
+            message,
+            suggestion,
+        } = finding;
+        SettingsProblem {
+            line,
+            column,
+            key,
+            message,
+            suggestion,
+        }
     }
 
     /// Returns where a key stands, or the innermost table that would hold it.
@@ -57,15 +67,17 @@ impl<'t> Document<'t> {
         let mut span = 0..0;
         for step in path.steps() {
             let found = match (step, at.get_ref()) {
-                (KeyStep::Key(key), DeValue::Table(table)) => {
-                    table.get_key_value(key.as_str()).map(|(key, value)| (key.span(), value))
-                }
+                (KeyStep::Key(key), DeValue::Table(table)) => table
+                    .get_key_value(key.as_str())
+                    .map(|(key, value)| (key.span(), value)),
                 (KeyStep::Index(index), DeValue::Array(list)) => {
                     list.get(*index).map(|value| (value.span(), value))
                 }
                 _ => None,
             };
-            let Some((place, value)) = found else { return span };
+            let Some((place, value)) = found else {
+                return span;
+            };
             (span, at) = (place, value);
         }
         span
@@ -76,7 +88,13 @@ fn problem_of(text: &str, error: &toml::de::Error) -> SettingsProblem {
     let start = error.span().map_or(0, |span| span.start);
     let (line, column) = position(text, start);
     let message = error.message().trim().replace('\n', ", ");
-    SettingsProblem { line, column, key: KeyPath::default(), message, suggestion: None }
+    SettingsProblem {
+        line,
+        column,
+        key: KeyPath::default(),
+        message,
+        suggestion: None,
+    }
 }
 
 /// Returns line and column of a byte offset, both from 1.

@@ -18,7 +18,11 @@ const NAME_LEN_MAX: usize = 64;
 
 /// Returns everything that does not fit together.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
-    let mut meaning = Meaning { settings, mapped: settings.mapped_fields(), findings: Vec::new() };
+    let mut meaning = Meaning {
+        settings,
+        mapped: settings.mapped_fields(),
+        findings: Vec::new(),
+    };
     meaning.graph();
     meaning.sources();
     meaning.comparisons();
@@ -53,7 +57,10 @@ impl<'s> Meaning<'s> {
             self.say(key("graph", "namespace"), "expected a UUID");
         }
         if graph.path.as_os_str().is_empty() {
-            self.say(key("graph", "path"), "the folder is empty; name one, for example \"graph\"");
+            self.say(
+                key("graph", "path"),
+                "the folder is empty; name one, for example \"graph\"",
+            );
         }
         if graph.model.as_os_str().is_empty() {
             let message = "the file is empty; name one, for example \"sameas.model.json\"";
@@ -68,7 +75,10 @@ impl<'s> Meaning<'s> {
     fn sources(&mut self) {
         let sources = &self.settings.sources;
         if sources.is_empty() {
-            self.say(top("source"), "no source; add a [[source]] table for each system");
+            self.say(
+                top("source"),
+                "no source; add a [[source]] table for each system",
+            );
         }
         if sources.len() > SOURCE_COUNT_MAX {
             let message = format!("{} sources; at most {SOURCE_COUNT_MAX}", sources.len());
@@ -91,20 +101,33 @@ impl<'s> Meaning<'s> {
             self.say(path.with("name"), message);
         }
         if source.key.trim().is_empty() {
-            self.say(path.with("key"), "names no column; say which column holds the record's key");
+            self.say(
+                path.with("key"),
+                "names no column; say which column holds the record's key",
+            );
         }
         self.addresses(source, &path.with("uri"));
-        if source.delimiter.is_some_and(|delimiter| !delimiter.is_ascii()) {
+        if source
+            .delimiter
+            .is_some_and(|delimiter| !delimiter.is_ascii())
+        {
             self.say(path.with("delimiter"), "expected an ASCII character");
         }
         let is_region = |r: &String| r.len() == 2 && r.bytes().all(|b| b.is_ascii_uppercase());
-        if source.region.as_ref().is_some_and(|region| !is_region(region)) {
+        if source
+            .region
+            .as_ref()
+            .is_some_and(|region| !is_region(region))
+        {
             let message = "expected two capital letters of ISO 3166, for example \"US\"";
             self.say(path.with("region"), message);
         }
         let fields = path.with("fields");
         if source.fields.is_empty() {
-            let message = format!("source \"{}\" maps no field, so nothing can match", source.name);
+            let message = format!(
+                "source \"{}\" maps no field, so nothing can match",
+                source.name
+            );
             self.say(fields.clone(), message);
         }
         for field in source.fields.keys().filter(|field| !is_name(field, b"_")) {
@@ -116,7 +139,10 @@ impl<'s> Meaning<'s> {
     fn addresses(&mut self, source: &SourceSettings, path: &KeyPath) {
         let uris = source.uri.as_slice();
         if uris.is_empty() || uris.iter().any(|uri| uri.trim().is_empty()) {
-            self.say(path.clone(), "names no file; give a file, a glob, a folder or an address");
+            self.say(
+                path.clone(),
+                "names no file; give a file, a glob, a folder or an address",
+            );
         }
         if uris.iter().any(|uri| secret::is_inline(uri)) {
             let message = "holds a secret; leave it out here and give it by the environment";
@@ -127,12 +153,17 @@ impl<'s> Meaning<'s> {
     fn comparisons(&mut self) {
         let comparisons = &self.settings.comparisons;
         if comparisons.is_empty() && self.settings.rules.is_empty() {
-            self.say(top("compare"), "nothing to decide by; add a [[compare]] or [[rule]] table");
+            self.say(
+                top("compare"),
+                "nothing to decide by; add a [[compare]] or [[rule]] table",
+            );
         }
         if comparisons.len() > COMPARISON_COUNT_MAX {
             let path = top("compare").with(COMPARISON_COUNT_MAX);
-            let message =
-                format!("{} comparisons; at most {COMPARISON_COUNT_MAX}", comparisons.len());
+            let message = format!(
+                "{} comparisons; at most {COMPARISON_COUNT_MAX}",
+                comparisons.len()
+            );
             self.say(path, message);
         }
         let mut seen = BTreeMap::new();
@@ -149,7 +180,9 @@ impl<'s> Meaning<'s> {
     }
 
     fn levels(&mut self, comparison: &CompareSettings, path: &KeyPath) {
-        let Some(levels) = &comparison.levels else { return };
+        let Some(levels) = &comparison.levels else {
+            return;
+        };
         if comparison.kind.is_some() {
             let message = "both \"kind\" and \"levels\" are set; keep one of them";
             self.say(path.with("levels"), message);
@@ -206,14 +239,19 @@ impl<'s> Meaning<'s> {
         if decide.cluster_size_max < 2 {
             self.say(key("decide", "cluster_size_max"), "expected at least 2");
         }
-        let known = self.settings.sources.iter().map(|source| source.name.as_str());
+        let known = self
+            .settings
+            .sources
+            .iter()
+            .map(|source| source.name.as_str());
         for (index, name) in decide.one_per_source.iter().enumerate() {
             if known.clone().any(|known| known == name) {
                 continue;
             }
             let path = key("decide", "one_per_source").with(index);
             let message = format!("no source is named \"{name}\"");
-            self.findings.push(Finding::unknown(path, message, name, known.clone()));
+            self.findings
+                .push(Finding::unknown(path, message, name, known.clone()));
         }
     }
 
@@ -221,8 +259,14 @@ impl<'s> Meaning<'s> {
         let (train, budget) = (&self.settings.train, &self.settings.budget);
         for (path, number) in [
             (key("train", "random_pairs_max"), train.random_pairs_max),
-            (key("train", "candidate_pairs_max"), train.candidate_pairs_max),
-            (key("budget", "pairs_per_record_max"), budget.pairs_per_record_max),
+            (
+                key("train", "candidate_pairs_max"),
+                train.candidate_pairs_max,
+            ),
+            (
+                key("budget", "pairs_per_record_max"),
+                budget.pairs_per_record_max,
+            ),
         ] {
             if number == 0 {
                 self.say(path, "expected at least 1");
@@ -239,7 +283,8 @@ impl<'s> Meaning<'s> {
         }
         let message = format!("no source maps a field \"{name}\"");
         let known = self.mapped.iter().copied();
-        self.findings.push(Finding::unknown(path, message, name, known));
+        self.findings
+            .push(Finding::unknown(path, message, name, known));
     }
 
     /// Every mapped field must matter: one that nothing reads is a misspelling or a forgotten rule.
@@ -250,9 +295,15 @@ impl<'s> Meaning<'s> {
         let used = used_words(self.settings);
         let settings = self.settings;
         for (index, source) in settings.sources.iter().enumerate() {
-            let unused = source.fields.keys().filter(|field| !used.contains(field.as_str()));
+            let unused = source
+                .fields
+                .keys()
+                .filter(|field| !used.contains(field.as_str()));
             for field in unused {
-                let path = top("source").with(index).with("fields").with(field.as_str());
+                let path = top("source")
+                    .with(index)
+                    .with("fields")
+                    .with(field.as_str());
                 let message = "no comparison, block or rule uses this field; use it or remove it";
                 self.say(path, message);
             }
@@ -279,8 +330,15 @@ fn used_words(settings: &Settings) -> BTreeSet<&str> {
         let levels = comparison.levels.iter().flatten().map(String::as_str);
         levels.chain([comparison.field.as_str()])
     });
-    let blocks = settings.blocks.iter().flat_map(|block| block.on.iter().map(String::as_str));
+    let blocks = settings
+        .blocks
+        .iter()
+        .flat_map(|block| block.on.iter().map(String::as_str));
     let rules = settings.rules.iter().map(|rule| rule.when.as_str());
     let is_gap = |c: char| !c.is_alphanumeric() && c != '_';
-    comparisons.chain(blocks).chain(rules).flat_map(|text| text.split(is_gap)).collect()
+    comparisons
+        .chain(blocks)
+        .chain(rules)
+        .flat_map(|text| text.split(is_gap))
+        .collect()
 }

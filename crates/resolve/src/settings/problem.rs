@@ -68,7 +68,11 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(key: KeyPath, message: impl Into<String>) -> Self {
-        Self { key, message: message.into(), suggestion: None }
+        Self {
+            key,
+            message: message.into(),
+            suggestion: None,
+        }
     }
 
     /// A finding about a word that is not one of those that may stand here.
@@ -81,14 +85,22 @@ impl Finding {
         let message = message.into();
         let suggestion = closest(word, known.clone()).map(str::to_owned);
         if suggestion.is_some() {
-            return Self { key, message, suggestion };
+            return Self {
+                key,
+                message,
+                suggestion,
+            };
         }
         let known: Vec<_> = known.collect();
         let message = match known.as_slice() {
             [] => message,
             known => format!("{message}; known here: {}", known.join(", ")),
         };
-        Self { key, message, suggestion }
+        Self {
+            key,
+            message,
+            suggestion,
+        }
     }
 }
 
@@ -176,7 +188,11 @@ fn distance(a: &str, b: &str) -> usize {
             let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
             let best = changed.min(row[j - 1] + 1).min(rows[i - 1][j] + 1);
             let is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            row.push(if is_swap { best.min(rows[i - 2][j - 2] + 1) } else { best });
+            row.push(if is_swap {
+                best.min(rows[i - 2][j - 2] + 1)
+            } else {
+                best
+            });
         }
         rows.push(row);
     }

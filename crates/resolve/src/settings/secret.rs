@@ -11,7 +11,9 @@ pub(super) fn is_inline(uri: &str) -> bool {
     let rest = uri.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let user = authority.rsplit_once('@').map(|(user, _)| user);
-    let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+    let password = user
+        .and_then(|user| user.split_once(':'))
+        .map(|(_, password)| password);
     let (plain, parameters) = uri.split_once('?').unwrap_or((uri, ""));
     let is_secret = |name: &str| SECRET_NAMES.iter().any(|word| name.contains(word));
     let is_parameter = |name: &str| {
@@ -24,10 +26,12 @@ pub(super) fn is_inline(uri: &str) -> bool {
 
 /// Looks for `name=value` with such a name.
 fn has_pair(text: &str, separators: [char; 2], is_secret: impl Fn(&str) -> bool) -> bool {
-    let pairs = text.split(separators).filter_map(|pair| pair.split_once('='));
-    pairs.into_iter().any(|(name, value)| {
-        is_secret(&name.to_ascii_lowercase()) && is_literal(value)
-    })
+    let pairs = text
+        .split(separators)
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .into_iter()
+        .any(|(name, value)| is_secret(&name.to_ascii_lowercase()) && is_literal(value))
 }
 
 /// A value that is there and does not stand for a variable.

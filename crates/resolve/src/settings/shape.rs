@@ -12,7 +12,10 @@ use super::problem::{Finding, KeyPath};
 
 /// Returns all differences between a document and a schema.
 pub(super) fn check(root: &Spanned<DeValue<'_>>, schema: &Value) -> Vec<Finding> {
-    let mut shape = Shape { schema, findings: Vec::new() };
+    let mut shape = Shape {
+        schema,
+        findings: Vec::new(),
+    };
     shape.value(schema, root.get_ref(), &KeyPath::default());
     shape.findings
 }
@@ -37,7 +40,9 @@ impl<'s> Shape<'s> {
         match value {
             DeValue::Table(table) => self.table(schema, table, path),
             DeValue::Array(list) => {
-                let Some(items) = schema.get("items") else { return };
+                let Some(items) = schema.get("items") else {
+                    return;
+                };
                 for (index, item) in list.iter().enumerate() {
                     self.value(items, item.get_ref(), &path.with(index));
                 }
@@ -52,7 +57,9 @@ impl<'s> Shape<'s> {
     fn resolve(&self, mut schema: &'s Value) -> &'s Value {
         while let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let pointer = reference.trim_start_matches('#');
-            let Some(target) = self.schema.pointer(pointer) else { break };
+            let Some(target) = self.schema.pointer(pointer) else {
+                break;
+            };
             schema = target;
         }
         schema
@@ -64,7 +71,8 @@ impl<'s> Shape<'s> {
             Some(word) => {
                 let message = format!("\"{word}\" is not a word for this key");
                 let known = words.iter().copied();
-                self.findings.push(Finding::unknown(path.clone(), message, word, known));
+                self.findings
+                    .push(Finding::unknown(path.clone(), message, word, known));
             }
             None => {
                 let found = type_of(value);
@@ -94,7 +102,9 @@ impl<'s> Shape<'s> {
     fn table(&mut self, schema: &'s Value, table: &DeTable<'_>, path: &KeyPath) {
         let none = serde_json::Map::new();
         let properties = schema.get("properties").and_then(Value::as_object);
-        let others = schema.get("additionalProperties").filter(|others| others.is_object());
+        let others = schema
+            .get("additionalProperties")
+            .filter(|others| others.is_object());
         let mut meant = Vec::new();
         for (key, value) in table {
             let (name, path) = (key.get_ref().as_ref(), path.with(key.get_ref().as_ref()));
@@ -109,7 +119,11 @@ impl<'s> Shape<'s> {
                 }
             }
         }
-        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        let required = schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         for name in required.filter_map(Value::as_str) {
             if table.get(name).is_none() && !meant.iter().any(|meant| meant == name) {
                 let message = format!("the key \"{name}\" is missing");
@@ -119,13 +133,18 @@ impl<'s> Shape<'s> {
     }
 
     fn range(&mut self, schema: &Value, value: &DeValue<'_>, path: &KeyPath) {
-        let Some(integer) = value.as_integer() else { return };
+        let Some(integer) = value.as_integer() else {
+            return;
+        };
         let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
         let max = match schema.get("format").and_then(Value::as_str) {
             Some("uint32") => i128::from(u32::MAX),
             _ => i128::from(i64::MAX),
         };
-        let min = schema.get("minimum").and_then(Value::as_f64).map_or(i128::MIN, |min| min as i128);
+        let min = schema
+            .get("minimum")
+            .and_then(Value::as_f64)
+            .map_or(i128::MIN, |min| min as i128);
         if number.is_none_or(|number| !(min..=max).contains(&number)) {
             let message = format!("expected an integer from {min} to {max}");
             self.findings.push(Finding::new(path.clone(), message));
@@ -135,7 +154,10 @@ impl<'s> Shape<'s> {
     fn len(&mut self, schema: &Value, text: &str, path: &KeyPath) {
         let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
         let len = text.chars().count() as u64;
-        let (min, max) = (bound("minLength").unwrap_or(0), bound("maxLength").unwrap_or(u64::MAX));
+        let (min, max) = (
+            bound("minLength").unwrap_or(0),
+            bound("maxLength").unwrap_or(u64::MAX),
+        );
         if len < min || len > max {
             let message = match (min, max) {
                 (1, 1) => "expected one character".to_owned(),
@@ -147,7 +169,9 @@ impl<'s> Shape<'s> {
 
     fn wrong_type(&mut self, schemas: &[&'s Value], value: &DeValue<'_>, path: &KeyPath) {
         let mut expected = Vec::new();
-        schemas.iter().for_each(|schema| self.expected(schema, &mut expected));
+        schemas
+            .iter()
+            .for_each(|schema| self.expected(schema, &mut expected));
         let found = type_of(value);
         let message = format!("expected {}, found {found}", expected.join(" or "));
         self.findings.push(Finding::new(path.clone(), message));
@@ -174,7 +198,10 @@ fn words_of(schema: &Value) -> Option<Vec<&str>> {
     let options = options_of(schema)?;
     let mut words = Vec::new();
     for option in options {
-        match (option.get("const"), option.get("enum").and_then(Value::as_array)) {
+        match (
+            option.get("const"),
+            option.get("enum").and_then(Value::as_array),
+        ) {
             (Some(word), _) => words.push(word.as_str()?),
             (None, Some(more)) => words.extend(more.iter().filter_map(Value::as_str)),
             (None, None) => return None,
@@ -191,7 +218,11 @@ fn options_of(schema: &Value) -> Option<&[Value]> {
 fn types_of(schema: &Value) -> impl Iterator<Item = &str> {
     let types = schema.get("type");
     let one = types.and_then(Value::as_str);
-    let many = types.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let many = types
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
     one.into_iter().chain(many)
 }
 
