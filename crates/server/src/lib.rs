@@ -1,1 +1,36 @@
-//! Skeleton.
+//! The gRPC server of sameas: answers from the newest snapshot of a graph folder.
+//!
+//! The server converts, asks the snapshot and answers; it decides nothing, opens no source
+//! and never receives a field value. Each request is answered from one revision, a revision
+//! published meanwhile is picked up without dropping a request, and every resource a client
+//! can take is bounded. [`Server::bind`] shows how to start it.
+
+mod answer;
+mod backoff;
+mod config;
+mod connection;
+mod convert;
+mod crew;
+mod crowd;
+mod current;
+mod cursor;
+mod error;
+mod front;
+mod gate;
+mod identity;
+mod listener;
+mod question;
+mod refusal;
+mod server;
+mod shutdown;
+mod signal;
+mod status;
+mod worker;
+
+pub use config::{
+    BATCH_COUNT_MAX, EVIDENCE_COUNT_MAX, HISTORY_COUNT_MAX, PAGE_COUNT_DEFAULT, PAGE_COUNT_MAX,
+    PATH_COUNT_MAX, REQUEST_LEN_MAX, RESPONSE_LEN_MAX, STREAMS_PER_CONNECTION_MAX, ServerConfig,
+};
+pub use error::ServeError;
+pub use server::{Bound, Drained, Server};
+pub use signal::asked_to_stop;

@@ -537,8 +537,9 @@ pub struct GetEntityResponse {
     /// What the id stands for now.
     #[prost(enumeration = "EntityState", tag = "3")]
     pub state: i32,
-    /// The entities that took the references over, as UUIDs in ascending order;
-    /// none unless the id was merged or split. Each may itself have moved on.
+    /// The active entities that hold its former references now, as UUIDs in
+    /// ascending order, however often those moved on; none unless the id was
+    /// merged or split.
     #[prost(string, repeated, tag = "4")]
     pub successor_unified_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The revision in which the id was issued; at least 1, or 0 if that is no
@@ -594,7 +595,8 @@ pub struct ExplainResponse {
     #[prost(message, repeated, tag = "6")]
     pub path: ::prost::alloc::vec::Vec<Evidence>,
     /// Evidence between the two entities (or, if they are one, within it) that
-    /// would link but was refused, strongest first; at most 100.
+    /// would link but was refused, strongest first; at most 100. Between two
+    /// entities, the first 1,000 members of the smaller one are asked.
     #[prost(message, repeated, tag = "7")]
     pub quarantined: ::prost::alloc::vec::Vec<Evidence>,
     /// How many such refused edges there are.
@@ -643,8 +645,9 @@ pub struct GetHistoryResponse {
     /// What the id stands for now; unspecified for a reference.
     #[prost(enumeration = "EntityState", tag = "2")]
     pub state: i32,
-    /// The entities that took the references over, as UUIDs in ascending order;
-    /// none unless the id was merged or split.
+    /// The active entities that hold its former references now, as UUIDs in
+    /// ascending order, however often those moved on; none unless the id was
+    /// merged or split.
     #[prost(string, repeated, tag = "3")]
     pub successor_unified_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// What happened to the id, oldest first; none for a reference. At most

@@ -1,0 +1,94 @@
+//! What a server is started with, and the bounds that are not for choosing.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// The most streams a client may have open on one connection.
+///
+/// Without this bound one connection can hold as many streams as it likes, and with
+/// them the server's memory.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;
+/// What one stream may send before the server has read it, in bytes.
+pub(crate) const STREAM_WINDOW_LEN: u32 = 64 << 10;
+/// What one connection may send before the server has read it, in bytes.
+pub(crate) const CONNECTION_WINDOW_LEN: u32 = 1 << 20;
+/// The longest list of request headers, in bytes.
+pub(crate) const HEADER_LIST_LEN_MAX: u32 = 8 << 10;
+/// The longest HTTP/2 frame, in bytes.
+pub(crate) const FRAME_LEN_MAX: u32 = 16 << 10;
+/// The longest request message, in bytes.
+pub const REQUEST_LEN_MAX: usize = 1 << 20;
+/// The longest response message, in bytes.
+pub const RESPONSE_LEN_MAX: usize = 4 << 20;
+/// The most references in one batch.
+pub const BATCH_COUNT_MAX: usize = 1_000;
+/// The most members on one page of an entity.
+pub const PAGE_COUNT_MAX: u32 = 1_000;
+/// The members on a page if the request does not say.
+pub const PAGE_COUNT_DEFAULT: u32 = 100;
+/// The most edges of one kind, and the most steps of a path, in an explanation.
+pub const EVIDENCE_COUNT_MAX: usize = 100;
+/// The longest chain of links in an explanation.
+pub const PATH_COUNT_MAX: usize = 1_000;
+/// The most events or memberships in a history.
+pub const HISTORY_COUNT_MAX: usize = 10_000;
+/// How long a connection may be silent before the server asks whether it lives.
+pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long the server waits for that answer.
+pub(crate) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a connection lives before the server asks its client to open another.
+pub(crate) const CONNECTION_AGE_MAX: Duration = Duration::from_mins(30);
+
+/// What a server is started with.
+///
+/// ```
+/// use sameas_server::ServerConfig;
+///
+/// let config = ServerConfig { listen: "127.0.0.1:0".parse()?, ..ServerConfig::default() };
+/// assert_eq!(config.connections_max, 10_000);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The address to listen on; port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Allows an address that other machines reach, although nothing is encrypted.
+    pub insecure_plaintext: bool,
+    /// How many threads answer; 0 takes one for each processor.
+    pub worker_count: usize,
+    /// The most connections open at once.
+    pub connections_max: usize,
+    /// The most connections open at once from one address.
+    pub connections_per_peer_max: usize,
+    /// The most requests in the house at once, waiting or being answered, streams included.
+    pub requests_in_flight_max: usize,
+    /// The most streaming calls open at once.
+    pub streams_open_max: usize,
+    /// How long a new connection may take to say that it speaks HTTP/2.
+    pub preface_deadline: Duration,
+    /// How long a request may take to arrive and be answered.
+    pub request_deadline: Duration,
+    /// How long open requests may take to end once the server is asked to stop.
+    pub drain_deadline: Duration,
+    /// How often the graph folder is asked for a newer revision.
+    pub poll_interval: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
+            insecure_plaintext: false,
+            worker_count: 0,
+            connections_max: 10_000,
+            connections_per_peer_max: 256,
+            requests_in_flight_max: 4_096,
+            streams_open_max: 1_024,
+            preface_deadline: Duration::from_secs(5),
+            // Answers take microseconds; this is the time a slow client has for its request.
+            request_deadline: Duration::from_secs(10),
+            drain_deadline: Duration::from_secs(10),
+            poll_interval: Duration::from_millis(200),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The threads that serve, and the health they report together.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sameas_api::FILE_DESCRIPTOR_SET;
+use sameas_api::v1::identity_service_server::{IdentityServiceServer, SERVICE_NAME};
+use tokio::sync::{Semaphore, watch};
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+use crate::config::{REQUEST_LEN_MAX, RESPONSE_LEN_MAX};
+use crate::current::Current;
+use crate::front::Front;
+use crate::gate::Gate;
+use crate::identity::Identity;
+use crate::listener::Accepted;
+use crate::server::Drained;
+use crate::shutdown::{self, Trigger};
+use crate::worker::{Duty, Worker};
+use crate::{ServeError, ServerConfig};
+
+/// All workers of a server.
+#[derive(Debug)]
+pub(crate) struct Crew {
+    workers: Vec<Worker>,
+    ended: watch::Receiver<usize>,
+    health: HealthReporter,
+    shutdown: Trigger,
+    cut: Trigger,
+}
+
+impl Crew {
+    /// Starts as many workers as the configuration says and reports them healthy.
+    pub(crate) async fn start(
+        config: &ServerConfig,
+        current: &Arc<Current>,
+    ) -> Result<Self, ServeError> {
+        let (shutdown_trigger, shutdown) = shutdown::channel();
+        let (cut_trigger, cut) = shutdown::channel();
+        let (count, ended) = watch::channel(0);
+        let gate = Gate::new(config.requests_in_flight_max);
+        let streams = config.streams_open_max.min(Semaphore::MAX_PERMITS);
+        let identity = Identity::new(Arc::clone(current), Arc::new(Semaphore::new(streams)));
+        let health = HealthReporter::new();
+        report(&health, ServingStatus::Serving).await;
+        let start = |number| {
+            let front = Front::new(
+                service(identity.clone()),
+                others(&health),
+                Arc::clone(&gate),
+                shutdown.clone(),
+                config.request_deadline,
+            );
+            let duty = Duty {
+                number,
+                front,
+                preface_deadline: config.preface_deadline,
+                shutdown: shutdown.clone(),
+                cut: cut.clone(),
+                ended: count.clone(),
+            };
+            Worker::start(duty).map_err(|cause| ServeError::Threads { cause })
+        };
+        let workers = (0..worker_count(config))
+            .map(start)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            workers,
+            ended,
+            health,
+            shutdown: shutdown_trigger,
+            cut: cut_trigger,
+        })
+    }
+
+    /// Hands a connection to the worker that has fewest.
+    pub(crate) async fn take(&self, accepted: Accepted) {
+        if let Some(worker) = self.workers.iter().min_by_key(|worker| worker.open_count()) {
+            worker.take(accepted).await;
+        }
+    }
+
+    /// Waits until some worker has ended.
+    pub(crate) async fn any_ended(&self) {
+        self.ended_count(1).await;
+    }
+
+    async fn ended_count(&self, wanted: usize) {
+        let mut ended = self.ended.clone();
+        // The only error is that all workers are gone.
+        let _ = ended.wait_for(|count| *count >= wanted).await;
+    }
+
+    /// Lets open requests end, cuts what takes longer than the deadline, and joins the threads.
+    pub(crate) async fn drain(self, deadline: Duration) -> Result<Drained, ServeError> {
+        report(&self.health, ServingStatus::NotServing).await;
+        self.shutdown.fire();
+        let all = self.ended_count(self.workers.len());
+        let mut connections_cut = 0;
+        if tokio::time::timeout(deadline, all).await.is_err() {
+            connections_cut = self.workers.iter().map(Worker::open_count).sum();
+        }
+        self.cut.fire();
+        let panicked = self
+            .workers
+            .into_iter()
+            .map(Worker::join)
+            .fold(false, |any, one| any | one);
+        if panicked {
+            Err(ServeError::WorkerDied)
+        } else {
+            Ok(Drained { connections_cut })
+        }
+    }
+}
+
+fn worker_count(config: &ServerConfig) -> u32 {
+    match config.worker_count {
+        0 => std::thread::available_parallelism().map_or(1, NonZero::get) as u32,
+        count => count as u32,
+    }
+}
+
+async fn report(health: &HealthReporter, status: ServingStatus) {
+    for name in ["", SERVICE_NAME] {
+        health.set_service_status(name, status).await;
+    }
+}
+
+/// Every worker has a service of its own, so that threads do not fight over its count of users.
+fn service(identity: Identity) -> IdentityServiceServer<Identity> {
+    IdentityServiceServer::new(identity)
+        .max_decoding_message_size(REQUEST_LEN_MAX)
+        .max_encoding_message_size(RESPONSE_LEN_MAX)
+}
+
+fn others(health: &HealthReporter) -> Routes {
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .expect("the descriptors were compiled with this crate");
+    let health = HealthServer::new(HealthService::from_health_reporter(health.clone()))
+        .max_decoding_message_size(REQUEST_LEN_MAX)
+        .max_encoding_message_size(RESPONSE_LEN_MAX);
+    let reflection = reflection
+        .max_decoding_message_size(REQUEST_LEN_MAX)
+        .max_encoding_message_size(RESPONSE_LEN_MAX);
+    Routes::new(health).add_service(reflection).prepare()
+}

@@ -1,0 +1,85 @@
+//! Why a request, or one reference of it, has no answer.
+
+use sameas_api::v1::ErrorReason;
+use sameas_graph::{KEY_LEN_MAX, KeyError, Revision};
+use sameas_store::CorruptError;
+use thiserror::Error;
+
+/// Why there is no answer, in words that are safe to send to any client.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    #[error("{field} is not set")]
+    FieldMissing { field: &'static str },
+    #[error("a key is empty")]
+    KeyEmpty,
+    #[error("a key is longer than {KEY_LEN_MAX} bytes")]
+    KeyTooLong,
+    #[error("unified_id is not a UUID in lower case with hyphens")]
+    UnifiedIdMalformed,
+    #[error("the batch has {count} references, at most {max} are accepted; send several batches")]
+    BatchTooLarge { count: usize, max: usize },
+    #[error("page_size is {count}, at most {max} is accepted; follow next_cursor")]
+    PageTooLarge { count: u32, max: u32 },
+    #[error("the cursor was not issued for this request")]
+    CursorMalformed,
+    #[error("the cursor is of revision {revision}, which is no longer served; begin again")]
+    CursorExpired { revision: Revision },
+    #[error("the graph has no source of this name")]
+    SourceUnknown,
+    #[error("the graph has no such reference")]
+    ReferenceUnknown,
+    #[error("the graph never issued this unified id")]
+    UnifiedIdUnknown,
+    #[error("revision {wanted} is not served yet; try again later")]
+    RevisionNotReached { wanted: Revision },
+    #[error("revision {wanted} is not published yet")]
+    RevisionInFuture { wanted: Revision },
+    #[error("the server has as much work as it accepts; try again after a pause")]
+    Overloaded,
+    #[error("the server is going away; try again on another connection")]
+    ShuttingDown,
+    #[error("the request did not arrive in time")]
+    DeadlineExceeded,
+    #[error("the snapshot could not be read; the server's log says more")]
+    SnapshotUnreadable(#[source] CorruptError),
+}
+
+impl Refusal {
+    /// Returns the reason as clients know it.
+    pub(crate) fn reason(&self) -> ErrorReason {
+        match self {
+            Self::FieldMissing { .. } => ErrorReason::FieldMissing,
+            Self::KeyEmpty => ErrorReason::KeyEmpty,
+            Self::KeyTooLong => ErrorReason::KeyTooLong,
+            Self::UnifiedIdMalformed => ErrorReason::UnifiedIdMalformed,
+            Self::BatchTooLarge { .. } => ErrorReason::BatchTooLarge,
+            Self::PageTooLarge { .. } => ErrorReason::PageTooLarge,
+            Self::CursorMalformed => ErrorReason::CursorMalformed,
+            Self::CursorExpired { .. } => ErrorReason::CursorExpired,
+            Self::SourceUnknown => ErrorReason::SourceUnknown,
+            Self::ReferenceUnknown => ErrorReason::ReferenceUnknown,
+            Self::UnifiedIdUnknown => ErrorReason::UnifiedIdUnknown,
+            Self::RevisionNotReached { .. } => ErrorReason::RevisionNotReached,
+            Self::RevisionInFuture { .. } => ErrorReason::RevisionInFuture,
+            Self::Overloaded => ErrorReason::Overloaded,
+            Self::ShuttingDown => ErrorReason::ShuttingDown,
+            Self::DeadlineExceeded => ErrorReason::DeadlineExceeded,
+            Self::SnapshotUnreadable(_) => ErrorReason::SnapshotUnreadable,
+        }
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Empty => Self::KeyEmpty,
+            _ => Self::KeyTooLong,
+        }
+    }
+}
+
+impl From<CorruptError> for Refusal {
+    fn from(error: CorruptError) -> Self {
+        Self::SnapshotUnreadable(error)
+    }
+}

@@ -1,0 +1,61 @@
+//! The one place where a refusal becomes a gRPC status.
+
+use sameas_api::ERROR_DOMAIN;
+use sameas_graph::Revision;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::refusal::Refusal;
+
+/// How the names of reasons begin in `proto/`; an `ErrorInfo` leaves it out.
+const REASON_PREFIX: &str = "ERROR_REASON_";
+
+/// What `ErrorInfo` calls its map; at most two entries, so its order is of no account.
+type Metadata = std::collections::HashMap<String, String>;
+
+/// Returns the status of a refusal, and the revision that refused if one was asked.
+pub(crate) fn of(refusal: &Refusal, revision: Option<Revision>) -> Status {
+    if let Refusal::SnapshotUnreadable(cause) = refusal {
+        tracing::error!(%cause, "the served snapshot could not be read");
+    }
+    let name = refusal.reason().as_str_name();
+    let reason = name.strip_prefix(REASON_PREFIX).unwrap_or(name);
+    let facts = fact(refusal)
+        .into_iter()
+        .chain(revision.map(|revision| ("revision", revision.to_string())))
+        .map(|(name, value)| (name.to_owned(), value));
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, ERROR_DOMAIN, facts.collect::<Metadata>());
+    Status::with_error_details(code(refusal), refusal.to_string(), details)
+}
+
+fn code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::FieldMissing { .. }
+        | Refusal::KeyEmpty
+        | Refusal::KeyTooLong
+        | Refusal::UnifiedIdMalformed
+        | Refusal::BatchTooLarge { .. }
+        | Refusal::PageTooLarge { .. }
+        | Refusal::CursorMalformed => Code::InvalidArgument,
+        Refusal::SourceUnknown | Refusal::ReferenceUnknown | Refusal::UnifiedIdUnknown => {
+            Code::NotFound
+        }
+        Refusal::CursorExpired { .. } => Code::Aborted,
+        Refusal::RevisionInFuture { .. } => Code::OutOfRange,
+        Refusal::RevisionNotReached { .. } | Refusal::ShuttingDown => Code::Unavailable,
+        Refusal::Overloaded => Code::ResourceExhausted,
+        Refusal::DeadlineExceeded => Code::DeadlineExceeded,
+        Refusal::SnapshotUnreadable(_) => Code::Internal,
+    }
+}
+
+/// What a client's program may want to know beside the reason.
+fn fact(refusal: &Refusal) -> Option<(&'static str, String)> {
+    match refusal {
+        Refusal::FieldMissing { field } => Some(("field", (*field).to_owned())),
+        Refusal::BatchTooLarge { max, .. } => Some(("max", max.to_string())),
+        Refusal::PageTooLarge { max, .. } => Some(("max", max.to_string())),
+        _ => None,
+    }
+}
