@@ -1,0 +1,369 @@
+//! Publishing: whole or not at all.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use sameas_graph::{GraphRevision, Revision};
+
+use super::{
+    CURRENT, GraphFolder, LOCK, LOG, SNAPSHOTS, durable, file_names, io_error, open_lock,
+    read_if_there,
+};
+use crate::catalog::{
+    Current, Publication, decode_log, encode_current, encode_log, snapshot_name, snapshot_revision,
+};
+use crate::error::{FolderError, PublishError, ReadBackError};
+use crate::reader::Snapshot;
+use crate::writer::write_snapshot;
+
+/// Snapshots that are kept unless the publisher is told otherwise.
+const KEPT_COUNT: usize = 3;
+
+/// What was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The revision, which is now current.
+    pub revision: Revision,
+    /// Its file.
+    pub path: PathBuf,
+    /// The length of the file in bytes.
+    pub len: u64,
+    /// The snapshot's checksum.
+    pub checksum: u64,
+    /// The older revisions whose snapshots were removed.
+    pub removed: Vec<Revision>,
+}
+
+/// The steps of a publication, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// The snapshot is about to be written under its temporary name.
+    WriteSnapshot,
+    /// It is written and about to be synced.
+    SyncSnapshot,
+    /// It is synced and about to be read back.
+    ReadBack,
+    /// It is good and about to get its name.
+    NameSnapshot,
+    /// It has its name and the folder is about to be synced.
+    SyncSnapshots,
+    /// The log is about to be written.
+    WriteLog,
+    /// The new `current` is about to be written under its temporary name.
+    WriteCurrent,
+    /// It is about to get its name: the revision becomes current here.
+    NameCurrent,
+    /// The revision is current and the folder is about to be synced.
+    SyncFolder,
+    /// Old snapshots are about to be removed.
+    Remove,
+}
+
+/// Called before each step; tests let it fail or copy the folder as a crash would leave it.
+pub(super) type Probe<'p> = &'p mut dyn FnMut(Step) -> io::Result<()>;
+
+/// The right to publish into one folder, until dropped.
+#[derive(Debug)]
+pub struct Publisher {
+    folder: GraphFolder,
+    kept_count: usize,
+    _lock: File,
+}
+
+impl Publisher {
+    pub(super) fn start(folder: GraphFolder) -> Result<Self, PublishError> {
+        let path = folder.path.join(LOCK);
+        let lock = open_lock(&path)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(PublishError::Busy {
+                    path: folder.path.clone(),
+                });
+            }
+            Err(TryLockError::Error(cause)) => return Err(io_error("lock", &path, cause).into()),
+        }
+        let publisher = Self {
+            folder,
+            kept_count: KEPT_COUNT,
+            _lock: lock,
+        };
+        publisher.clear_leftovers()?;
+        Ok(publisher)
+    }
+
+    /// Keeps this many snapshots, the current one included; at least one.
+    #[must_use]
+    pub fn keeping(mut self, kept_count: usize) -> Self {
+        self.kept_count = kept_count.max(1);
+        self
+    }
+
+    /// Publishes a revision, as [`GraphFolder::publish`] does.
+    ///
+    /// # Errors
+    /// As [`GraphFolder::publish`].
+    pub fn publish(
+        &self,
+        graph: &GraphRevision,
+        published_at_ms: u64,
+    ) -> Result<Published, PublishError> {
+        self.publish_with(graph, published_at_ms, &mut |_| Ok(()))
+    }
+
+    /// Makes the snapshot of an older revision current again, after verifying it.
+    ///
+    /// # Errors
+    /// Refuses a revision whose snapshot is not kept or not sound.
+    pub fn go_back_to(
+        &self,
+        revision: Revision,
+        published_at_ms: u64,
+    ) -> Result<Published, PublishError> {
+        let latest = match self.folder.read_current() {
+            Ok(current) => current.map(|current| current.latest),
+            // Going back is the remedy for a broken `current`, too.
+            Err(FolderError::Broken { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let kept = self.folder.kept_revisions()?;
+        let latest = latest.into_iter().chain(kept).max().unwrap_or(revision);
+        let path = self.folder.snapshot_path(&snapshot_name(revision));
+        let snapshot = self.read_back(&path, revision)?;
+        self.make_current(&snapshot, latest, published_at_ms, &mut |_| Ok(()))?;
+        Ok(published(&snapshot, path, Vec::new()))
+    }
+
+    pub(super) fn publish_with(
+        &self,
+        graph: &GraphRevision,
+        published_at_ms: u64,
+        probe: Probe<'_>,
+    ) -> Result<Published, PublishError> {
+        self.refuse_unfit(graph)?;
+        let path = self.folder.snapshot_path(&snapshot_name(graph.revision));
+        let made = self
+            .make_snapshot(graph, &path, probe)
+            .and_then(|snapshot| {
+                self.write_log(&snapshot, published_at_ms, probe)?;
+                self.make_current(&snapshot, graph.revision, published_at_ms, probe)?;
+                Ok(snapshot)
+            });
+        match made {
+            Ok(snapshot) => {
+                let removed =
+                    probe(Step::Remove).map_or_else(|_| Vec::new(), |()| self.remove_old());
+                Ok(published(&snapshot, path, removed))
+            }
+            Err(error @ PublishError::Unconfirmed { .. }) => Err(error),
+            Err(error) => {
+                durable::discard(&path);
+                // If this fails, too, the next publisher removes it.
+                drop(fs::remove_file(&path));
+                Err(error)
+            }
+        }
+    }
+
+    fn refuse_unfit(&self, graph: &GraphRevision) -> Result<(), PublishError> {
+        let path = self.folder.path.clone();
+        if graph.namespace != self.folder.namespace {
+            return Err(PublishError::OtherGraph { path });
+        }
+        match self.folder.read_current()? {
+            Some(current) if graph.revision <= current.latest => {
+                let (revision, current) = (graph.revision, current.latest);
+                Err(PublishError::Stale {
+                    path,
+                    revision,
+                    current,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes, syncs, reads back and names a snapshot.
+    fn make_snapshot(
+        &self,
+        graph: &GraphRevision,
+        path: &Path,
+        probe: Probe<'_>,
+    ) -> Result<Snapshot, PublishError> {
+        let temporary = durable::temporary(path);
+        let io = |action, cause| self.io(action, path, cause);
+        probe(Step::WriteSnapshot).map_err(|cause| io("write", cause))?;
+        let file = File::create(&temporary).map_err(|cause| io("create", cause))?;
+        let mut out = BufWriter::new(file);
+        write_snapshot(graph, &mut out).map_err(|cause| PublishError::Write {
+            path: self.folder.path.clone(),
+            cause,
+        })?;
+        let file = out
+            .into_inner()
+            .map_err(|error| io("write", error.into_error()))?;
+        probe(Step::SyncSnapshot)
+            .and_then(|()| file.sync_all())
+            .map_err(|cause| io("sync", cause))?;
+        drop(file);
+        probe(Step::ReadBack).map_err(|cause| io("read back", cause))?;
+        let snapshot = self.read_back(&temporary, graph.revision)?;
+        probe(Step::NameSnapshot)
+            .and_then(|()| durable::put_in_place(path))
+            .map_err(|cause| io("rename", cause))?;
+        probe(Step::SyncSnapshots)
+            .and_then(|()| durable::sync_parent(path))
+            .map_err(|cause| io("sync the folder of", cause))?;
+        Ok(snapshot)
+    }
+
+    fn read_back(&self, path: &Path, revision: Revision) -> Result<Snapshot, PublishError> {
+        let read = || -> Result<Snapshot, ReadBackError> {
+            let snapshot = Snapshot::open(path)?;
+            snapshot.verify()?;
+            Ok(snapshot)
+        };
+        let snapshot = read().map_err(|cause| PublishError::ReadBack {
+            path: self.folder.path.clone(),
+            cause,
+        })?;
+        if snapshot.namespace() != self.folder.namespace || snapshot.revision() != revision {
+            return Err(PublishError::OtherGraph {
+                path: self.folder.path.clone(),
+            });
+        }
+        Ok(snapshot)
+    }
+
+    fn write_log(
+        &self,
+        snapshot: &Snapshot,
+        published_at_ms: u64,
+        probe: Probe<'_>,
+    ) -> Result<(), PublishError> {
+        let path = self.folder.path.join(LOG);
+        let mut publications = self.readable_log(&path)?;
+        let counts = snapshot
+            .sources()
+            .iter()
+            .map(|s| (s.name.clone(), s.reference_count));
+        publications.push(Publication {
+            revision: snapshot.revision(),
+            published_at_ms,
+            reference_counts: counts.collect(),
+            entity_count: snapshot.entity_count(),
+        });
+        probe(Step::WriteLog)
+            .and_then(|()| durable::replace(&path, &encode_log(&publications)))
+            .map_err(|cause| self.io("write", &path, cause))
+    }
+
+    /// Returns the log's lines up to the current revision.
+    fn readable_log(&self, path: &Path) -> Result<Vec<Publication>, PublishError> {
+        let latest = self.folder.read_current()?.map(|current| current.latest);
+        let Some(bytes) = read_if_there(path)? else {
+            return Ok(Vec::new());
+        };
+        let mut publications = decode_log(&self.folder.path, path, &bytes)?;
+        publications.retain(|publication| Some(publication.revision) <= latest);
+        Ok(publications)
+    }
+
+    fn make_current(
+        &self,
+        snapshot: &Snapshot,
+        latest: Revision,
+        published_at_ms: u64,
+        probe: Probe<'_>,
+    ) -> Result<(), PublishError> {
+        let path = self.folder.path.join(CURRENT);
+        let revision = snapshot.revision();
+        let current = Current {
+            file: snapshot_name(revision),
+            revision,
+            latest,
+            checksum: snapshot.checksum(),
+            published_at_ms,
+        };
+        probe(Step::WriteCurrent)
+            .and_then(|()| durable::prepare(&path, &encode_current(&current)))
+            .map_err(|cause| self.io("write", &path, cause))?;
+        probe(Step::NameCurrent)
+            .inspect_err(|_| durable::discard(&path))
+            .and_then(|()| durable::put_in_place(&path))
+            .map_err(|cause| self.io("rename", &path, cause))?;
+        probe(Step::SyncFolder)
+            .and_then(|()| durable::sync_parent(&path))
+            .map_err(|cause| PublishError::Unconfirmed {
+                path: self.folder.path.clone(),
+                revision,
+                cause,
+            })
+    }
+
+    /// Removes the oldest snapshots; what cannot be removed is left to the next publisher.
+    fn remove_old(&self) -> Vec<Revision> {
+        let kept = self.folder.kept_revisions().unwrap_or_default();
+        let current = self
+            .folder
+            .read_current()
+            .ok()
+            .flatten()
+            .map(|current| current.revision);
+        let surplus = kept.len().saturating_sub(self.kept_count);
+        let old = kept
+            .into_iter()
+            .take(surplus)
+            .filter(|&revision| Some(revision) != current);
+        old.filter(|&revision| {
+            fs::remove_file(self.folder.snapshot_path(&snapshot_name(revision))).is_ok()
+        })
+        .collect()
+    }
+
+    /// Removes what a publisher that died has left: files that never became complete, and
+    /// snapshots that never became current.
+    fn clear_leftovers(&self) -> Result<(), PublishError> {
+        for folder in [self.folder.path.clone(), self.folder.path.join(SNAPSHOTS)] {
+            let names = file_names(&folder).map_err(|cause| io_error("list", &folder, cause))?;
+            for name in names.iter().filter(|name| durable::is_temporary(name)) {
+                let path = folder.join(name);
+                fs::remove_file(&path).map_err(|cause| io_error("remove", &path, cause))?;
+            }
+        }
+        // Without a readable `current` nothing says which snapshots are leftovers.
+        let Ok(Some(current)) = self.folder.read_current() else {
+            return Ok(());
+        };
+        let snapshots = self.folder.path.join(SNAPSHOTS);
+        let names = file_names(&snapshots).map_err(|cause| io_error("list", &snapshots, cause))?;
+        for name in names {
+            if snapshot_revision(&name).is_some_and(|revision| revision > current.latest) {
+                let path = snapshots.join(name);
+                fs::remove_file(&path).map_err(|cause| io_error("remove", &path, cause))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn io(&self, action: &'static str, path: &Path, cause: io::Error) -> PublishError {
+        let (folder, path) = (self.folder.path.clone(), path.to_owned());
+        PublishError::Io {
+            folder,
+            action,
+            path,
+            cause,
+        }
+    }
+}
+
+fn published(snapshot: &Snapshot, path: PathBuf, removed: Vec<Revision>) -> Published {
+    Published {
+        revision: snapshot.revision(),
+        path,
+        len: snapshot.file_len(),
+        checksum: snapshot.checksum(),
+        removed,
+    }
+}

@@ -1,0 +1,483 @@
+//! The snapshot file, byte by byte.
+//!
+//! One file holds one revision. All numbers are little endian. Nothing in it depends on
+//! the clock, the machine, the path or the number of threads: equal graphs give equal bytes.
+//!
+//! ```text
+//!          0 ┌────────────────────────────────────────────┐
+//!            │ header, 64 bytes                           │
+//!            │   0  magic      "SAMEAS\x1a\n"             │
+//!            │   8  version    u32, here 1                │
+//!            │  12  sections   u32, here 26               │
+//!            │  16  file_len   u64                        │
+//!            │  24  checksum   u64, xxh3-64 of header     │
+//!            │      (these eight bytes as zero) and table │
+//!            │  32  zero       32 bytes                   │
+//!         64 ├────────────────────────────────────────────┤
+//!            │ section table, 32 bytes a section, by id   │
+//!            │   0  id         u32                        │
+//!            │   4  zero       u32                        │
+//!            │   8  offset     u64, a multiple of 64      │
+//!            │  16  len        u64                        │
+//!            │  24  checksum   u64, xxh3-64 of its bytes  │
+//!        896 ├────────────────────────────────────────────┤
+//!            │ section 1 … section 26, in id order, each  │
+//!            │ followed by zeros up to a multiple of 64   │
+//!   file_len └────────────────────────────────────────────┘
+//! ```
+//!
+//! # Slots
+//!
+//! A *slot* numbers a reference inside one file. Slots list cluster after cluster (in
+//! cluster order), and the members of a cluster in node order, so the members of an
+//! entity lie side by side and one bit a slot (`marks`: "a cluster starts here") is the
+//! whole map between references and clusters. N is the number of references, C of
+//! clusters, E of edges, R of distinct revision numbers.
+//!
+//! # Sections
+//!
+//! | id | name | content |
+//! |---:|---|---|
+//! | 1 | meta | revision u64, namespace 16 bytes, N u64, C u64, E u64, key bytes u64, probe bounds of `key_table` u32 and `id_table` u32 |
+//! | 2 | sources | u32 count; each: name (u32 length, bytes), number of references u64; in byte order of the names |
+//! | 3 | legend | u16 count of comparisons; each: name, u16 count of levels, each: name, weight i16. u16 count of rules; each: name, kind u8 (0 deterministic, 1 blocking). prior, link, review i16; model u64 |
+//! | 4 | revisions | u64 × R, ascending: what revision indexes point into |
+//! | 5 | arena | one entry a slot, in slot order: slot u32, source u16, key length u16, key bytes |
+//! | 6 | arena_samples | u64: offset in `arena` of slots 0, 16, 32, … |
+//! | 7 | key_table | u64 words in buckets of 8 (one cache line): 24 bits of fingerprint above 40 bits of offset in `arena`; all ones is empty |
+//! | 8 | order | u32 × N: the slot of each node (nodes ascend by source name, then key) |
+//! | 9 | marks | rank bits over slots: the first member of each cluster |
+//! | 10 | entity_ids | 16 bytes × C: the unified id of each cluster |
+//! | 11 | births | revision index × C: the birth of each entity |
+//! | 12 | id_table | u32 words: the first slot of the cluster whose id hashes here; all ones is empty |
+//! | 13 | since_marks | rank bits over slots whose membership began after the entity's birth; absent (length 0) if there is none |
+//! | 14 | since | revision index for each bit set in `since_marks` |
+//! | 15 | edge_starts | u32 × (N + 1): the edges of a slot are `edges[starts[s]..starts[s + 1]]` |
+//! | 16 | edges | u64 × E at the lower of both slots, ascending by the higher one: slot u32 (bits 0-31), weight i16 (32-47), low half of the kind (48-63) |
+//! | 17 | edge_kinds_high | u16 × E: upper half of the kind; absent unless there are more than 65,536 kinds |
+//! | 18 | kinds | 16 bytes: pattern u64, rule u8, decision u8, zero 6 bytes; numbered by first use in evidence order |
+//! | 19 | incoming | u32: the edges that join two clusters, by higher slot: found from that end, too |
+//! | 20 | lineage | 32 bytes an event: entity 16 bytes, revision u64, kind u32, end of its targets u32; by entity, revision |
+//! | 21 | lineage_targets | 16 bytes: unified ids that events point to |
+//! | 22 | past_sources | u32 count; each: name; in byte order |
+//! | 23 | past | 32 bytes a membership that ended: u64 (offset in `past_keys` 40 bits, source 13 bits, key length 11 bits, from the lowest), ended and began (u32 revision indexes), entity 16 bytes; by source, key, ended, began, entity |
+//! | 24 | past_keys | key bytes of `past` |
+//! | 25 | changed | roaring bitmap (portable form) of the slots whose entity changed in this revision |
+//! | 26 | source_sets | u64 × (sources + 1) ends, then a roaring bitmap a source: its slots |
+//!
+//! *Rank bits* over N slots are `ceil(N / 32)` words u64: 32 bits below, and above them
+//! how many bits are set in all words before. One load answers "is it set" and "how many
+//! before". A *revision index* takes 1 byte if R is at most 256, 2 if at most 65,536, else 4.
+//!
+//! # Looking a reference up
+//!
+//! The hash is xxh3-64 of the key, seeded with xxh3-64 of the namespace seeded with the
+//! source's number: whoever does not know the namespace cannot aim at one bucket. Its
+//! upper bits choose a bucket (multiply and shift), its lowest 24 bits are the fingerprint
+//! (all ones becomes all ones but the lowest bit). A full bucket overflows into the next;
+//! `meta` says how far at most. A match points to the arena entry, whose bytes decide.
+
+use crate::error::CorruptError;
+
+/// The first eight bytes of every snapshot.
+pub(crate) const MAGIC: [u8; 8] = *b"SAMEAS\x1a\n";
+/// The only version this build reads and writes.
+pub(crate) const VERSION: u32 = 1;
+/// Bytes before the section table.
+pub(crate) const HEADER_LEN: usize = 64;
+/// Bytes of one entry of the section table.
+pub(crate) const ENTRY_LEN: usize = 32;
+/// Bytes before the first section.
+pub(crate) const PREFIX_LEN: usize = HEADER_LEN + ENTRY_LEN * Section::COUNT;
+/// Sections start at multiples of this.
+pub(crate) const ALIGNMENT: u64 = 64;
+/// Where the checksum of header and table stands.
+const CHECKSUM_AT: usize = 24;
+
+/// Slots between two samples of arena offsets.
+pub(crate) const SAMPLE_STEP: u32 = 16;
+/// Bytes before the key in an arena entry.
+pub(crate) const ENTRY_HEADER_LEN: usize = 8;
+/// Bytes of a unified id.
+pub(crate) const ID_LEN: usize = 16;
+/// Bytes of an entry of `kinds`.
+pub(crate) const KIND_LEN: usize = 16;
+/// Bytes of an entry of `lineage`.
+pub(crate) const LINEAGE_LEN: usize = 32;
+/// Bytes of an entry of `past`.
+pub(crate) const PAST_LEN: usize = 32;
+/// The most references one file holds; slots above it would collide with "empty".
+pub(crate) const REFERENCE_COUNT_MAX: u64 = u32::MAX as u64 - 1;
+
+/// A part of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Section {
+    /// Revision, namespace and counts.
+    Meta = 1,
+    /// Names of sources and how many references each has.
+    Sources,
+    /// What levels and rules mean.
+    Legend,
+    /// Distinct revision numbers.
+    Revisions,
+    /// Keys in slot order.
+    Arena,
+    /// Every sixteenth arena offset.
+    ArenaSamples,
+    /// From hashed reference to arena entry.
+    KeyTable,
+    /// From node to slot.
+    Order,
+    /// First members of clusters.
+    Marks,
+    /// Unified ids in cluster order.
+    EntityIds,
+    /// Births in cluster order.
+    Births,
+    /// From hashed unified id to first slot.
+    IdTable,
+    /// Slots that joined after their entity's birth.
+    SinceMarks,
+    /// When they joined.
+    Since,
+    /// Where each slot's edges start.
+    EdgeStarts,
+    /// Edges.
+    Edges,
+    /// Upper halves of edge kinds.
+    EdgeKindsHigh,
+    /// Distinct patterns, rules and decisions.
+    Kinds,
+    /// Edges between clusters by their higher end.
+    Incoming,
+    /// Lineage events.
+    Lineage,
+    /// Ids that lineage events point to.
+    LineageTargets,
+    /// Source names of ended memberships.
+    PastSources,
+    /// Ended memberships.
+    Past,
+    /// Keys of ended memberships.
+    PastKeys,
+    /// Slots whose entity changed.
+    Changed,
+    /// Slots of each source.
+    SourceSets,
+}
+
+impl Section {
+    /// How many sections a file has.
+    pub const COUNT: usize = 26;
+
+    /// All sections in file order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Meta,
+        Self::Sources,
+        Self::Legend,
+        Self::Revisions,
+        Self::Arena,
+        Self::ArenaSamples,
+        Self::KeyTable,
+        Self::Order,
+        Self::Marks,
+        Self::EntityIds,
+        Self::Births,
+        Self::IdTable,
+        Self::SinceMarks,
+        Self::Since,
+        Self::EdgeStarts,
+        Self::Edges,
+        Self::EdgeKindsHigh,
+        Self::Kinds,
+        Self::Incoming,
+        Self::Lineage,
+        Self::LineageTargets,
+        Self::PastSources,
+        Self::Past,
+        Self::PastKeys,
+        Self::Changed,
+        Self::SourceSets,
+    ];
+
+    /// Returns the section's name in the format description.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Sources => "sources",
+            Self::Legend => "legend",
+            Self::Revisions => "revisions",
+            Self::Arena => "arena",
+            Self::ArenaSamples => "arena_samples",
+            Self::KeyTable => "key_table",
+            Self::Order => "order",
+            Self::Marks => "marks",
+            Self::EntityIds => "entity_ids",
+            Self::Births => "births",
+            Self::IdTable => "id_table",
+            Self::SinceMarks => "since_marks",
+            Self::Since => "since",
+            Self::EdgeStarts => "edge_starts",
+            Self::Edges => "edges",
+            Self::EdgeKindsHigh => "edge_kinds_high",
+            Self::Kinds => "kinds",
+            Self::Incoming => "incoming",
+            Self::Lineage => "lineage",
+            Self::LineageTargets => "lineage_targets",
+            Self::PastSources => "past_sources",
+            Self::Past => "past",
+            Self::PastKeys => "past_keys",
+            Self::Changed => "changed",
+            Self::SourceSets => "source_sets",
+        }
+    }
+
+    /// Returns the section's number in the file.
+    pub(crate) const fn id(self) -> u32 {
+        self as u32
+    }
+
+    /// Returns the section's position in the table.
+    pub(crate) const fn index(self) -> usize {
+        self as usize - 1
+    }
+}
+
+/// Where one section lies and what its bytes hash to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    pub(crate) checksum: u64,
+}
+
+impl Entry {
+    /// Returns where the section's padding ends.
+    pub(crate) fn padded_end(self) -> Option<u64> {
+        self.offset
+            .checked_add(self.len)?
+            .checked_next_multiple_of(ALIGNMENT)
+    }
+}
+
+/// Header and section table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix {
+    entries: [Entry; Section::COUNT],
+    file_len: u64,
+}
+
+/// Why the first bytes of a file are not those of a snapshot this build reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PrefixError {
+    /// The magic bytes are missing.
+    Foreign,
+    /// The version is not ours.
+    Version(u32),
+    /// The file is longer or shorter than it says.
+    Length { expected: u64, found: u64 },
+    /// Header or table contradict themselves.
+    Corrupt(CorruptError),
+}
+
+impl Prefix {
+    /// Describes a file of these sections, which lie one after the other.
+    pub(crate) fn new(entries: [Entry; Section::COUNT], file_len: u64) -> Self {
+        Self { entries, file_len }
+    }
+
+    /// Returns where a section lies.
+    pub(crate) fn entry(&self, section: Section) -> Entry {
+        self.entries
+            .get(section.index())
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Returns the length of the file.
+    pub(crate) fn file_len(&self) -> u64 {
+        self.file_len
+    }
+
+    /// Returns the bytes before the first section.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(PREFIX_LEN);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&(Section::COUNT as u32).to_le_bytes());
+        bytes.extend_from_slice(&self.file_len.to_le_bytes());
+        bytes.resize(HEADER_LEN, 0);
+        for (section, entry) in Section::ALL.iter().zip(&self.entries) {
+            bytes.extend_from_slice(&section.id().to_le_bytes());
+            bytes.extend_from_slice(&0_u32.to_le_bytes());
+            bytes.extend_from_slice(&entry.offset.to_le_bytes());
+            bytes.extend_from_slice(&entry.len.to_le_bytes());
+            bytes.extend_from_slice(&entry.checksum.to_le_bytes());
+        }
+        let checksum = prefix_checksum(&bytes);
+        if let Some(place) = bytes.get_mut(CHECKSUM_AT..CHECKSUM_AT + 8) {
+            place.copy_from_slice(&checksum.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads header and table of a file, and checks all they say about it.
+    pub(crate) fn decode(file: &[u8]) -> Result<Self, PrefixError> {
+        let found = file.len() as u64;
+        if file.get(..MAGIC.len()) != Some(&MAGIC) {
+            return Err(PrefixError::Foreign);
+        }
+        let version = u32_at(file, 8).ok_or(PrefixError::Foreign)?;
+        if version != VERSION {
+            return Err(PrefixError::Version(version));
+        }
+        let shortest = PREFIX_LEN as u64;
+        let file_len = u64_at(file, 16).ok_or(PrefixError::Length {
+            expected: shortest,
+            found,
+        })?;
+        let Some(prefix) = file.get(..PREFIX_LEN) else {
+            return Err(PrefixError::Length {
+                expected: shortest.max(file_len),
+                found,
+            });
+        };
+        if u64_at(prefix, CHECKSUM_AT) != Some(prefix_checksum(prefix)) {
+            return Err(corrupt(
+                "the checksum of header and section table does not match",
+            ));
+        }
+        if file_len != found {
+            return Err(PrefixError::Length {
+                expected: file_len,
+                found,
+            });
+        }
+        Self::decode_table(prefix, file_len)
+    }
+
+    fn decode_table(prefix: &[u8], file_len: u64) -> Result<Self, PrefixError> {
+        if u32_at(prefix, 12) != Some(Section::COUNT as u32) {
+            return Err(corrupt(
+                "the number of sections is not that of this version",
+            ));
+        }
+        let mut entries = [Entry::default(); Section::COUNT];
+        let mut end = PREFIX_LEN as u64;
+        for (section, entry) in Section::ALL.iter().zip(&mut entries) {
+            let at = HEADER_LEN + ENTRY_LEN * section.index();
+            let read = |offset| u64_at(prefix, at + offset).unwrap_or_default();
+            *entry = Entry {
+                offset: read(8),
+                len: read(16),
+                checksum: read(24),
+            };
+            if u32_at(prefix, at) != Some(section.id()) || entry.offset != end {
+                return Err(corrupt("the section table is not in order"));
+            }
+            end = match entry.padded_end() {
+                Some(next) if next <= file_len => next,
+                _ => return Err(corrupt("a section ends after the file")),
+            };
+        }
+        if end != file_len {
+            return Err(corrupt("bytes follow the last section"));
+        }
+        Ok(Self { entries, file_len })
+    }
+
+    /// Returns the checksum that stands in an encoded prefix; it covers the whole file,
+    /// because it covers the checksum of each section.
+    pub(crate) fn checksum(file: &[u8]) -> u64 {
+        u64_at(file, CHECKSUM_AT).unwrap_or_default()
+    }
+}
+
+/// Counts and bounds that all other sections are measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    pub(crate) revision: u64,
+    pub(crate) namespace: [u8; ID_LEN],
+    pub(crate) reference_count: u32,
+    pub(crate) cluster_count: u32,
+    pub(crate) edge_count: u32,
+    pub(crate) key_bytes: u64,
+    pub(crate) key_probe_max: u32,
+    pub(crate) id_probe_max: u32,
+}
+
+impl Meta {
+    /// Bytes of the section.
+    pub(crate) const LEN: usize = 64;
+
+    /// Returns the section's bytes.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(Self::LEN);
+        bytes.extend_from_slice(&self.revision.to_le_bytes());
+        bytes.extend_from_slice(&self.namespace);
+        for count in [self.reference_count, self.cluster_count, self.edge_count] {
+            bytes.extend_from_slice(&u64::from(count).to_le_bytes());
+        }
+        bytes.extend_from_slice(&self.key_bytes.to_le_bytes());
+        bytes.extend_from_slice(&self.key_probe_max.to_le_bytes());
+        bytes.extend_from_slice(&self.id_probe_max.to_le_bytes());
+        bytes
+    }
+
+    /// Reads the section.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != Self::LEN {
+            return None;
+        }
+        let count = |at| u64_at(bytes, at).and_then(|count| u32::try_from(count).ok());
+        let reference_count = count(24)?;
+        Some(Self {
+            revision: u64_at(bytes, 0)?,
+            namespace: bytes.get(8..8 + ID_LEN)?.try_into().ok()?,
+            reference_count: Some(reference_count)
+                .filter(|&n| u64::from(n) <= REFERENCE_COUNT_MAX)?,
+            cluster_count: count(32).filter(|&clusters| clusters <= reference_count)?,
+            edge_count: count(40)?,
+            key_bytes: u64_at(bytes, 48)?,
+            key_probe_max: u32_at(bytes, 56)?,
+            id_probe_max: u32_at(bytes, 60)?,
+        })
+    }
+}
+
+/// Returns how many bytes a revision index takes.
+pub(crate) fn index_width(revision_count: usize) -> usize {
+    match revision_count {
+        0..=0x100 => 1,
+        0x101..=0x1_0000 => 2,
+        _ => 4,
+    }
+}
+
+/// Reads a number, or nothing if the bytes end before it.
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Reads a number, or nothing if the bytes end before it.
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Reads a number, or nothing if the bytes end before it.
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn prefix_checksum(prefix: &[u8]) -> u64 {
+    let mut bytes = prefix.to_vec();
+    if let Some(place) = bytes.get_mut(CHECKSUM_AT..CHECKSUM_AT + 8) {
+        place.fill(0);
+    }
+    xxhash_rust::xxh3::xxh3_64(&bytes)
+}
+
+fn corrupt(what: &'static str) -> PrefixError {
+    PrefixError::Corrupt(CorruptError::new("section table", 0, what))
+}

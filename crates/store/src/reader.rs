@@ -1,0 +1,247 @@
+//! An open snapshot: what readers ask of one revision.
+
+mod entity;
+mod evidence;
+mod history;
+mod load;
+mod lookup;
+mod open;
+mod rows;
+mod sets;
+
+use std::io;
+use std::sync::Arc;
+
+use bytemuck::Pod;
+use sameas_graph::{Legend, Namespace, Revision};
+use uuid::Uuid;
+
+pub use self::entity::{EntityView, MemberView, Members};
+pub use self::evidence::MemberEvidence;
+pub use self::lookup::{Located, Member, SourceHandle};
+pub use self::rows::{Row, Rows};
+pub(crate) use self::sets::is_intact;
+use crate::arena::ArenaEntry;
+use crate::codec::SourceSummary;
+use crate::error::CorruptError;
+use crate::format::{ID_LEN, Meta, Prefix, SAMPLE_STEP, Section, index_width};
+use crate::id_table::IdTable;
+use crate::key_table::KeyTable;
+use crate::map::Map;
+use crate::rank_bits::RankBits;
+
+/// One published revision, open for reading.
+///
+/// Clones share one memory-mapped file and may be used from many threads. A snapshot stays
+/// readable while it is replaced, and even after its file is removed. Opening checks the
+/// header, the section table and all bounds; nothing read afterwards can panic, and what
+/// contradicts itself comes back as [`CorruptError`]. [`verify`](Self::verify) checks
+/// every byte.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    map: Map,
+    prefix: Prefix,
+    meta: Meta,
+    sources: Vec<SourceSummary>,
+    seeds: Vec<u64>,
+    legend: Legend,
+    past_sources: Vec<String>,
+    index_width: usize,
+}
+
+impl Snapshot {
+    /// Returns the revision the snapshot holds.
+    pub fn revision(&self) -> Revision {
+        Revision::new(self.inner.meta.revision)
+    }
+
+    /// Returns the identity of the graph.
+    pub fn namespace(&self) -> Namespace {
+        Namespace::new(Uuid::from_bytes(self.inner.meta.namespace))
+    }
+
+    /// Returns all sources by name, with how many references each has.
+    pub fn sources(&self) -> &[SourceSummary] {
+        &self.inner.sources
+    }
+
+    /// Returns how many references there are.
+    pub fn reference_count(&self) -> u64 {
+        u64::from(self.inner.meta.reference_count)
+    }
+
+    /// Returns how many active entities there are.
+    pub fn entity_count(&self) -> u64 {
+        u64::from(self.inner.meta.cluster_count)
+    }
+
+    /// Returns how many edges of evidence there are.
+    pub fn edge_count(&self) -> u64 {
+        u64::from(self.inner.meta.edge_count)
+    }
+
+    /// Returns what levels and rules of the evidence mean.
+    pub fn legend(&self) -> &Legend {
+        &self.inner.legend
+    }
+
+    /// Returns the checksum over header and section table, which covers the whole file.
+    pub fn checksum(&self) -> u64 {
+        Prefix::checksum(self.inner.map.bytes())
+    }
+
+    /// Returns the length of the file in bytes.
+    pub fn file_len(&self) -> u64 {
+        self.inner.prefix.file_len()
+    }
+
+    /// Asks the system to read the file ahead, so that first look-ups do not wait for the disk.
+    ///
+    /// # Errors
+    /// Passes on what the system says.
+    pub fn prefault(&self) -> io::Result<()> {
+        self.inner.map.prefault()
+    }
+
+    pub(crate) fn file(&self) -> &[u8] {
+        self.inner.map.bytes()
+    }
+
+    pub(crate) fn prefix(&self) -> &Prefix {
+        &self.inner.prefix
+    }
+
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.inner.meta
+    }
+
+    pub(crate) fn past_sources(&self) -> &[String] {
+        &self.inner.past_sources
+    }
+
+    pub(crate) fn seeds(&self) -> &[u64] {
+        &self.inner.seeds
+    }
+
+    /// Returns a section's bytes; opening has checked that they lie in the file.
+    #[inline]
+    pub(crate) fn bytes(&self, section: Section) -> &[u8] {
+        let entry = self.inner.prefix.entry(section);
+        let (from, to) = (entry.offset as usize, (entry.offset + entry.len) as usize);
+        self.file().get(from..to).unwrap_or_default()
+    }
+
+    /// Returns a section as little-endian numbers; opening has checked length and alignment.
+    #[inline]
+    pub(crate) fn words<T: Pod>(&self, section: Section) -> &[T] {
+        bytemuck::try_cast_slice(self.bytes(section)).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn marks(&self) -> RankBits<'_> {
+        RankBits::new(self.words(Section::Marks))
+    }
+
+    #[inline]
+    pub(crate) fn key_table(&self) -> KeyTable<'_> {
+        KeyTable::new(self.words(Section::KeyTable), self.inner.meta.key_probe_max)
+    }
+
+    pub(crate) fn id_table(&self) -> IdTable<'_> {
+        IdTable::new(self.words(Section::IdTable), self.inner.meta.id_probe_max)
+    }
+
+    /// Returns the revision that the n-th revision index of a section stands for.
+    #[inline]
+    pub(crate) fn indexed_revision(
+        &self,
+        section: Section,
+        position: u32,
+    ) -> Result<Revision, CorruptError> {
+        let width = self.inner.index_width;
+        let bytes = self.bytes(section);
+        let at = position as usize * width;
+        let index = match bytes.get(at..at + width) {
+            Some(&[a]) => u32::from(a),
+            Some(&[a, b]) => u32::from(u16::from_le_bytes([a, b])),
+            Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
+            _ => {
+                return Err(CorruptError::at(
+                    section,
+                    u64::from(position),
+                    "ends too early",
+                ));
+            }
+        };
+        self.numbered_revision(index)
+            .ok_or_else(|| CorruptError::at(section, u64::from(position), "points to no revision"))
+    }
+
+    /// Returns the revision of an index.
+    #[inline]
+    pub(crate) fn numbered_revision(&self, index: u32) -> Option<Revision> {
+        let revisions: &[u64] = self.words(Section::Revisions);
+        revisions
+            .get(index as usize)
+            .map(|&number| Revision::new(u64::from_le(number)))
+    }
+
+    /// Returns where a slot's arena entry starts, and the entry.
+    pub(crate) fn entry(&self, slot: u32) -> Result<(u64, ArenaEntry<'_>), CorruptError> {
+        let corrupt = |what| CorruptError::at(Section::Arena, u64::from(slot), what);
+        let samples: &[u64] = self.words(Section::ArenaSamples);
+        let sample = samples.get((slot / SAMPLE_STEP) as usize);
+        let mut offset = u64::from_le(*sample.ok_or_else(|| corrupt("has no sample"))?);
+        let arena = self.bytes(Section::Arena);
+        for _ in 0..slot % SAMPLE_STEP {
+            let entry = ArenaEntry::decode(arena, offset);
+            offset += entry
+                .ok_or_else(|| corrupt("follows an entry that ends too early"))?
+                .len();
+        }
+        match ArenaEntry::decode(arena, offset) {
+            Some(entry) if entry.slot == slot => Ok((offset, entry)),
+            _ => Err(corrupt("is not where its sample leads")),
+        }
+    }
+
+    /// Returns the number of a slot's cluster.
+    #[inline]
+    pub(crate) fn cluster_of(&self, slot: u32) -> Result<u32, CorruptError> {
+        let rank = self.marks().rank(slot).and_then(|rank| rank.checked_sub(1));
+        rank.ok_or_else(|| CorruptError::at(Section::Marks, u64::from(slot), "is in no cluster"))
+    }
+
+    /// Returns the id of a cluster.
+    #[inline]
+    pub(crate) fn id_bytes(&self, cluster: u32) -> Result<[u8; ID_LEN], CorruptError> {
+        let ids = self.bytes(Section::EntityIds).as_chunks().0;
+        ids.get(cluster as usize).copied().ok_or_else(|| {
+            CorruptError::at(
+                Section::EntityIds,
+                u64::from(cluster),
+                "a cluster has no id",
+            )
+        })
+    }
+
+    pub(crate) fn source_name(&self, source: u16) -> Result<&str, CorruptError> {
+        let summary = self.inner.sources.get(usize::from(source));
+        summary.map(|summary| summary.name.as_str()).ok_or_else(|| {
+            CorruptError::at(
+                Section::Sources,
+                u64::from(source),
+                "a reference's source is unknown",
+            )
+        })
+    }
+}
+
+pub(crate) fn revision_index_width(revisions_len: u64) -> usize {
+    index_width(usize::try_from(revisions_len / 8).unwrap_or(usize::MAX))
+}

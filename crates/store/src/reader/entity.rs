@@ -1,0 +1,185 @@
+//! From a unified id to the members of its entity.
+
+use sameas_graph::{Entity, Revision, UnifiedId};
+
+use super::{Member, Snapshot};
+use crate::arena::ArenaEntry;
+use crate::error::CorruptError;
+use crate::format::Section;
+
+/// An active entity and its members.
+#[derive(Clone, Copy, Debug)]
+pub struct EntityView<'s> {
+    snapshot: &'s Snapshot,
+    entity: Entity,
+    first: u32,
+    len: u32,
+}
+
+/// One member of an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberView<'s> {
+    /// The reference, for further questions to the same snapshot.
+    pub member: Member,
+    /// The name of its source.
+    pub source: &'s str,
+    /// Its key.
+    pub key: &'s str,
+    /// Since when it belongs to the entity.
+    pub since: Revision,
+}
+
+impl Snapshot {
+    /// Returns the active entity of this id.
+    ///
+    /// # Errors
+    /// Says what contradicts itself if the file is corrupt.
+    pub fn entity(&self, id: UnifiedId) -> Result<Option<EntityView<'_>>, CorruptError> {
+        match self.first_slot(id.uuid().as_bytes())? {
+            Some(first) => self.view(first).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the entity that a member belongs to.
+    ///
+    /// # Errors
+    /// Says what contradicts itself if the file is corrupt.
+    pub fn entity_of(&self, member: Member) -> Result<EntityView<'_>, CorruptError> {
+        let slot = member.slot();
+        self.view(self.first_of(slot)?)
+    }
+
+    /// Returns the source, the key and the membership of a member.
+    ///
+    /// # Errors
+    /// Says what contradicts itself if the file is corrupt.
+    pub fn member(&self, member: Member) -> Result<MemberView<'_>, CorruptError> {
+        let slot = member.slot();
+        let (_, entry) = self.entry(slot)?;
+        let entity = self.entity_of_cluster(self.cluster_of(slot)?)?;
+        self.member_view(entry, entity.born)
+    }
+
+    pub(super) fn first_of(&self, slot: u32) -> Result<u32, CorruptError> {
+        let first = self.marks().last_through(slot);
+        first.ok_or_else(|| CorruptError::at(Section::Marks, u64::from(slot), "is in no cluster"))
+    }
+
+    /// Returns the slots of the cluster that a slot belongs to.
+    pub(super) fn cluster_slots(&self, slot: u32) -> Result<(u32, u32), CorruptError> {
+        let first = self.first_of(slot)?;
+        Ok((
+            first,
+            self.marks().next_after(first, self.meta().reference_count),
+        ))
+    }
+
+    /// Returns the first slot of the cluster that bears an id.
+    pub(crate) fn first_slot(&self, id: &[u8]) -> Result<Option<u32>, CorruptError> {
+        for slot in self.id_table().candidates(&self.meta().namespace, id) {
+            if self.id_bytes(self.cluster_of(slot)?)? == id {
+                return Ok(Some(slot));
+            }
+        }
+        Ok(None)
+    }
+
+    fn view(&self, first: u32) -> Result<EntityView<'_>, CorruptError> {
+        let (first, end) = self.cluster_slots(first)?;
+        let entity = self.entity_of_cluster(self.cluster_of(first)?)?;
+        Ok(EntityView {
+            snapshot: self,
+            entity,
+            first,
+            len: end - first,
+        })
+    }
+
+    pub(super) fn member_view<'s>(
+        &'s self,
+        entry: ArenaEntry<'s>,
+        born: Revision,
+    ) -> Result<MemberView<'s>, CorruptError> {
+        let key = std::str::from_utf8(entry.key).map_err(|_| {
+            CorruptError::at(
+                Section::Arena,
+                u64::from(entry.slot),
+                "the key is not UTF-8",
+            )
+        })?;
+        Ok(MemberView {
+            member: Member(entry.slot),
+            source: self.source_name(entry.source)?,
+            key,
+            since: self.since_of(entry.slot, born)?,
+        })
+    }
+}
+
+impl<'s> EntityView<'s> {
+    /// Returns id and birth.
+    pub fn entity(&self) -> Entity {
+        self.entity
+    }
+
+    /// Returns how many members there are; at least one.
+    pub fn member_count(&self) -> u32 {
+        self.len
+    }
+
+    /// Returns the members by source and key.
+    pub fn members(&self) -> Members<'s> {
+        self.members_from(0)
+    }
+
+    /// Returns the members by source and key from the n-th on, for paging.
+    pub fn members_from(&self, position: u32) -> Members<'s> {
+        Members {
+            snapshot: self.snapshot,
+            born: self.entity.born,
+            next: self.first + position.min(self.len),
+            end: self.first + self.len,
+            offset: None,
+        }
+    }
+}
+
+/// The members of an entity, one after the other.
+#[derive(Clone, Debug)]
+pub struct Members<'s> {
+    snapshot: &'s Snapshot,
+    born: Revision,
+    next: u32,
+    end: u32,
+    offset: Option<u64>,
+}
+
+impl<'s> Members<'s> {
+    fn read(&mut self) -> Result<MemberView<'s>, CorruptError> {
+        let snapshot: &'s Snapshot = self.snapshot;
+        let followed = self.offset.and_then(|offset| {
+            let entry = ArenaEntry::decode(snapshot.bytes(Section::Arena), offset)?;
+            (entry.slot == self.next).then_some((offset, entry))
+        });
+        let (offset, entry) = match followed {
+            Some(found) => found,
+            None => snapshot.entry(self.next)?,
+        };
+        self.offset = Some(offset + entry.len());
+        snapshot.member_view(entry, self.born)
+    }
+}
+
+impl<'s> Iterator for Members<'s> {
+    type Item = Result<MemberView<'s>, CorruptError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.end {
+            return None;
+        }
+        let member = self.read();
+        self.next += 1;
+        Some(member)
+    }
+}

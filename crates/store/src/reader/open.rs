@@ -1,0 +1,196 @@
+//! Opening a snapshot: checks of all lengths, none of what lies in between.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Inner, Snapshot, revision_index_width};
+use crate::codec::{SourceSummary, decode_legend, decode_names, decode_sources};
+use crate::error::{CorruptError, OpenError};
+use crate::format::{
+    ENTRY_HEADER_LEN, Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, Meta, PAST_LEN, PREFIX_LEN, Prefix,
+    PrefixError, SAMPLE_STEP, Section, VERSION,
+};
+use crate::key_table::{BUCKET_LEN, KeyHash, bucket_count};
+use crate::map::Map;
+use crate::{id_table, rank_bits};
+
+impl Snapshot {
+    /// Opens a snapshot; takes milliseconds at any size, because only header, section table
+    /// and the small sections are read.
+    ///
+    /// # Errors
+    /// Refuses what is no snapshot, has an unknown format, was cut, or contradicts itself.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let io = |cause| OpenError::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        let len = std::fs::metadata(path).map_err(io)?.len();
+        if len == 0 {
+            // An empty file cannot be mapped.
+            let expected = PREFIX_LEN as u64;
+            return Err(OpenError::Length {
+                path: path.to_owned(),
+                expected,
+                found: 0,
+            });
+        }
+        let map = Map::open(path).map_err(io)?;
+        let prefix = Prefix::decode(map.bytes()).map_err(|error| explain(path, error))?;
+        let inner = read_small_sections(map, prefix).map_err(|cause| OpenError::Corrupt {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+fn explain(path: &Path, error: PrefixError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        PrefixError::Foreign => OpenError::NotASnapshot { path },
+        PrefixError::Version(found) => OpenError::UnknownFormat {
+            path,
+            found,
+            known: VERSION,
+        },
+        PrefixError::Length { expected, found } => OpenError::Length {
+            path,
+            expected,
+            found,
+        },
+        PrefixError::Corrupt(cause) => OpenError::Corrupt { path, cause },
+    }
+}
+
+fn read_small_sections(map: Map, prefix: Prefix) -> Result<Inner, CorruptError> {
+    let decoded = |section: Section| CorruptError::at(section, 0, "cannot be decoded");
+    let small = |section| checked_bytes(map.bytes(), &prefix, section);
+    let meta = Meta::decode(small(Section::Meta)?).ok_or_else(|| decoded(Section::Meta))?;
+    let sources =
+        decode_sources(small(Section::Sources)?).ok_or_else(|| decoded(Section::Sources))?;
+    let legend = decode_legend(small(Section::Legend)?).ok_or_else(|| decoded(Section::Legend))?;
+    let past_sources =
+        decode_names(small(Section::PastSources)?).ok_or_else(|| decoded(Section::PastSources))?;
+    check_counts(&meta, &sources)?;
+    check_lengths(&prefix, &meta, sources.len())?;
+    let seeds = (0..sources.len())
+        .map(|source| KeyHash::seed(&meta.namespace, source as u16))
+        .collect();
+    let index_width = revision_index_width(prefix.entry(Section::Revisions).len);
+    Ok(Inner {
+        map,
+        prefix,
+        meta,
+        sources,
+        seeds,
+        legend,
+        past_sources,
+        index_width,
+    })
+}
+
+/// Returns the bytes of a section whose checksum matches.
+fn checked_bytes<'a>(
+    file: &'a [u8],
+    prefix: &Prefix,
+    section: Section,
+) -> Result<&'a [u8], CorruptError> {
+    let Entry {
+        offset,
+        len,
+        checksum,
+    } = prefix.entry(section);
+    let bytes = file
+        .get(offset as usize..(offset + len) as usize)
+        .unwrap_or_default();
+    if xxh3_64(bytes) == checksum {
+        Ok(bytes)
+    } else {
+        Err(CorruptError::at(section, 0, "its checksum does not match"))
+    }
+}
+
+fn check_counts(meta: &Meta, sources: &[SourceSummary]) -> Result<(), CorruptError> {
+    let sum = sources
+        .iter()
+        .try_fold(0_u64, |sum, s| sum.checked_add(s.reference_count));
+    if sum != Some(u64::from(meta.reference_count)) {
+        return Err(CorruptError::at(
+            Section::Sources,
+            0,
+            "counts do not add up",
+        ));
+    }
+    if sources.len() > sameas_graph::SOURCE_COUNT_MAX {
+        return Err(CorruptError::at(Section::Sources, 0, "there are too many"));
+    }
+    Ok(())
+}
+
+/// Checks the length of each section against the counts.
+fn check_lengths(prefix: &Prefix, meta: &Meta, source_count: usize) -> Result<(), CorruptError> {
+    let references = u64::from(meta.reference_count);
+    let clusters = u64::from(meta.cluster_count);
+    let edges = u64::from(meta.edge_count);
+    let bits = 8 * rank_bits::word_count(meta.reference_count) as u64;
+    let len = |section: Section| prefix.entry(section).len;
+    let width = revision_index_width(len(Section::Revisions)) as u64;
+    let arena = meta
+        .key_bytes
+        .checked_add(ENTRY_HEADER_LEN as u64 * references);
+    let buckets = bucket_count(references);
+    let words = id_table::word_count(clusters);
+    for (section, expected) in [
+        (Section::Arena, arena.unwrap_or(u64::MAX)),
+        (
+            Section::ArenaSamples,
+            8 * references.div_ceil(u64::from(SAMPLE_STEP)),
+        ),
+        (Section::KeyTable, 8 * BUCKET_LEN as u64 * buckets),
+        (Section::Order, 4 * references),
+        (Section::Marks, bits),
+        (Section::EntityIds, ID_LEN as u64 * clusters),
+        (Section::Births, width * clusters),
+        (Section::IdTable, 4 * words),
+        (Section::EdgeStarts, 4 * (references + 1)),
+        (Section::Edges, 8 * edges),
+    ] {
+        holds(section, len(section) == expected)?;
+    }
+    for (section, alternative) in [
+        (Section::SinceMarks, bits),
+        (Section::EdgeKindsHigh, 2 * edges),
+    ] {
+        holds(section, len(section) == 0 || len(section) == alternative)?;
+    }
+    for (section, step) in [
+        (Section::Revisions, 8),
+        (Section::Since, width),
+        (Section::Kinds, KIND_LEN as u64),
+        (Section::Incoming, 4),
+        (Section::Lineage, LINEAGE_LEN as u64),
+        (Section::LineageTargets, ID_LEN as u64),
+        (Section::Past, PAST_LEN as u64),
+    ] {
+        holds(section, len(section).is_multiple_of(step))?;
+    }
+    holds(
+        Section::SourceSets,
+        len(Section::SourceSets) >= 8 * (source_count as u64 + 1),
+    )?;
+    holds(Section::KeyTable, u64::from(meta.key_probe_max) < buckets)?;
+    holds(Section::IdTable, u64::from(meta.id_probe_max) < words)
+}
+
+fn holds(section: Section, holds: bool) -> Result<(), CorruptError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(CorruptError::at(section, 0, "has the wrong length"))
+    }
+}

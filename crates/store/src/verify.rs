@@ -1,0 +1,379 @@
+//! Every byte and every rule of a snapshot, checked.
+
+use sameas_graph::{KEY_LEN_MAX, Revision};
+
+use crate::arena::ArenaEntry;
+use crate::edge::EdgeKind;
+use crate::error::{CorruptError, VerifyError};
+use crate::format::{
+    Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, SAMPLE_STEP, Section, index_width, u32_at,
+};
+use crate::key_table::KeyHash;
+use crate::rank_bits::RankBits;
+use crate::reader::{Snapshot, is_intact};
+
+impl Snapshot {
+    /// Checks all checksums and that everything in the file fits together: every key and
+    /// every id finds itself, ranks are right, offsets lead somewhere, order is canonical.
+    ///
+    /// # Errors
+    /// Says which section's bytes changed, or what contradicts itself.
+    pub fn verify(&self) -> Result<(), VerifyError> {
+        self.verify_checksums()?;
+        self.verify_revisions()?;
+        self.verify_marks()?;
+        self.verify_references()?;
+        self.verify_order()?;
+        self.verify_entities()?;
+        self.verify_since()?;
+        self.verify_edges()?;
+        self.verify_incoming()?;
+        self.verify_lineage()?;
+        self.verify_past()?;
+        Ok(self.verify_sets()?)
+    }
+
+    /// Checks that no byte has changed since the file was written.
+    ///
+    /// # Errors
+    /// Says which section's bytes changed.
+    pub fn verify_checksums(&self) -> Result<(), VerifyError> {
+        for section in Section::ALL {
+            if !is_intact(self, section) {
+                let expected = self.prefix().entry(section).checksum;
+                let found = xxhash_rust::xxh3::xxh3_64(self.bytes(section));
+                return Err(VerifyError::Checksum {
+                    section,
+                    expected,
+                    found,
+                });
+            }
+            let entry = self.prefix().entry(section);
+            if !self.padding(entry).iter().all(|&byte| byte == 0) {
+                return Err(CorruptError::at(section, 0, "is followed by bytes").into());
+            }
+        }
+        Ok(())
+    }
+
+    fn padding(&self, entry: Entry) -> &[u8] {
+        let end = entry.padded_end().unwrap_or_default();
+        self.file()
+            .get((entry.offset + entry.len) as usize..end as usize)
+            .unwrap_or_default()
+    }
+
+    fn verify_revisions(&self) -> Result<(), CorruptError> {
+        let revisions: &[u64] = self.words(Section::Revisions);
+        let sorted = revisions.is_sorted_by(|&a, &b| u64::from_le(a) < u64::from_le(b));
+        holds(Section::Revisions, 0, sorted, "are not sorted")
+    }
+
+    fn verify_marks(&self) -> Result<(), CorruptError> {
+        let meta = self.meta();
+        let consistent = self
+            .marks()
+            .is_consistent(meta.reference_count, meta.cluster_count);
+        holds(
+            Section::Marks,
+            0,
+            consistent,
+            "ranks do not count the marks",
+        )?;
+        let starts = meta.reference_count == 0 || self.marks().contains(0);
+        holds(
+            Section::Marks,
+            0,
+            starts,
+            "the first reference starts no cluster",
+        )
+    }
+
+    /// Walks the arena: each entry is well-formed, lies where samples say, and is found.
+    fn verify_references(&self) -> Result<(), CorruptError> {
+        let arena = self.bytes(Section::Arena);
+        let samples: &[u64] = self.words(Section::ArenaSamples);
+        let mut offset = 0;
+        for slot in 0..self.meta().reference_count {
+            let holds = |holds, what| self::holds(Section::Arena, u64::from(slot), holds, what);
+            let entry = ArenaEntry::decode(arena, offset)
+                .ok_or_else(|| CorruptError::at(Section::Arena, u64::from(slot), "ends early"))?;
+            if slot % SAMPLE_STEP == 0 {
+                let sample = samples.get((slot / SAMPLE_STEP) as usize);
+                holds(
+                    sample.map(|&s| u64::from_le(s)) == Some(offset),
+                    "its sample leads astray",
+                )?;
+            }
+            let is_key = (1..=KEY_LEN_MAX).contains(&entry.key.len());
+            holds(entry.slot == slot, "has another slot's number")?;
+            holds(
+                is_key && std::str::from_utf8(entry.key).is_ok(),
+                "its key is none",
+            )?;
+            self.verify_lookup(offset, &entry)?;
+            offset += entry.len();
+        }
+        let ends = offset == arena.len() as u64;
+        holds(Section::Arena, offset, ends, "bytes follow the last key")?;
+        let used = self.key_table().used() == self.reference_count();
+        holds(
+            Section::KeyTable,
+            0,
+            used,
+            "does not hold each reference once",
+        )
+    }
+
+    fn verify_lookup(&self, offset: u64, entry: &ArenaEntry<'_>) -> Result<(), CorruptError> {
+        let slot = u64::from(entry.slot);
+        let &seed = self.seeds().get(usize::from(entry.source)).ok_or_else(|| {
+            CorruptError::at(Section::Arena, slot, "a reference's source is unknown")
+        })?;
+        let hash = KeyHash::new(seed, entry.key);
+        // The offset decides, so that no other entry is read.
+        let found = self.key_table().find(hash, |found| {
+            Ok::<_, CorruptError>((found == offset).then_some(()))
+        })?;
+        holds(
+            Section::KeyTable,
+            slot,
+            found.is_some(),
+            "a reference does not find itself",
+        )
+    }
+
+    /// Checks that nodes ascend by source and key, and clusters by node.
+    fn verify_order(&self) -> Result<(), CorruptError> {
+        let node_of = self.nodes_by_slot()?;
+        let mut previous: Option<(u16, &[u8])> = None;
+        let mut counts = vec![0_u64; self.sources().len()];
+        for node in 0..self.meta().reference_count {
+            let (_, entry) = self.entry(self.slot_of_node(node)?)?;
+            let this = Some((entry.source, entry.key));
+            holds(
+                Section::Order,
+                u64::from(node),
+                previous < this,
+                "references are not sorted",
+            )?;
+            previous = this;
+            if let Some(count) = counts.get_mut(usize::from(entry.source)) {
+                *count += 1;
+            }
+        }
+        let counted = counts
+            .into_iter()
+            .eq(self.sources().iter().map(|s| s.reference_count));
+        holds(
+            Section::Sources,
+            0,
+            counted,
+            "counts are not those of the references",
+        )?;
+        let marks = self.marks();
+        let mut last_first = None;
+        let mut last = None;
+        for (slot, &node) in node_of.iter().enumerate() {
+            let first = marks.contains(slot as u32);
+            let before = if first { last_first } else { last };
+            let ascends = before < Some(node);
+            holds(
+                Section::Marks,
+                slot as u64,
+                ascends,
+                "clusters are not sorted by nodes",
+            )?;
+            last = Some(node);
+            if first {
+                last_first = last;
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_entities(&self) -> Result<(), CorruptError> {
+        let marks = self.marks();
+        let firsts = (0..self.meta().reference_count).filter(|&slot| marks.contains(slot));
+        for (cluster, slot) in firsts.enumerate() {
+            let cluster = cluster as u32;
+            self.indexed_revision(Section::Births, cluster)?;
+            let found = self.first_slot(&self.id_bytes(cluster)?)? == Some(slot);
+            holds(
+                Section::IdTable,
+                u64::from(cluster),
+                found,
+                "an id does not find its cluster",
+            )?;
+        }
+        let used = self.id_table().used() == self.entity_count();
+        holds(Section::IdTable, 0, used, "does not hold each id once")
+    }
+
+    fn verify_since(&self) -> Result<(), CorruptError> {
+        let revisions = self.bytes(Section::Revisions).len() / 8;
+        let count = self.bytes(Section::Since).len() / index_width(revisions);
+        let words: &[u64] = self.words(Section::SinceMarks);
+        if words.is_empty() {
+            return holds(
+                Section::Since,
+                0,
+                count == 0,
+                "times belong to no reference",
+            );
+        }
+        let late = RankBits::new(words);
+        let consistent = late.is_consistent(self.meta().reference_count, count as u32);
+        holds(
+            Section::SinceMarks,
+            0,
+            consistent && count > 0,
+            "ranks do not count the marks",
+        )?;
+        let slots = (0..self.meta().reference_count).filter(|&slot| late.contains(slot));
+        for (position, slot) in slots.enumerate() {
+            let since = self.indexed_revision(Section::Since, position as u32)?;
+            let born: Revision = self.indexed_revision(Section::Births, self.cluster_of(slot)?)?;
+            holds(
+                Section::Since,
+                u64::from(slot),
+                since != born,
+                "repeats the entity's birth",
+            )?;
+        }
+        Ok(())
+    }
+
+    fn verify_edges(&self) -> Result<(), CorruptError> {
+        let kinds = self.bytes(Section::Kinds);
+        for (index, kind) in kinds.as_chunks::<KIND_LEN>().0.iter().enumerate() {
+            let reads_back = EdgeKind::decode(kind, 0).is_some_and(|read| read.encode() == *kind);
+            holds(
+                Section::Kinds,
+                index as u64,
+                reads_back,
+                "is no kind of edge",
+            )?;
+        }
+        let mut next = 0;
+        for slot in 0..self.meta().reference_count {
+            let numbers = self.edges_of(slot)?;
+            let holds =
+                |holds, what| self::holds(Section::EdgeStarts, u64::from(slot), holds, what);
+            holds(numbers.start == next, "edges belong to no reference")?;
+            next = numbers.end;
+            let mut last = None;
+            for number in numbers {
+                let higher = self.edge(slot, number)?.right;
+                holds(last < Some(higher), "edges are not sorted")?;
+                last = Some(higher);
+            }
+        }
+        holds(
+            Section::EdgeStarts,
+            0,
+            next == self.meta().edge_count,
+            "edges are left over",
+        )
+    }
+
+    fn verify_incoming(&self) -> Result<(), CorruptError> {
+        let mut between = 0;
+        for slot in 0..self.meta().reference_count {
+            let cluster = self.cluster_of(slot)?;
+            for number in self.edges_of(slot)? {
+                let higher = self.edge(slot, number)?.right;
+                between += usize::from(self.cluster_of(higher.slot())? != cluster);
+            }
+        }
+        let mut position = 0;
+        let mut last = None;
+        while let Some((number, target)) = self.incoming_target(position)? {
+            let holds = |holds, what| self::holds(Section::Incoming, position as u64, holds, what);
+            holds(last < Some((target, number)), "is not sorted")?;
+            let lower = self.cluster_of(self.lower_slot(number)?)?;
+            holds(
+                lower != self.cluster_of(target)?,
+                "does not join two clusters",
+            )?;
+            last = Some((target, number));
+            position += 1;
+        }
+        holds(
+            Section::Incoming,
+            0,
+            position == between,
+            "misses an edge between clusters",
+        )
+    }
+
+    fn verify_lineage(&self) -> Result<(), CorruptError> {
+        let mut last = None;
+        for index in 0..self.lineage_count() {
+            let event = self.lineage_event(index)?;
+            let this = Some((event.entity, event.revision));
+            holds(
+                Section::Lineage,
+                index as u64,
+                last <= this,
+                "is not sorted",
+            )?;
+            last = this;
+        }
+        let entries = self.bytes(Section::Lineage).as_chunks::<LINEAGE_LEN>().0;
+        let end = entries
+            .last()
+            .map_or(Some(0), |entry| u32_at(entry, 28))
+            .unwrap_or_default();
+        let all = end as usize == self.bytes(Section::LineageTargets).len() / ID_LEN;
+        holds(
+            Section::LineageTargets,
+            u64::from(end),
+            all,
+            "ids belong to no event",
+        )
+    }
+
+    fn verify_past(&self) -> Result<(), CorruptError> {
+        let mut last = None;
+        for index in 0..self.past_count() {
+            let this = Some(self.past_membership(index)?);
+            holds(Section::Past, index as u64, last <= this, "is not sorted")?;
+            last = this;
+        }
+        Ok(())
+    }
+
+    fn verify_sets(&self) -> Result<(), CorruptError> {
+        self.changed_set()?;
+        for (index, source) in self.sources().iter().enumerate() {
+            let set = self.source_set(index as u16)?;
+            let complete = set.len() == source.reference_count;
+            let what = "a set does not hold each reference of its source";
+            holds(Section::SourceSets, index as u64, complete, what)?;
+            for slot in set {
+                let same = usize::from(self.entry(slot)?.1.source) == index;
+                holds(
+                    Section::SourceSets,
+                    u64::from(slot),
+                    same,
+                    "a set has a foreign member",
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn holds(
+    section: Section,
+    index: u64,
+    holds: bool,
+    what: &'static str,
+) -> Result<(), CorruptError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(CorruptError::at(section, index, what))
+    }
+}
