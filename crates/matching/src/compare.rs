@@ -1,0 +1,248 @@
+//! The levels of a pair: comparisons evaluated over value ids.
+//!
+//! Cost per pair and comparison: one load of two value ids when they are equal or missing; a
+//! bound over 16-byte signatures, and only then a kernel, when they are not.
+
+use sameas_graph::LevelPattern;
+use sameas_record::{Derived, Form, ValueId};
+
+use crate::language::Test;
+use crate::plan::{Comparison, FieldTest, MatchingPlan};
+use crate::prepared::{Prepared, PreparedField};
+use crate::similarity;
+
+/// A test with everything it reads at hand.
+#[derive(Debug)]
+struct ReadyTest<'p> {
+    test: Test,
+    field: &'p PreparedField<'p>,
+    other: &'p PreparedField<'p>,
+    derived: Option<&'p Derived>,
+    /// Whether it speaks of the comparison's own field, whose values are given.
+    own: bool,
+}
+
+#[derive(Debug)]
+struct ReadyComparison<'p> {
+    field: &'p PreparedField<'p>,
+    levels: Vec<Vec<ReadyTest<'p>>>,
+    /// Whether level 1 is plain equality, so that equal ids decide.
+    exact_first: bool,
+    else_level: u8,
+}
+
+/// All comparisons over the records in flight.
+#[derive(Debug)]
+pub struct Comparer<'p> {
+    comparisons: Vec<ReadyComparison<'p>>,
+    rules: Vec<Vec<ReadyTest<'p>>>,
+}
+
+impl<'p> Comparer<'p> {
+    /// Puts what each test reads at hand.
+    pub fn new(prepared: &'p Prepared<'p>, plan: &MatchingPlan) -> Self {
+        let comparisons = plan.comparisons.iter().map(|c| ready_comparison(prepared, c)).collect();
+        let conditions = plan.rules.iter().filter_map(|rule| rule.links_when.as_ref());
+        let rules = conditions
+            .map(|tests| tests.iter().map(|test| ready_test(prepared, test, None)).collect())
+            .collect();
+        Self { comparisons, rules }
+    }
+
+    /// Returns how many comparisons there are.
+    pub fn len(&self) -> usize {
+        self.comparisons.len()
+    }
+
+    /// Returns whether there is no comparison.
+    pub fn is_empty(&self) -> bool {
+        self.comparisons.is_empty()
+    }
+
+    /// Returns the level of one comparison: 0 if a value is missing.
+    pub fn level(&self, comparison: usize, a: u32, b: u32) -> u8 {
+        let comparison = &self.comparisons[comparison];
+        let column = comparison.field.column;
+        let (a, b) = (a as usize, b as usize);
+        let (first_a, first_b) = (column.first(a), column.first(b));
+        if first_a.is_missing() || first_b.is_missing() {
+            return 0;
+        }
+        if comparison.exact_first && first_a == first_b {
+            return 1;
+        }
+        if !column.is_multi_valued() {
+            return level_of(comparison, (a, b), (first_a, first_b));
+        }
+        let mut best = comparison.else_level;
+        for value_a in column.values(a) {
+            for value_b in column.values(b) {
+                best = best.min(level_of(comparison, (a, b), (value_a, value_b)));
+            }
+        }
+        best
+    }
+
+    /// Returns the levels of all comparisons.
+    pub fn pattern(&self, a: u32, b: u32) -> LevelPattern {
+        (0..self.comparisons.len())
+            .fold(LevelPattern::default(), |pattern, c| pattern.with(c, self.level(c, a, b)))
+    }
+
+    /// Returns the first deterministic rule, from this one on, that holds for a pair.
+    pub fn rule_that_links(&self, from: usize, a: u32, b: u32) -> Option<usize> {
+        let nodes = (a as usize, b as usize);
+        (from..self.rules.len()).find(|&rule| self.rules[rule].iter().all(|t| holds_for(t, nodes)))
+    }
+}
+
+fn ready_comparison<'p>(prepared: &'p Prepared<'p>, comparison: &Comparison) -> ReadyComparison<'p> {
+    let own = Some(comparison.field);
+    let levels = comparison.levels.iter();
+    ReadyComparison {
+        field: prepared.field(comparison.field),
+        levels: levels
+            .map(|level| level.clauses.iter().map(|t| ready_test(prepared, t, own)).collect())
+            .collect(),
+        exact_first: comparison.levels.first().is_some_and(|level| level.exact),
+        else_level: comparison.levels.len() as u8 + 1,
+    }
+}
+
+fn ready_test<'p>(
+    prepared: &'p Prepared<'p>,
+    test: &FieldTest,
+    own: Option<sameas_record::FieldId>,
+) -> ReadyTest<'p> {
+    let derived = match test.test {
+        Test::Same(form) => Some(prepared.derived(test.field, form)),
+        Test::Jaccard(_) | Test::Overlap(_) => Some(prepared.derived(test.field, Form::Tokens)),
+        _ => None,
+    };
+    ReadyTest {
+        test: test.test,
+        field: prepared.field(test.field),
+        other: prepared.field(test.other),
+        derived,
+        own: own == Some(test.field) && test.test != Test::Swapped,
+    }
+}
+
+fn level_of(comparison: &ReadyComparison<'_>, nodes: (usize, usize), values: (ValueId, ValueId)) -> u8 {
+    let holds = |tests: &Vec<ReadyTest<'_>>| {
+        tests.iter().all(|t| if t.own { holds(t, values) } else { holds_for(t, nodes) })
+    };
+    let level = comparison.levels.iter().position(holds);
+    level.map_or(comparison.else_level, |level| level as u8 + 1)
+}
+
+/// Returns whether a test holds for any values that two records have in its field.
+fn holds_for(test: &ReadyTest<'_>, (a, b): (usize, usize)) -> bool {
+    if test.test == Test::Swapped {
+        return swapped(test, a, b);
+    }
+    let column = test.field.column;
+    column.values(a).any(|value_a| column.values(b).any(|value_b| holds(test, (value_a, value_b))))
+}
+
+fn swapped(test: &ReadyTest<'_>, a: usize, b: usize) -> bool {
+    let (field, other) = (test.field.column, test.other.column);
+    let crosses = |one: usize, two: usize| {
+        field.values(one).any(|x| {
+            let text = field.dictionary().text(x);
+            other.values(two).any(|y| other.dictionary().text(y) == text)
+        })
+    };
+    crosses(a, b) && crosses(b, a)
+}
+
+fn holds(test: &ReadyTest<'_>, (a, b): (ValueId, ValueId)) -> bool {
+    let equal = a == b;
+    match test.test {
+        Test::Exact => equal,
+        Test::Same(_) => share(test, a, b),
+        Test::JaroWinkler(least) => {
+            equal
+                || similarity::jaro_winkler_may_reach(signature(test, a), signature(test, b), least)
+                    && similarity::jaro_winkler_reaches(text(test, a), text(test, b), least)
+        }
+        Test::Levenshtein(most) => {
+            equal
+                || similarity::levenshtein_may_be_within(signature(test, a), signature(test, b), most)
+                    && similarity::levenshtein_within(text(test, a), text(test, b), most)
+        }
+        Test::Damerau(most) => {
+            // An exchange changes no length and no set of characters, so the same bound is exact.
+            equal
+                || similarity::levenshtein_may_be_within(signature(test, a), signature(test, b), most)
+                    && similarity::damerau_within(text(test, a), text(test, b), most)
+        }
+        Test::Initial => is_initial(text(test, a), text(test, b)),
+        Test::Transposed => is_transposed(text(test, a), text(test, b)),
+        Test::Days(most) => days_apart(test, a, b).is_some_and(|days| days <= most),
+        Test::Months(most) => {
+            days_apart(test, a, b).is_some_and(|days| f64::from(days) <= f64::from(most) * 30.44)
+        }
+        Test::Years(most) => {
+            days_apart(test, a, b).is_some_and(|days| f64::from(days) <= f64::from(most) * 365.25)
+        }
+        Test::Difference(most) => {
+            numbers(test, a, b).is_some_and(|(a, b)| (a - b).abs() <= most)
+        }
+        Test::Percent(most) => numbers(test, a, b)
+            .is_some_and(|(a, b)| (a - b).abs() * 100.0 <= most * a.abs().max(b.abs())),
+        Test::Jaccard(least) => tokens(test, a, b, similarity::jaccard) >= least,
+        Test::Overlap(least) => tokens(test, a, b, similarity::overlap) >= least,
+        Test::Swapped => unreachable!("`swapped` speaks of records and is answered there"),
+    }
+}
+
+fn text<'t>(test: &'t ReadyTest<'_>, value: ValueId) -> &'t str {
+    test.field.column.dictionary().text(value)
+}
+
+fn signature<'t>(test: &'t ReadyTest<'_>, value: ValueId) -> &'t similarity::Signature {
+    &test.field.signatures[value.index()]
+}
+
+fn share(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> bool {
+    let derived = test.derived.expect("the test's form was derived");
+    if !derived.is_multi() {
+        let id = derived.single(a);
+        return id != 0 && id == derived.single(b);
+    }
+    let (a, b) = (derived.ids(a), derived.ids(b));
+    a.iter().any(|id| b.contains(id))
+}
+
+fn tokens(test: &ReadyTest<'_>, a: ValueId, b: ValueId, of: fn(&[u32], &[u32]) -> f64) -> f64 {
+    let derived = test.derived.expect("tokens were derived");
+    let (a, b) = (derived.ids(a), derived.ids(b));
+    if a.is_empty() || b.is_empty() { 0.0 } else { of(a, b) }
+}
+
+fn is_initial(a: &str, b: &str) -> bool {
+    let single = |x: &str| x.chars().nth(1).is_none();
+    (single(a) || single(b)) && a.chars().next() == b.chars().next()
+}
+
+fn is_transposed(a: &str, b: &str) -> bool {
+    fn parts(text: &str) -> Option<[&str; 3]> {
+        let mut parts = text.split('-');
+        Some([parts.next()?, parts.next()?, parts.next()?])
+    }
+    match (parts(a), parts(b)) {
+        (Some([year_a, month_a, day_a]), Some([year_b, month_b, day_b])) => {
+            year_a == year_b && month_a == day_b && day_a == month_b
+        }
+        _ => false,
+    }
+}
+
+fn days_apart(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> Option<u32> {
+    Some(test.field.days(a)?.abs_diff(test.field.days(b)?))
+}
+
+fn numbers(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> Option<(f64, f64)> {
+    Some((test.field.number(a)?, test.field.number(b)?))
+}

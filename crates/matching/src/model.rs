@@ -1,0 +1,184 @@
+//! The trained model: what each level says, how likely a match is, how frequent frequent values are.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::plan::{Comparison, MatchingPlan};
+
+/// The version of the model's file form.
+pub const MODEL_FORMAT: u32 = 1;
+
+/// The trained parameters of one level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LevelParameters {
+    /// As the settings write the level; `else` for the last.
+    pub level: String,
+    /// The chance of the level between two records of one entity, both values present.
+    pub m: f64,
+    /// The chance of the level between records of two entities, both values present.
+    pub u: f64,
+}
+
+impl LevelParameters {
+    /// Returns what this level says about a pair that falls into it.
+    ///
+    /// The weight is `log2(m / u)` (Fellegi and Sunter 1969): how much likelier the level is
+    /// between two records of one entity than between records of two. Evidence stays in
+    /// bits because weights of independent comparisons add and probabilities do not.
+    pub fn bits(&self) -> f64 {
+        (self.m / self.u).log2()
+    }
+}
+
+/// The trained parameters of one comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonParameters {
+    /// The comparison's name.
+    pub name: String,
+    /// Its levels, best first, without the missing level.
+    pub levels: Vec<LevelParameters>,
+    /// How frequent its values are, if equal values weigh by frequency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency: Option<FrequencyTable>,
+}
+
+/// How frequent values are: frequent ones under keyed tokens that are attached to no reference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrequencyTable {
+    /// The chance that a record with a value has any one of the unlisted values, on average.
+    pub rest: f64,
+    /// The chance of each frequent value, by the hexadecimal token of the value.
+    pub frequent: BTreeMap<String, f64>,
+}
+
+/// A trained model, readable by people; it holds no value and no unkeyed digest of one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// The version of this form.
+    pub format: u32,
+    /// The chance that two random records are one entity.
+    pub prior: f64,
+    /// How many records the model was trained on.
+    pub records: u64,
+    /// Identifies the key of the frequency tokens, without telling it.
+    pub key_id: String,
+    /// The comparisons in the order of the settings.
+    pub comparisons: Vec<ComparisonParameters>,
+}
+
+/// Why a model does not fit the settings.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The model was written by a newer version.
+    #[error("the model has format {found}, this version reads format {MODEL_FORMAT}; train again")]
+    Format {
+        /// The format found.
+        found: u32,
+    },
+    /// The comparisons or their levels changed since training.
+    #[error("the model was trained for other comparisons ({what}); train again with `sameas train`")]
+    Differs {
+        /// The first difference.
+        what: String,
+    },
+    /// A parameter is no probability.
+    #[error("the model's {what} is not a probability above 0 and at most 1; train again with `sameas train`")]
+    NotProbability {
+        /// Which parameter.
+        what: String,
+    },
+    /// The key that made the model's frequency tokens is another one.
+    #[error("the model's frequency tokens were made with another key; restore the key file or train again with `sameas train`")]
+    OtherKey,
+}
+
+impl Model {
+    /// Checks that the model speaks of exactly these comparisons and holds probabilities.
+    ///
+    /// # Errors
+    /// Names the first difference and the remedy.
+    pub fn check(&self, plan: &MatchingPlan) -> Result<(), ModelError> {
+        if self.format != MODEL_FORMAT {
+            return Err(ModelError::Format { found: self.format });
+        }
+        let differs = |what: String| Err(ModelError::Differs { what });
+        if self.comparisons.len() != plan.comparisons.len() {
+            return differs(format!(
+                "{} comparisons in the model, {} in the settings",
+                self.comparisons.len(),
+                plan.comparisons.len()
+            ));
+        }
+        for (trained, comparison) in self.comparisons.iter().zip(&plan.comparisons) {
+            if trained.name != comparison.name {
+                return differs(format!("`{}` instead of `{}`", trained.name, comparison.name));
+            }
+            let names = &comparison.level_names()[1..];
+            if !trained.levels.iter().map(|l| &l.level).eq(names) {
+                return differs(format!("levels of `{}`", comparison.name));
+            }
+            if comparison.frequency != trained.frequency.is_some() {
+                return differs(format!("frequency of `{}`", comparison.name));
+            }
+            let probable = |p: f64| p > 0.0 && p <= 1.0;
+            if let Some(l) = trained.levels.iter().find(|l| !probable(l.m) || !probable(l.u)) {
+                let what = format!("`{}`, level `{}`", trained.name, l.level);
+                return Err(ModelError::NotProbability { what });
+            }
+        }
+        if self.prior > 0.0 && self.prior < 1.0 {
+            Ok(())
+        } else {
+            Err(ModelError::NotProbability { what: "prior".to_owned() })
+        }
+    }
+
+    /// Returns the weight of two random records being one entity, in bits: the log odds of the prior.
+    pub fn prior_bits(&self) -> f64 {
+        (self.prior / (1.0 - self.prior)).log2()
+    }
+
+    /// Returns a digest of all parameters, by which evidence names its model.
+    ///
+    /// # Panics
+    /// Never: a model of finite numbers always serialises.
+    pub fn digest(&self) -> u64 {
+        xxh3_64(&serde_json::to_vec(self).expect("a model of finite numbers serialises"))
+    }
+}
+
+/// The secret that makes frequency tokens; without it they say nothing about a value.
+#[derive(Clone)]
+pub struct FrequencyKey([u8; 32]);
+
+impl std::fmt::Debug for FrequencyKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FrequencyKey(secret)")
+    }
+}
+
+impl FrequencyKey {
+    /// Wraps 32 random bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns a public name of the key.
+    pub fn id(&self) -> String {
+        let hash = blake3::keyed_hash(&self.0, b"sameas key id");
+        hash.to_hex()[..16].to_owned()
+    }
+
+    /// Returns the 128-bit token of a comparison's value (keyed BLAKE3, length-prefixed name).
+    pub fn token(&self, comparison: &Comparison, value: &str) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(&(comparison.name.len() as u64).to_le_bytes());
+        hasher.update(comparison.name.as_bytes());
+        hasher.update(value.as_bytes());
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+}

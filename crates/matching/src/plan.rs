@@ -1,0 +1,384 @@
+//! Settings about matching, checked against the fields there are.
+
+use sameas_record::{FieldId, FieldKind, Form, Schema};
+use thiserror::Error;
+
+use crate::language::{Condition, LanguageError, Test, did_you_mean, parse_key_part};
+use crate::{BlockSettings, CompareSettings, RuleSettings};
+use sameas_graph::LevelPattern;
+
+/// Where in the settings something is wrong: a table, its index, and a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The array of tables: `compare`, `block` or `rule`.
+    pub table: &'static str,
+    /// Its index, from 0.
+    pub index: usize,
+    /// The key, and the index in it if it is a list.
+    pub key: &'static str,
+    /// The index in a list.
+    pub item: Option<usize>,
+}
+
+/// One thing wrong in the settings about matching.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{message}")]
+pub struct MatchingError {
+    /// Where.
+    pub place: Place,
+    /// What, and what may have been meant.
+    pub message: String,
+}
+
+/// A checked comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// Its name in reports.
+    pub name: String,
+    /// Its own field.
+    pub field: FieldId,
+    /// Its levels, best first; the missing level before and the level "else" after them are implied.
+    pub levels: Vec<Level>,
+    /// Whether rare values weigh more when they are equal.
+    pub frequency: bool,
+}
+
+impl Comparison {
+    /// Returns how many levels a pattern can show: missing, the listed ones, and else.
+    pub fn level_count(&self) -> usize {
+        self.levels.len() + 2
+    }
+
+    /// Returns the names of all levels, missing first and else last.
+    pub fn level_names(&self) -> Vec<String> {
+        let listed = self.levels.iter().map(|level| level.name.clone());
+        std::iter::once("missing".to_owned()).chain(listed).chain(["else".to_owned()]).collect()
+    }
+}
+
+/// A checked level.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    /// As written.
+    pub name: String,
+    /// What must hold.
+    pub clauses: Vec<FieldTest>,
+    /// Whether it is plain equality of the comparison's own field.
+    pub exact: bool,
+}
+
+/// A test on a field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FieldTest {
+    /// The field.
+    pub field: FieldId,
+    /// The second field of `swapped`; else the same.
+    pub other: FieldId,
+    /// The test.
+    pub test: Test,
+}
+
+/// A derived value that blocking looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPart {
+    /// The field.
+    pub field: FieldId,
+    /// The form.
+    pub form: Form,
+}
+
+/// A rule that brings records together: they share all these derived values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlockingRule {
+    /// Its name in reports.
+    pub name: String,
+    /// The derived values.
+    pub parts: Vec<KeyPart>,
+    /// What must hold as well for the pair to be linked at once; none for a plain blocking rule.
+    pub links_when: Option<Vec<FieldTest>>,
+}
+
+/// Everything that settings say about matching, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatchingPlan {
+    /// The fields.
+    pub schema: Schema,
+    /// The comparisons, in pattern order.
+    pub comparisons: Vec<Comparison>,
+    /// Deterministic rules first, then blocking rules.
+    pub rules: Vec<BlockingRule>,
+}
+
+impl MatchingPlan {
+    /// Checks settings against the fields there are.
+    ///
+    /// # Errors
+    /// Lists everything that is wrong, each with its place and what may have been meant.
+    pub fn new(
+        schema: &Schema,
+        compare: &[CompareSettings],
+        block: &[BlockSettings],
+        rule: &[RuleSettings],
+    ) -> Result<Self, Vec<MatchingError>> {
+        let mut checker = Checker { schema, errors: Vec::new() };
+        let comparisons: Vec<_> = compare
+            .iter()
+            .enumerate()
+            .filter_map(|(i, settings)| checker.comparison(i, settings))
+            .collect();
+        if comparisons.len() > LevelPattern::COMPARISON_COUNT_MAX {
+            let message = format!(
+                "{} comparisons are more than {}",
+                comparisons.len(),
+                LevelPattern::COMPARISON_COUNT_MAX
+            );
+            checker.refuse("compare", LevelPattern::COMPARISON_COUNT_MAX, "field", None, message);
+        }
+        let deterministic = rule.iter().enumerate().filter_map(|(i, r)| checker.rule(i, r));
+        let mut rules: Vec<_> = deterministic.collect();
+        rules.extend(block.iter().enumerate().filter_map(|(i, b)| checker.block(i, b)));
+        if checker.errors.is_empty() {
+            Ok(Self { schema: schema.clone(), comparisons, rules })
+        } else {
+            Err(checker.errors)
+        }
+    }
+
+    /// Returns how many rules link by themselves.
+    pub fn deterministic_count(&self) -> usize {
+        self.rules.iter().filter(|rule| rule.links_when.is_some()).count()
+    }
+
+    /// Returns the names of the fields that settings use, for finding unused ones.
+    pub fn used_fields(&self) -> Vec<FieldId> {
+        let levels = self.comparisons.iter().flat_map(|c| &c.levels).flat_map(|l| &l.clauses);
+        let conditions = self.rules.iter().flat_map(|r| r.links_when.iter().flatten());
+        let tests = levels.chain(conditions).flat_map(|t| [t.field, t.other]);
+        let parts = self.rules.iter().flat_map(|r| &r.parts).map(|p| p.field);
+        let own = self.comparisons.iter().map(|c| c.field);
+        let mut used: Vec<FieldId> = tests.chain(parts).chain(own).collect();
+        used.sort_unstable();
+        used.dedup();
+        used
+    }
+}
+
+struct Checker<'a> {
+    schema: &'a Schema,
+    errors: Vec<MatchingError>,
+}
+
+impl Checker<'_> {
+    fn refuse(
+        &mut self,
+        table: &'static str,
+        index: usize,
+        key: &'static str,
+        item: Option<usize>,
+        message: String,
+    ) {
+        self.errors.push(MatchingError { place: Place { table, index, key, item }, message });
+    }
+
+    fn field(&mut self, name: &str, place: Place) -> Option<FieldId> {
+        let found = self.schema.field_id(name);
+        if found.is_none() {
+            let names = self.schema.fields().iter().map(|f| f.name.as_str());
+            let suggestion = did_you_mean(crate::closest(name, names.clone()));
+            let known = names.collect::<Vec<_>>().join(", ");
+            let message = format!("no source maps a field `{name}`{suggestion}; mapped fields are {known}");
+            self.errors.push(MatchingError { place, message });
+        }
+        found
+    }
+
+    fn comparison(&mut self, index: usize, settings: &CompareSettings) -> Option<Comparison> {
+        let place = Place { table: "compare", index, key: "field", item: None };
+        let field = self.field(&settings.field, place)?;
+        let texts = match (&settings.levels, &settings.kind) {
+            (Some(levels), _) => levels.clone(),
+            (None, Some(kind)) => match preset_of_name(kind) {
+                Some(levels) => levels.iter().map(|&l| l.to_owned()).collect(),
+                None => {
+                    let suggestion = did_you_mean(crate::closest(kind, preset_names()));
+                    let names = preset_names().collect::<Vec<_>>().join(", ");
+                    let message = format!("unknown kind of comparison `{kind}`{suggestion}; kinds are {names}");
+                    self.refuse("compare", index, "kind", None, message);
+                    return None;
+                }
+            },
+            (None, None) => {
+                preset(self.schema.field(field).kind).iter().map(|&l| l.to_owned()).collect()
+            }
+        };
+        if texts.is_empty() || texts.len() + 2 > LevelPattern::LEVEL_COUNT_MAX {
+            let most = LevelPattern::LEVEL_COUNT_MAX - 2;
+            let message = format!("{} levels were given, 1 to {most} are possible", texts.len());
+            self.refuse("compare", index, "levels", None, message);
+            return None;
+        }
+        let mut levels = Vec::new();
+        for (item, text) in texts.iter().enumerate() {
+            let place = Place { table: "compare", index, key: "levels", item: Some(item) };
+            let condition = self.condition(text, place.clone())?;
+            let clauses = self.tests(&condition, Some(field), &place)?;
+            levels.push(Level { name: text.trim().to_owned(), clauses, exact: condition.is_exact() });
+        }
+        let name = settings.name.clone().unwrap_or_else(|| settings.field.clone());
+        Some(Comparison { name, field, levels, frequency: settings.frequency })
+    }
+
+    fn condition(&mut self, text: &str, place: Place) -> Option<Condition> {
+        Condition::parse(text).map_err(|error| self.language(&error, place)).ok()
+    }
+
+    fn language(&mut self, error: &LanguageError, place: Place) {
+        self.errors.push(MatchingError { place, message: error.to_string() });
+    }
+
+    fn tests(
+        &mut self,
+        condition: &Condition,
+        own: Option<FieldId>,
+        place: &Place,
+    ) -> Option<Vec<FieldTest>> {
+        let mut tests = Vec::new();
+        for clause in &condition.clauses {
+            let field = match (&clause.field, own) {
+                (Some(name), _) => self.field(name, place.clone())?,
+                (None, Some(own)) => own,
+                (None, None) => {
+                    let message = format!("`{condition}`: name the field before the test, as in `email: exact`");
+                    self.errors.push(MatchingError { place: place.clone(), message });
+                    return None;
+                }
+            };
+            let other = match &clause.other {
+                Some(name) => self.field(name, place.clone())?,
+                None => field,
+            };
+            self.applies(clause.test, field, place)?;
+            tests.push(FieldTest { field, other, test: clause.test });
+        }
+        Some(tests)
+    }
+
+    fn applies(&mut self, test: Test, field: FieldId, place: &Place) -> Option<()> {
+        let field = self.schema.field(field);
+        let needed = match test {
+            Test::Days(_) | Test::Months(_) | Test::Years(_) | Test::Transposed => {
+                (field.kind != FieldKind::Date).then_some("a date")
+            }
+            Test::Difference(_) | Test::Percent(_) => {
+                (field.kind != FieldKind::Number).then_some("a number")
+            }
+            Test::Same(form) if !form.applies_to(field.kind) => Some("of another kind"),
+            _ => None,
+        };
+        let Some(needed) = needed else { return Some(()) };
+        let message = format!(
+            "the test needs a field that is {needed}, `{}` is {:?}; set its kind under [fields]",
+            field.name, field.kind
+        );
+        self.errors.push(MatchingError { place: place.clone(), message });
+        None
+    }
+
+    fn block(&mut self, index: usize, settings: &BlockSettings) -> Option<BlockingRule> {
+        if settings.on.is_empty() {
+            self.refuse("block", index, "on", None, "name at least one field".to_owned());
+            return None;
+        }
+        let mut parts = Vec::new();
+        for (item, text) in settings.on.iter().enumerate() {
+            let place = Place { table: "block", index, key: "on", item: Some(item) };
+            let parsed = parse_key_part(text).map_err(|e| self.language(&e, place.clone())).ok();
+            let (name, form) = parsed?;
+            let field = self.field(&name, place.clone())?;
+            self.applies(Test::Same(form), field, &place)?;
+            parts.push(KeyPart { field, form });
+        }
+        Some(BlockingRule { name: settings.on.join(" + "), parts, links_when: None })
+    }
+
+    fn rule(&mut self, index: usize, settings: &RuleSettings) -> Option<BlockingRule> {
+        let place = Place { table: "rule", index, key: "when", item: None };
+        let condition = self.condition(&settings.when, place.clone())?;
+        let tests = self.tests(&condition, None, &place)?;
+        let parts: Vec<KeyPart> = tests.iter().filter_map(key_part).collect();
+        if parts.is_empty() {
+            let message = "a rule needs at least one `exact` or `same FORM` test, by which its pairs are found".to_owned();
+            self.errors.push(MatchingError { place, message });
+            return None;
+        }
+        Some(BlockingRule { name: settings.name.clone(), parts, links_when: Some(tests) })
+    }
+}
+
+fn key_part(test: &FieldTest) -> Option<KeyPart> {
+    match test.test {
+        Test::Exact => Some(KeyPart { field: test.field, form: Form::Whole }),
+        Test::Same(form) => Some(KeyPart { field: test.field, form }),
+        _ => None,
+    }
+}
+
+const PRESETS: &[(&str, FieldKind, &[&str])] = &[
+    (
+        "given_name",
+        FieldKind::GivenName,
+        &["exact", "same nickname", "jaro_winkler >= 0.92", "initial", "jaro_winkler >= 0.85"],
+    ),
+    (
+        "surname",
+        FieldKind::Surname,
+        &["exact", "jaro_winkler >= 0.92", "overlap >= 1", "jaro_winkler >= 0.85"],
+    ),
+    (
+        "full_name",
+        FieldKind::FullName,
+        &["exact", "same sorted", "jaro_winkler >= 0.92", "overlap >= 1", "jaccard >= 0.5"],
+    ),
+    (
+        "date",
+        FieldKind::Date,
+        &["exact", "transposed", "damerau <= 1", "days <= 31", "years <= 1"],
+    ),
+    (
+        "email",
+        FieldKind::Email,
+        &["exact", "damerau <= 1", "same user", "jaro_winkler >= 0.92"],
+    ),
+    ("phone", FieldKind::Phone, &["exact", "damerau <= 1", "same last7"]),
+    (
+        "street",
+        FieldKind::Street,
+        &["exact", "damerau <= 2", "overlap >= 1", "jaccard >= 0.5"],
+    ),
+    ("city", FieldKind::City, &["exact", "jaro_winkler >= 0.92"]),
+    ("postcode", FieldKind::Postcode, &["exact", "damerau <= 1", "same prefix3"]),
+    (
+        "company",
+        FieldKind::Company,
+        &["exact", "same sorted", "jaro_winkler >= 0.92", "overlap >= 1", "jaccard >= 0.5"],
+    ),
+    ("identifier", FieldKind::Identifier, &["exact", "damerau <= 1", "damerau <= 2"]),
+    (
+        "text",
+        FieldKind::Text,
+        &["exact", "jaccard >= 0.8", "jaccard >= 0.6", "jaccard >= 0.4", "jaccard >= 0.2"],
+    ),
+    ("number", FieldKind::Number, &["exact", "difference <= 1", "percent <= 5"]),
+];
+
+fn preset(kind: FieldKind) -> &'static [&'static str] {
+    PRESETS.iter().find(|(_, k, _)| *k == kind).expect("every kind has a preset").2
+}
+
+fn preset_of_name(name: &str) -> Option<&'static [&'static str]> {
+    PRESETS.iter().find(|(n, ..)| *n == name).map(|(.., levels)| *levels)
+}
+
+fn preset_names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|(name, ..)| *name)
+}

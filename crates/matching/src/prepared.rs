@@ -1,0 +1,197 @@
+//! Columns with everything about each distinct value that comparisons and rules need, computed once.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use sameas_graph::SourceId;
+use sameas_record::{Column, Derived, FieldId, FieldKind, Form, Records, ValueId};
+
+use crate::language::Test;
+use crate::plan::MatchingPlan;
+use crate::similarity::Signature;
+
+/// Values that are not numbers or dates hold this.
+const NOT_A_DAY: i32 = i32::MIN;
+
+/// One field with what was precomputed for its distinct values.
+#[derive(Debug)]
+pub struct PreparedField<'a> {
+    /// The column.
+    pub column: &'a Column,
+    /// What bounds on similarity need, per distinct value; empty unless a test needs it.
+    pub signatures: Vec<Signature>,
+    days: Vec<i32>,
+    numbers: Vec<f64>,
+}
+
+impl PreparedField<'_> {
+    /// Returns days since 1970-01-01 of a date value; none for an impossible calendar date.
+    pub fn days(&self, value: ValueId) -> Option<i32> {
+        self.days.get(value.index()).copied().filter(|&days| days != NOT_A_DAY)
+    }
+
+    /// Returns a numeric value.
+    pub fn number(&self, value: ValueId) -> Option<f64> {
+        self.numbers.get(value.index()).copied().filter(|n| n.is_finite())
+    }
+}
+
+/// All fields of the records in flight, prepared for one plan.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    /// The records.
+    pub records: &'a Records,
+    fields: Vec<PreparedField<'a>>,
+    derived: BTreeMap<(FieldId, Form), Derived>,
+    exclusive: Vec<SourceId>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Computes what the plan's tests and rules need of every distinct value.
+    ///
+    /// Pairs within a source of `one_per_source` are never candidates.
+    pub fn new(records: &'a Records, plan: &MatchingPlan, one_per_source: &[SourceId]) -> Self {
+        let tests: Vec<_> = plan
+            .comparisons
+            .iter()
+            .flat_map(|c| c.levels.iter().flat_map(|l| &l.clauses))
+            .chain(plan.rules.iter().filter_map(|r| r.links_when.as_ref()).flatten())
+            .collect();
+        let ids: Vec<FieldId> = records.schema().ids().collect();
+        let fields = ids
+            .par_iter()
+            .map(|&id| {
+                let needs = |wanted: fn(&Test) -> bool| {
+                    tests.iter().any(|t| t.field == id && wanted(&t.test))
+                };
+                let column = records.column(id);
+                PreparedField {
+                    column,
+                    signatures: per_value(column, needs(is_edit_test), |v| Signature::of(v)),
+                    days: per_value(column, needs(is_date_test), |v| {
+                        days_of(v).unwrap_or(NOT_A_DAY)
+                    }),
+                    numbers: per_value(column, needs(is_number_test), |v| {
+                        v.parse().unwrap_or(f64::NAN)
+                    }),
+                }
+            })
+            .collect();
+        let mut forms: Vec<(FieldId, Form)> = plan
+            .rules
+            .iter()
+            .flat_map(|r| &r.parts)
+            .map(|part| (part.field, part.form))
+            .chain(tests.iter().filter_map(|t| Some((t.field, form_of(&t.test)?))))
+            .collect();
+        forms.sort_unstable();
+        forms.dedup();
+        let derived = forms
+            .into_par_iter()
+            .map(|(field, form)| {
+                let kind: FieldKind = records.schema().field(field).kind;
+                ((field, form), Derived::of(records.column(field), kind, form))
+            })
+            .collect();
+        Self { records, fields, derived, exclusive: one_per_source.to_vec() }
+    }
+
+    /// Returns a prepared field.
+    pub fn field(&self, field: FieldId) -> &PreparedField<'a> {
+        &self.fields[field.index()]
+    }
+
+    /// Returns the derived column of a form that the plan mentions.
+    ///
+    /// # Panics
+    /// Panics if the plan does not mention it.
+    pub fn derived(&self, field: FieldId, form: Form) -> &Derived {
+        self.derived.get(&(field, form)).expect("every form of the plan is prepared")
+    }
+
+    /// Returns for each node the number of its source if that source holds each customer once, else a number of its own.
+    ///
+    /// Two nodes with the same number below [`Prepared::SHARED`] must not be compared.
+    pub fn exclusive_sources(&self) -> Vec<u16> {
+        let references = self.records.references();
+        let mut of_node = vec![Self::SHARED; self.records.len()];
+        for &source in &self.exclusive {
+            for node in references.nodes_of(source) {
+                of_node[node as usize] = source.index() as u16;
+            }
+        }
+        if self.exclusive.is_empty() { Vec::new() } else { of_node }
+    }
+
+    /// Marks a node whose source may hold a customer several times.
+    pub const SHARED: u16 = u16::MAX;
+}
+
+fn per_value<T: Send>(column: &Column, needed: bool, of: impl Fn(&str) -> T + Sync) -> Vec<T> {
+    if !needed {
+        return Vec::new();
+    }
+    let dictionary = column.dictionary();
+    (0..dictionary.len() as u32)
+        .into_par_iter()
+        .map(|id| of(dictionary.text(ValueId::new(id))))
+        .collect()
+}
+
+fn is_edit_test(test: &Test) -> bool {
+    matches!(test, Test::JaroWinkler(_) | Test::Levenshtein(_) | Test::Damerau(_))
+}
+
+fn is_date_test(test: &Test) -> bool {
+    matches!(test, Test::Days(_) | Test::Months(_) | Test::Years(_))
+}
+
+fn is_number_test(test: &Test) -> bool {
+    matches!(test, Test::Difference(_) | Test::Percent(_))
+}
+
+fn form_of(test: &Test) -> Option<Form> {
+    match test {
+        Test::Same(form) => Some(*form),
+        Test::Jaccard(_) | Test::Overlap(_) => Some(Form::Tokens),
+        _ => None,
+    }
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar, of a date written `YYYY-MM-DD`.
+///
+/// After H. Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`.
+fn days_of(text: &str) -> Option<i32> {
+    let mut parts = text.split('-').map(|part| part.parse::<i32>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    let longest = match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=longest).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(era * 146_097 + day_of_era - 719_468)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::days_of;
+
+    #[test]
+    fn days_count_from_the_epoch() {
+        assert_eq!(days_of("1970-01-01"), Some(0));
+        assert_eq!(days_of("2000-03-01"), Some(11_017));
+        assert_eq!(days_of("1969-12-31"), Some(-1));
+        assert_eq!(days_of("2001-02-29"), None);
+        assert_eq!(days_of("soon"), None);
+    }
+}

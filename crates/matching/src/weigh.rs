@@ -1,0 +1,318 @@
+//! The weight of candidate pairs, and the evidence that is worth keeping.
+//!
+//! Cost: two rows of value ids (four bytes a comparison, side by side) and one table look-up a
+//! comparison bound the weight of a pair; a kernel runs only while the bound still reaches the
+//! review threshold. The bound never refuses a pair that would have reached it.
+
+use rayon::prelude::*;
+use sameas_graph::{
+    ComparisonLegend, Decision, Evidence, Legend, LevelLegend, LevelPattern, MatchWeight, NodeId,
+    RuleId, RuleKind, RuleLegend,
+};
+use sameas_record::ValueId;
+
+use crate::DecideSettings;
+use crate::blocking::{Block, Blocking};
+use crate::compare::Comparer;
+use crate::model::{FrequencyKey, FrequencyTable, Model};
+use crate::plan::{Comparison, MatchingPlan};
+use crate::prepared::Prepared;
+
+/// The weight in bits of a pair that a deterministic rule links, at least.
+const RULE_BITS: f64 = 40.0;
+
+/// Bounds are sums in another order than weights; this covers the difference.
+const ROUNDING_BITS: f64 = 1e-6;
+
+/// Thresholds on the posterior weight, in bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    /// From here evidence links.
+    pub link: f64,
+    /// From here evidence is kept for review.
+    pub review: f64,
+}
+
+impl Threshold {
+    /// Converts probabilities to log odds.
+    pub fn of(decide: &DecideSettings) -> Self {
+        let bits = |p: f64| (p / (1.0 - p)).log2().clamp(-300.0, 300.0);
+        Self { link: bits(decide.link), review: bits(decide.review.min(decide.link)) }
+    }
+}
+
+/// What weighing did.
+#[derive(Debug, Default)]
+pub struct Weighed {
+    /// Pairs that link or wait for review, sorted by left and then right node.
+    pub evidence: Vec<Evidence>,
+    /// Distinct pairs each rule was the first to make.
+    pub pairs_of_rule: Vec<u64>,
+    /// Pairs whose levels were computed because the bound could not refuse them.
+    pub compared: u64,
+}
+
+/// Weighs pairs by a model.
+#[derive(Debug)]
+pub struct Weigher<'p> {
+    comparer: &'p Comparer<'p>,
+    width: usize,
+    rows: Vec<u32>,
+    tables: Vec<Table>,
+    prior: f64,
+    threshold: Threshold,
+    exclusive: Vec<u16>,
+    deterministic: usize,
+}
+
+/// What one comparison's levels weigh.
+#[derive(Debug)]
+struct Table {
+    /// Bits of each level, the missing level first.
+    bits: Vec<f64>,
+    /// The most bits a pair of unequal present values can win.
+    best_unequal: f64,
+    /// What an equal value adds because it is rarer than the average, by value number.
+    rarity: Vec<f32>,
+    /// The most that rarity adds.
+    rarity_max: f64,
+    multi: bool,
+    exact_first: bool,
+}
+
+impl<'p> Weigher<'p> {
+    /// Lays out value ids by record and weights by level.
+    pub fn new(
+        prepared: &'p Prepared<'p>,
+        comparer: &'p Comparer<'p>,
+        plan: &MatchingPlan,
+        model: &Model,
+        key: &FrequencyKey,
+        threshold: Threshold,
+    ) -> Self {
+        let tables: Vec<Table> = plan
+            .comparisons
+            .iter()
+            .zip(&model.comparisons)
+            .map(|(comparison, parameters)| {
+                let column = prepared.field(comparison.field).column;
+                let mut bits = vec![0.0];
+                bits.extend(parameters.levels.iter().map(super::model::LevelParameters::bits));
+                let exact_first = comparison.levels[0].exact;
+                let unequal = if exact_first { 2 } else { 1 };
+                let best_unequal = bits[unequal..].iter().copied().fold(f64::MIN, f64::max);
+                let rarity = match &parameters.frequency {
+                    Some(table) => rarity(prepared, comparison, table, parameters.levels[0].u, key),
+                    None => Vec::new(),
+                };
+                let rarity_max = rarity.iter().copied().fold(0.0, f32::max).into();
+                let multi = column.is_multi_valued();
+                Table { bits, best_unequal, rarity, rarity_max, multi, exact_first }
+            })
+            .collect();
+        let width = plan.comparisons.len();
+        let mut rows = vec![0; width * prepared.records.len()];
+        for (index, comparison) in plan.comparisons.iter().enumerate() {
+            let ids = prepared.field(comparison.field).column.first_ids();
+            rows.iter_mut().skip(index).step_by(width).zip(ids).for_each(|(slot, &id)| *slot = id);
+        }
+        Self {
+            comparer,
+            width,
+            rows,
+            tables,
+            prior: model.prior_bits(),
+            threshold,
+            exclusive: prepared.exclusive_sources(),
+            deterministic: plan.deterministic_count(),
+        }
+    }
+
+    /// Weighs every candidate pair and keeps what reaches the review threshold.
+    pub fn weigh_all(&self, blocking: &Blocking<'_>, rule_count: usize) -> Weighed {
+        let mut weighed = Weighed::default();
+        let mut found: Vec<Vec<Evidence>> = Vec::new();
+        for rule in 0..rule_count {
+            let parts = blocking.map_blocks(rule, Part::default, |part, block| {
+                self.weigh_block(blocking, block, part);
+            });
+            weighed.pairs_of_rule.push(parts.iter().map(|p| p.pairs).sum());
+            weighed.compared += parts.iter().map(|p| p.compared).sum::<u64>();
+            found.extend(parts.into_iter().map(|p| p.evidence));
+        }
+        weighed.evidence = found.concat();
+        weighed.evidence.par_sort_unstable_by_key(|e| (e.left, e.right));
+        weighed
+    }
+
+    fn weigh_block(&self, blocking: &Blocking<'_>, block: Block<'_>, part: &mut Part) {
+        for (i, &a) in block.nodes.iter().enumerate() {
+            for &b in &block.nodes[i + 1..] {
+                if a == b || self.exclude(a, b) || !blocking.owns(&block, a, b) {
+                    continue;
+                }
+                part.pairs += 1;
+                if let Some(evidence) = self.weigh(block.rule, a, b, &mut part.compared) {
+                    part.evidence.push(evidence);
+                }
+            }
+        }
+    }
+
+    fn exclude(&self, a: u32, b: u32) -> bool {
+        !self.exclusive.is_empty()
+            && self.exclusive[a as usize] == self.exclusive[b as usize]
+            && self.exclusive[a as usize] != Prepared::SHARED
+    }
+
+    /// Weighs one pair that a rule made first.
+    fn weigh(&self, rule: usize, a: u32, b: u32, compared: &mut u64) -> Option<Evidence> {
+        // A pair for which a deterministic rule holds shares that rule's key, so its first rule is no later one.
+        let linked = (rule < self.deterministic)
+            .then(|| self.comparer.rule_that_links(rule, a, b))
+            .flatten();
+        let bound = self.bound(a, b);
+        if linked.is_none() && bound < self.threshold.review - ROUNDING_BITS {
+            return None;
+        }
+        *compared += 1;
+        let pattern = match linked {
+            Some(_) => self.comparer.pattern(a, b),
+            None => self.pattern_while_reachable(a, b, bound)?,
+        };
+        let bits = self.posterior_bits(pattern, a, b);
+        let decision = match linked {
+            Some(_) => Decision::Link,
+            None if bits >= self.threshold.link => Decision::Link,
+            None if bits >= self.threshold.review => Decision::Review,
+            None => return None,
+        };
+        let bits = if linked.is_some() { bits.max(RULE_BITS) } else { bits };
+        Some(Evidence {
+            left: NodeId::new(a.min(b)),
+            right: NodeId::new(a.max(b)),
+            weight: MatchWeight::from_bits(bits),
+            rule: RuleId::new(linked.unwrap_or(rule) as u8),
+            pattern,
+            decision,
+        })
+    }
+
+    /// Returns the most the pair can weigh, from equality of value ids alone.
+    fn bound(&self, a: u32, b: u32) -> f64 {
+        let (row_a, row_b) = (self.row(a), self.row(b));
+        let mut bits = self.prior;
+        for ((&x, &y), table) in row_a.iter().zip(row_b).zip(&self.tables) {
+            bits += self.most(table, x, y);
+        }
+        bits
+    }
+
+    fn row(&self, node: u32) -> &[u32] {
+        &self.rows[node as usize * self.width..][..self.width]
+    }
+
+    /// Returns the most one comparison can weigh for these first values.
+    fn most(&self, table: &Table, x: u32, y: u32) -> f64 {
+        if x == 0 || y == 0 {
+            0.0
+        } else if table.multi || !table.exact_first {
+            table.best_unequal.max(table.bits[1]) + table.rarity_max
+        } else if x == y {
+            table.bits[1] + f64::from(table.rarity.get(x as usize).copied().unwrap_or(0.0))
+        } else {
+            table.best_unequal
+        }
+    }
+
+    /// Returns the pattern, unless the weight turns out to stay below the review threshold.
+    fn pattern_while_reachable(&self, a: u32, b: u32, mut bound: f64) -> Option<LevelPattern> {
+        let (row_a, row_b) = (self.row(a), self.row(b));
+        let mut pattern = LevelPattern::default();
+        for (index, table) in self.tables.iter().enumerate() {
+            let level = self.comparer.level(index, a, b);
+            pattern = pattern.with(index, level);
+            let rarity = self.rarity(index, level, a, b);
+            bound += table.bits[level as usize] + rarity - self.most(table, row_a[index], row_b[index]);
+            if bound < self.threshold.review - ROUNDING_BITS {
+                return None;
+            }
+        }
+        Some(pattern)
+    }
+
+    /// Returns the posterior weight of a pattern: prior, levels, and the rarity of equal values.
+    fn posterior_bits(&self, pattern: LevelPattern, a: u32, b: u32) -> f64 {
+        self.tables.iter().enumerate().fold(self.prior, |bits, (index, table)| {
+            let level = pattern.level(index);
+            bits + table.bits[level as usize] + self.rarity(index, level, a, b)
+        })
+    }
+
+    fn rarity(&self, comparison: usize, level: u8, a: u32, b: u32) -> f64 {
+        let table = &self.tables[comparison];
+        if level != 1 || table.rarity.is_empty() {
+            return 0.0;
+        }
+        let (x, y) = (self.row(a)[comparison], self.row(b)[comparison]);
+        if x == y { f64::from(table.rarity[x as usize]) } else { 0.0 }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    evidence: Vec<Evidence>,
+    pairs: u64,
+    compared: u64,
+}
+
+/// Returns `log2(u / frequency)` of every value: what its equality says beyond that of an average value
+/// (Winkler 2000, frequency-based matching).
+fn rarity(
+    prepared: &Prepared<'_>,
+    comparison: &Comparison,
+    table: &FrequencyTable,
+    u_exact: f64,
+    key: &FrequencyKey,
+) -> Vec<f32> {
+    let dictionary = prepared.field(comparison.field).column.dictionary();
+    let rest = (u_exact / table.rest).log2() as f32;
+    (0..dictionary.len() as u32)
+        .into_par_iter()
+        .map(|id| {
+            let value = ValueId::new(id);
+            let token = key.token(comparison, dictionary.text(value));
+            table.frequent.get(&token).map_or(rest, |frequency| (u_exact / frequency).log2() as f32)
+        })
+        .collect()
+}
+
+/// Returns the names and weights that explain this model's evidence.
+pub fn legend(plan: &MatchingPlan, model: &Model, threshold: Threshold) -> Legend {
+    let comparisons = plan.comparisons.iter().zip(&model.comparisons);
+    let comparisons = comparisons
+        .map(|(comparison, parameters)| {
+            let missing = LevelLegend { name: "missing".to_owned(), weight: MatchWeight::default() };
+            let levels = parameters.levels.iter().map(|level| LevelLegend {
+                name: level.level.clone(),
+                weight: MatchWeight::from_bits(level.bits()),
+            });
+            ComparisonLegend {
+                name: comparison.name.clone(),
+                levels: std::iter::once(missing).chain(levels).collect(),
+            }
+        })
+        .collect();
+    let rules = plan.rules.iter().map(|rule| RuleLegend {
+        name: rule.name.clone(),
+        kind: if rule.links_when.is_some() { RuleKind::Deterministic } else { RuleKind::Blocking },
+    });
+    Legend {
+        comparisons,
+        rules: rules.collect(),
+        prior: MatchWeight::from_bits(model.prior_bits()),
+        link: MatchWeight::from_bits(threshold.link),
+        review: MatchWeight::from_bits(threshold.review),
+        model: model.digest(),
+    }
+}

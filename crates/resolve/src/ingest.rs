@@ -1,0 +1,107 @@
+//! Scanning all sources into records in flight.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use sameas_record::{
+    FieldPlan, Locale, PartitionIngest, RawPart, Records, Schema, SourceParts, SourcePlan, assemble,
+};
+use sameas_source::{FieldMapping, ScanError, ScanRequest, Source, SourceSettings};
+
+use crate::job::{JobError, JobOptions};
+use crate::Settings;
+
+/// Records of all sources, and what was left out of them.
+pub(crate) struct Ingested {
+    pub(crate) records: Records,
+    pub(crate) long_cells: u64,
+}
+
+/// A source that was opened and whose every mapped name was found.
+pub(crate) struct OpenSource {
+    source: Source,
+    request: ScanRequest,
+    plan: Arc<SourcePlan>,
+}
+
+/// Opens every source and checks every mapped name before anything is read.
+pub(crate) async fn open(settings: &Settings, schema: &Schema) -> Result<Vec<OpenSource>, JobError> {
+    let mut opened = Vec::with_capacity(settings.sources.len());
+    for source_settings in &settings.sources {
+        let source = Source::open(source_settings, &settings.base).await?;
+        let (request, columns) = ScanRequest::for_settings(source_settings);
+        source.check(&request)?;
+        let plan = Arc::new(source_plan(source_settings, schema, &columns));
+        opened.push(OpenSource { source, request, plan });
+    }
+    Ok(opened)
+}
+
+fn source_plan(settings: &SourceSettings, schema: &Schema, columns: &[Vec<usize>]) -> SourcePlan {
+    let fields = settings.fields.iter().zip(columns).map(|((name, mapping), columns)| FieldPlan {
+        field: schema.field_id(name).expect("the schema is made of all mapped fields"),
+        // Column 0 of a batch is the key.
+        columns: columns.iter().map(|column| column + 1).collect(),
+        part: match mapping {
+            FieldMapping::Part { part, .. } => Some(*part),
+            FieldMapping::From(_) => None,
+        },
+    });
+    SourcePlan {
+        name: settings.name.clone(),
+        locale: Locale { region: settings.region.clone(), date_order: settings.date_order },
+        duplicate_keys: settings.duplicate_keys,
+        fields: fields.collect(),
+    }
+}
+
+/// Returns how many rows the sources say they have, if all of them can say.
+pub(crate) async fn expected_rows(sources: &[OpenSource]) -> Option<u64> {
+    let mut rows = 0;
+    for open in sources {
+        rows += open.source.row_count().await.ok()?.known()?;
+    }
+    Some(rows)
+}
+
+/// Scans all partitions of all sources in parallel, then sorts and codes the records.
+pub(crate) async fn scan(
+    sources: Vec<OpenSource>,
+    schema: Schema,
+    options: &JobOptions,
+) -> Result<Ingested, JobError> {
+    let mut tasks = Vec::new();
+    for open in &sources {
+        let mut parts = Vec::new();
+        for stream in open.source.scan(&open.request, options.threads).await? {
+            let (plan, progress) = (Arc::clone(&open.plan), Arc::clone(&options.progress));
+            parts.push(tokio::spawn(async move {
+                let mut stream = stream;
+                let mut ingest = PartitionIngest::new(&plan);
+                while let Some(batch) = stream.next().await {
+                    let batch = batch.map_err(|e| ScanError::from_stream(&plan.name, e))?;
+                    ingest.push(&batch)?;
+                    progress.advance(batch.num_rows() as u64);
+                }
+                Ok::<RawPart, JobError>(ingest.finish())
+            }));
+        }
+        tasks.push((SourcePlan::clone(&open.plan), parts));
+    }
+    let mut scanned = Vec::with_capacity(tasks.len());
+    for (plan, tasks) in tasks {
+        let mut parts = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            parts.push(task.await.expect("a scan task neither panics nor is cancelled")?);
+        }
+        if parts.iter().all(RawPart::is_empty) && parts.iter().all(|part| part.refused() == 0) {
+            return Err(JobError::NoRows { source_name: plan.name });
+        }
+        scanned.push(SourceParts { plan, parts });
+    }
+    for open in &sources {
+        open.source.check_unchanged()?;
+    }
+    let long_cells = scanned.iter().flat_map(|s| &s.parts).map(RawPart::long_cells).sum();
+    Ok(Ingested { records: assemble(scanned, schema)?, long_cells })
+}

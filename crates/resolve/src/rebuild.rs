@@ -1,0 +1,334 @@
+//! The batch rebuild: sources in, one published revision out, whole or not at all.
+
+use sameas_graph::{
+    Constraints, Decision, GraphRevision, LineageKind, NextRevision, Retention, cluster, retain,
+    succeed,
+};
+use sameas_matching::{
+    Blocking, Comparer, FrequencyKey, MatchingPlan, Model, Prepared, Threshold, Training, Weighed,
+    Weigher, legend, train as train_model,
+};
+use sameas_record::{Records, Schema};
+use sameas_store::GraphFolder;
+
+use crate::job::{JobError, JobOptions, Shrink, Stages};
+use crate::report::{
+    FieldReport, PlanReport, RebuildReport, RuleReport, SourceReport, TrainReport,
+};
+use crate::{Settings, ingest, model_file};
+
+/// A source may shrink to this share of its records without anybody asking.
+const SHRINK_SHARE_LEAST: f64 = 0.8;
+
+/// Predicts what a rebuild would cost, and stops there.
+///
+/// # Errors
+/// Names what is wrong with the settings or a source, or the rule that exceeds the budget.
+pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanReport, JobError> {
+    let mut stages = Stages::new(&*options.progress);
+    let job = Job::read(settings, options, &mut stages).await?;
+    let mut report = PlanReport::default();
+    job.compute(options, || -> Result<(), JobError> {
+        stages.begin("block", None);
+        let prepared = job.prepared();
+        let blocking = Blocking::new(&prepared, &job.plan, settings.budget.block_len_max);
+        report.rules = rule_reports(&job.plan, &blocking);
+        report.pairs = report.rules.iter().map(|rule| rule.pairs).sum();
+        report.budget = settings.budget.pairs_per_record_max * job.records.len() as u64;
+        Ok(())
+    })??;
+    report.sources = source_reports(&job.records);
+    report.fields = field_reports(&job.records);
+    report.stages = stages.finish();
+    Ok(report)
+}
+
+/// Trains the model from the records and writes it beside the settings.
+///
+/// # Errors
+/// Names what is wrong with the settings, a source or the model file.
+pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainReport, JobError> {
+    let mut stages = Stages::new(&*options.progress);
+    let job = Job::read(settings, options, &mut stages).await?;
+    let path = settings.model_path();
+    let key = model_file::secret(&path, options.new_key)?;
+    let (model, training) = job.compute(options, || {
+        let prepared = job.prepared();
+        let blocking = job.block(&prepared, &mut stages)?;
+        Ok::<_, JobError>(job.train(&prepared, &blocking, &key, &mut stages))
+    })??;
+    model_file::write(&path, &model)?;
+    let mut report = TrainReport::of(&model, training);
+    report.stages = stages.finish();
+    Ok(report)
+}
+
+/// Rebuilds the graph and publishes it as the next revision; trains first if there is no model yet.
+///
+/// # Errors
+/// Names what went wrong; the previous revision, if there is one, is then still current.
+pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<RebuildReport, JobError> {
+    let mut stages = Stages::new(&*options.progress);
+    let namespace = settings.namespace().unwrap_or(options.new_namespace);
+    let folder = GraphFolder::create_or_open(&settings.graph_path(), namespace)?;
+    let previous = match folder.current()? {
+        Some(snapshot) => Some(snapshot.load()?),
+        None => None,
+    };
+    let job = Job::read(settings, options, &mut stages).await?;
+    job.refuse_shrunk(previous.as_ref(), options)?;
+    let path = settings.model_path();
+    let key = model_file::secret(&path, options.new_key)?;
+    let mut report = RebuildReport {
+        records: job.records.len() as u64,
+        sources: source_reports(&job.records),
+        fields: field_reports(&job.records),
+        long_cells: job.long_cells,
+        ..RebuildReport::default()
+    };
+    let trained = model_file::read(&path, &job.plan, &key)?;
+    let (model, weighed, threads) = {
+        let threads = job.threads(options)?;
+        let (model, weighed) = threads.install(|| job.weigh(trained, &key, &mut report, &mut stages))?;
+        (model, weighed, threads)
+    };
+    if report.trained.is_some() {
+        model_file::write(&path, &model)?;
+    }
+    let threshold = Threshold::of(&settings.decide);
+    let constraints = job.constraints();
+    let legend = legend(&job.plan, &model, threshold);
+    let references = job.records.into_references();
+    let next = threads.install(|| {
+        stages.begin("cluster", None);
+        let mut evidence = weighed.evidence;
+        let partition = cluster(&references, &mut evidence, &constraints);
+        count_decisions(&evidence, &mut report);
+        let evidence = retain(evidence, &partition, Retention::default());
+        stages.begin("name", None);
+        let namespace = folder.namespace();
+        let next = NextRevision { namespace, references, partition, evidence, legend };
+        succeed(previous.as_ref(), next)
+    });
+    count_ids(&next, previous.as_ref(), &mut report);
+    drop(previous);
+    stages.begin("publish", None);
+    let published = folder.publish(&next, options.published_at_ms)?;
+    report.snapshot_bytes = published.bytes;
+    report.stages = stages.finish();
+    report.pairs_per_second = pairs_per_second(&report);
+    Ok(report)
+}
+
+fn pairs_per_second(report: &RebuildReport) -> f64 {
+    let weighing = report.stages.iter().find(|stage| stage.stage == "weigh");
+    report.pairs as f64 / weighing.map_or(1.0, |stage| stage.seconds.max(1e-9))
+}
+
+/// Records in flight and what the settings want of them.
+struct Job<'s> {
+    settings: &'s Settings,
+    plan: MatchingPlan,
+    records: Records,
+    long_cells: u64,
+}
+
+impl<'s> Job<'s> {
+    async fn read(
+        settings: &'s Settings,
+        options: &JobOptions,
+        stages: &mut Stages<'_>,
+    ) -> Result<Self, JobError> {
+        let schema: Schema = settings.schema();
+        let plan =
+            MatchingPlan::new(&schema, &settings.comparisons, &settings.blocks, &settings.rules)
+                .map_err(JobError::Matching)?;
+        let sources = ingest::open(settings, &schema).await?;
+        let expected = ingest::expected_rows(&sources).await;
+        stages.begin("read", expected);
+        let ingested = ingest::scan(sources, schema, options).await?;
+        Ok(Self { settings, plan, records: ingested.records, long_cells: ingested.long_cells })
+    }
+
+    fn threads(&self, options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1));
+        threads.build().map_err(|error| JobError::Threads { what: error.to_string() })
+    }
+
+    fn compute<T: Send>(
+        &self,
+        options: &JobOptions,
+        work: impl FnOnce() -> T + Send,
+    ) -> Result<T, JobError> {
+        Ok(self.threads(options)?.install(work))
+    }
+
+    /// Returns the numbers of the sources that hold each customer once.
+    fn one_per_source(&self) -> Vec<sameas_graph::SourceId> {
+        let references = self.records.references();
+        let names = self.settings.decide.one_per_source.iter();
+        names.filter_map(|name| references.source_id(name)).collect()
+    }
+
+    fn constraints(&self) -> Constraints {
+        Constraints {
+            one_per_source: self.one_per_source(),
+            cannot_link: Vec::new(),
+            cluster_size_max: self.settings.decide.cluster_size_max,
+        }
+    }
+
+    fn prepared(&self) -> Prepared<'_> {
+        Prepared::new(&self.records, &self.plan, &self.one_per_source())
+    }
+
+    fn block<'p>(
+        &self,
+        prepared: &'p Prepared<'_>,
+        stages: &mut Stages<'_>,
+    ) -> Result<Blocking<'p>, JobError> {
+        stages.begin("block", None);
+        let blocking = Blocking::new(prepared, &self.plan, self.settings.budget.block_len_max);
+        self.refuse_excess(&blocking)?;
+        Ok(blocking)
+    }
+
+    fn refuse_excess(&self, blocking: &Blocking<'_>) -> Result<(), JobError> {
+        let pairs_per_record_max = self.settings.budget.pairs_per_record_max;
+        let budget = pairs_per_record_max.saturating_mul(self.records.len() as u64);
+        let pairs = blocking.costs().iter().map(|cost| cost.pairs).sum();
+        let costs = blocking.costs().iter().enumerate();
+        match costs.max_by_key(|(_, cost)| cost.pairs) {
+            Some((rule, cost)) if pairs > budget => Err(JobError::Budget {
+                pairs,
+                budget,
+                pairs_per_record_max,
+                rule: self.plan.rules[rule].name.clone(),
+                rule_pairs: cost.pairs,
+                largest: blocking.largest_blocks(rule),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn train(
+        &self,
+        prepared: &Prepared<'_>,
+        blocking: &Blocking<'_>,
+        key: &FrequencyKey,
+        stages: &mut Stages<'_>,
+    ) -> (Model, Training) {
+        stages.begin("train", None);
+        let comparer = Comparer::new(prepared, &self.plan);
+        train_model(prepared, &comparer, blocking, &self.plan, &self.settings.train, key)
+    }
+
+    fn weigh(
+        &self,
+        trained: Option<Model>,
+        key: &FrequencyKey,
+        report: &mut RebuildReport,
+        stages: &mut Stages<'_>,
+    ) -> Result<(Model, Weighed), JobError> {
+        stages.begin("prepare", None);
+        let prepared = self.prepared();
+        let blocking = self.block(&prepared, stages)?;
+        let model = if let Some(model) = trained {
+            model
+        } else {
+            let (model, training) = self.train(&prepared, &blocking, key, stages);
+            report.trained = Some(TrainReport::of(&model, training));
+            model
+        };
+        stages.begin("weigh", None);
+        let comparer = Comparer::new(&prepared, &self.plan);
+        let threshold = Threshold::of(&self.settings.decide);
+        let weigher = Weigher::new(&prepared, &comparer, &self.plan, &model, key, threshold);
+        let weighed = weigher.weigh_all(&blocking, self.plan.rules.len());
+        report.rules = rule_reports(&self.plan, &blocking);
+        for (rule, &pairs) in report.rules.iter_mut().zip(&weighed.pairs_of_rule) {
+            rule.first_pairs = Some(pairs);
+        }
+        report.pairs = weighed.pairs_of_rule.iter().sum();
+        report.pruned_share = 1.0 - weighed.compared as f64 / (report.pairs as f64).max(1.0);
+        Ok((model, weighed))
+    }
+
+    fn refuse_shrunk(
+        &self,
+        previous: Option<&GraphRevision>,
+        options: &JobOptions,
+    ) -> Result<(), JobError> {
+        let (Some(previous), Shrink::Refuse) = (previous, options.shrink) else { return Ok(()) };
+        for (index, name) in previous.references.sources().iter().enumerate() {
+            let before = previous.references.nodes_of(sameas_graph::SourceId::new(index as u16)).len();
+            let references = self.records.references();
+            let now = references.source_id(name).map_or(0, |id| references.nodes_of(id).len());
+            if (now as f64) < SHRINK_SHARE_LEAST * before as f64 {
+                let (before, now) = (before as u64, now as u64);
+                return Err(JobError::Shrunk { source_name: name.clone(), before, now });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn source_reports(records: &Records) -> Vec<SourceReport> {
+    let references = records.references();
+    let sources = references.sources().iter().enumerate();
+    sources
+        .map(|(index, name)| SourceReport {
+            source: name.clone(),
+            records: references.nodes_of(sameas_graph::SourceId::new(index as u16)).len() as u64,
+        })
+        .collect()
+}
+
+fn field_reports(records: &Records) -> Vec<FieldReport> {
+    let fields = records.schema().ids().zip(records.schema().fields());
+    fields
+        .map(|(id, field)| {
+            let column = records.column(id);
+            FieldReport {
+                field: field.name.clone(),
+                present: column.first_ids().iter().filter(|&&id| id != 0).count() as u64,
+                distinct: column.dictionary().len() as u64 - 1,
+            }
+        })
+        .collect()
+}
+
+fn rule_reports(plan: &MatchingPlan, blocking: &Blocking<'_>) -> Vec<RuleReport> {
+    let rules = plan.rules.iter().zip(blocking.costs());
+    rules.map(|(rule, cost)| RuleReport::of(&rule.name, cost)).collect()
+}
+
+fn count_decisions(evidence: &[sameas_graph::Evidence], report: &mut RebuildReport) {
+    for edge in evidence {
+        match edge.decision {
+            Decision::Link => report.links += 1,
+            Decision::Review => report.review += 1,
+            Decision::Quarantined(_) => report.quarantined += 1,
+        }
+    }
+}
+
+fn count_ids(next: &GraphRevision, previous: Option<&GraphRevision>, report: &mut RebuildReport) {
+    report.revision = next.revision.get();
+    report.clusters = next.partition.cluster_count() as u64;
+    let clusters = 0..next.partition.cluster_count() as u32;
+    let sizes = clusters.map(|c| next.partition.members(sameas_graph::ClusterId::new(c)).len());
+    report.largest_cluster = sizes.max().unwrap_or(0) as u64;
+    report.ids_issued = next.entities.iter().filter(|e| e.born == next.revision).count() as u64;
+    if previous.is_some() {
+        report.ids_kept = report.clusters - report.ids_issued;
+    }
+    for event in next.lineage.iter().filter(|event| event.revision == next.revision) {
+        match event.kind {
+            LineageKind::Merged { .. } => report.merges += 1,
+            LineageKind::Split { .. } => report.splits += 1,
+            LineageKind::Retired => report.retired += 1,
+            LineageKind::Born | LineageKind::Revived => {}
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! What a job did, for people and for programs.
+
+use std::fmt::Write as _;
+
+use sameas_matching::{RuleCost, Training};
+use serde::Serialize;
+
+/// What one stage took.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StageReport {
+    /// The stage.
+    pub stage: String,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// CPU time of all threads in seconds.
+    pub cpu_seconds: f64,
+    /// The most memory the process had held by the end of the stage, in bytes.
+    pub peak_bytes: u64,
+}
+
+/// What one source gave.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SourceReport {
+    /// The source.
+    pub source: String,
+    /// Its records.
+    pub records: u64,
+}
+
+/// What one field holds.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FieldReport {
+    /// The field.
+    pub field: String,
+    /// Records that have a value.
+    pub present: u64,
+    /// Distinct values.
+    pub distinct: u64,
+}
+
+/// What one rule costs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RuleReport {
+    /// The rule.
+    pub rule: String,
+    /// Records that have a key.
+    pub keyed_records: u64,
+    /// Pairs its blocks make, also those that an earlier rule makes.
+    pub pairs: u64,
+    /// Pairs it was the first to make; absent from a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_pairs: Option<u64>,
+    /// The largest block.
+    pub largest_block: u64,
+    /// Blocks over the bound, which were refined.
+    pub hot_blocks: u64,
+    /// Sizes of the largest of them.
+    pub hot_sizes: Vec<u64>,
+    /// Pairs of them that no refinement made.
+    pub refused_pairs: u64,
+}
+
+impl RuleReport {
+    pub(crate) fn of(rule: &str, cost: &RuleCost) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            keyed_records: cost.keyed_records,
+            pairs: cost.pairs,
+            first_pairs: None,
+            largest_block: cost.largest,
+            hot_blocks: cost.hot_count,
+            hot_sizes: cost.hot.iter().map(|hot| hot.len).collect(),
+            refused_pairs: cost.refused_pairs,
+        }
+    }
+}
+
+/// What a rebuild would cost.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PlanReport {
+    /// The sources.
+    pub sources: Vec<SourceReport>,
+    /// The fields.
+    pub fields: Vec<FieldReport>,
+    /// The rules.
+    pub rules: Vec<RuleReport>,
+    /// Pairs of all rules.
+    pub pairs: u64,
+    /// Pairs allowed.
+    pub budget: u64,
+    /// What the plan itself took.
+    pub stages: Vec<StageReport>,
+}
+
+/// What one pass of training saw.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PassReport {
+    /// The rule whose pairs it looked at.
+    pub rule: String,
+    /// How many.
+    pub pairs: u64,
+    /// The share taken for matches.
+    pub matched: f64,
+    /// Rounds of expectation-maximisation.
+    pub rounds: usize,
+    /// Whether its result was used.
+    pub used: bool,
+}
+
+/// The weights of one comparison.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ComparisonReport {
+    /// The comparison.
+    pub comparison: String,
+    /// Level, m, u, weight in bits.
+    pub levels: Vec<LevelReport>,
+}
+
+/// The weight of one level.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LevelReport {
+    /// The level.
+    pub level: String,
+    /// Its chance within an entity.
+    pub m: f64,
+    /// Its chance between entities.
+    pub u: f64,
+    /// `log2(m / u)`.
+    pub bits: f64,
+}
+
+/// What training found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TrainReport {
+    /// Records it looked at.
+    pub records: u64,
+    /// Random pairs drawn.
+    pub random_pairs: u64,
+    /// One pass a rule.
+    pub passes: Vec<PassReport>,
+    /// The chance that two random records are one entity.
+    pub prior: f64,
+    /// The weights.
+    pub comparisons: Vec<ComparisonReport>,
+    /// What to be wary of.
+    pub warnings: Vec<String>,
+    /// What each stage took.
+    pub stages: Vec<StageReport>,
+}
+
+impl TrainReport {
+    pub(crate) fn of(model: &sameas_matching::Model, training: Training) -> Self {
+        let pass = |pass: sameas_matching::TrainingPass| PassReport {
+            rule: pass.rule,
+            pairs: pass.pairs,
+            matched: pass.matched,
+            rounds: pass.rounds,
+            used: pass.used,
+        };
+        let level = |level: &sameas_matching::LevelParameters| LevelReport {
+            level: level.level.clone(),
+            m: level.m,
+            u: level.u,
+            bits: level.bits(),
+        };
+        let comparison = |c: &sameas_matching::ComparisonParameters| ComparisonReport {
+            comparison: c.name.clone(),
+            levels: c.levels.iter().map(level).collect(),
+        };
+        Self {
+            records: model.records,
+            random_pairs: training.random_pairs,
+            passes: training.passes.into_iter().map(pass).collect(),
+            prior: model.prior,
+            comparisons: model.comparisons.iter().map(comparison).collect(),
+            warnings: training.warnings,
+            stages: Vec::new(),
+        }
+    }
+}
+
+/// What a rebuild did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RebuildReport {
+    /// The revision it published.
+    pub revision: u64,
+    /// Records taken in.
+    pub records: u64,
+    /// The sources.
+    pub sources: Vec<SourceReport>,
+    /// The fields.
+    pub fields: Vec<FieldReport>,
+    /// Cells over the length bound, counted as missing.
+    pub long_cells: u64,
+    /// The rules.
+    pub rules: Vec<RuleReport>,
+    /// Distinct candidate pairs.
+    pub pairs: u64,
+    /// Candidate pairs that the bound refused before their levels were known, from 0 to 1.
+    pub pruned_share: f64,
+    /// Candidate pairs per second of the weighing stage.
+    pub pairs_per_second: f64,
+    /// Pairs that link.
+    pub links: u64,
+    /// Pairs that wait for review.
+    pub review: u64,
+    /// Links that a constraint refused.
+    pub quarantined: u64,
+    /// Clusters, which are the entities.
+    pub clusters: u64,
+    /// References of the largest cluster.
+    pub largest_cluster: u64,
+    /// Ids that were kept from the previous revision.
+    pub ids_kept: u64,
+    /// Ids that were issued.
+    pub ids_issued: u64,
+    /// Entities that were merged into others.
+    pub merges: u64,
+    /// Entities whose references went to several.
+    pub splits: u64,
+    /// Entities of which no reference is left.
+    pub retired: u64,
+    /// What training found, if the rebuild trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trained: Option<TrainReport>,
+    /// Bytes of the snapshot file.
+    pub snapshot_bytes: u64,
+    /// What each stage took.
+    pub stages: Vec<StageReport>,
+}
+
+impl PlanReport {
+    /// Returns the report as text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        render_sources(&mut text, &self.sources);
+        render_fields(&mut text, &self.fields);
+        render_rules(&mut text, &self.rules);
+        line(&mut text, "candidate pairs", format!("{} of at most {}", self.pairs, self.budget));
+        text
+    }
+}
+
+impl TrainReport {
+    /// Returns the report as text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        line(&mut text, "records", self.records);
+        line(&mut text, "random pairs", self.random_pairs);
+        line(&mut text, "prior", format!("{:.3e}", self.prior));
+        for pass in &self.passes {
+            let used = if pass.used { "" } else { ", not used" };
+            let what = format!(
+                "{} pairs, {:.1} % matched, {} rounds{used}",
+                pass.pairs,
+                100.0 * pass.matched,
+                pass.rounds
+            );
+            line(&mut text, &format!("pass {}", pass.rule), what);
+        }
+        for comparison in &self.comparisons {
+            let _ = writeln!(text, "{}", comparison.comparison);
+            for level in &comparison.levels {
+                let _ = writeln!(
+                    text,
+                    "    {:32} m {:.6}  u {:.8}  {:+7.2} bits",
+                    level.level, level.m, level.u, level.bits
+                );
+            }
+        }
+        self.warnings.iter().for_each(|warning| line(&mut text, "warning", warning));
+        text
+    }
+}
+
+impl RebuildReport {
+    /// Returns the report as text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        line(&mut text, "revision", self.revision);
+        render_sources(&mut text, &self.sources);
+        render_fields(&mut text, &self.fields);
+        render_rules(&mut text, &self.rules);
+        let pruned = format!("{} ({:.1} % refused by the bound)", self.pairs, 100.0 * self.pruned_share);
+        line(&mut text, "candidate pairs", pruned);
+        line(&mut text, "pairs per second", format!("{:.0}", self.pairs_per_second));
+        let decided =
+            format!("{} links, {} for review, {} quarantined", self.links, self.review, self.quarantined);
+        line(&mut text, "evidence", decided);
+        line(&mut text, "entities", format!("{}, the largest has {} records", self.clusters, self.largest_cluster));
+        let ids = format!(
+            "{} kept, {} issued, {} merged, {} split, {} retired",
+            self.ids_kept, self.ids_issued, self.merges, self.splits, self.retired
+        );
+        line(&mut text, "ids", ids);
+        if self.long_cells > 0 {
+            line(&mut text, "cells too long", format!("{}, counted as missing", self.long_cells));
+        }
+        if let Some(trained) = &self.trained {
+            trained.warnings.iter().for_each(|warning| line(&mut text, "warning", warning));
+        }
+        for stage in &self.stages {
+            let what = format!(
+                "{:.2} s, {:.2} CPU s, peak {} MiB",
+                stage.seconds,
+                stage.cpu_seconds,
+                stage.peak_bytes >> 20
+            );
+            line(&mut text, &stage.stage, what);
+        }
+        text
+    }
+}
+
+fn line(text: &mut String, name: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(text, "{name:28} {value}");
+}
+
+fn render_sources(text: &mut String, sources: &[SourceReport]) {
+    for source in sources {
+        line(text, &format!("source {}", source.source), format!("{} records", source.records));
+    }
+}
+
+fn render_fields(text: &mut String, fields: &[FieldReport]) {
+    for field in fields {
+        let what = format!("{} present, {} distinct", field.present, field.distinct);
+        line(text, &format!("field {}", field.field), what);
+    }
+}
+
+fn render_rules(text: &mut String, rules: &[RuleReport]) {
+    for rule in rules {
+        let first = rule.first_pairs.map_or_else(String::new, |n| format!(", first for {n}"));
+        let hot = if rule.hot_blocks > 0 {
+            format!(
+                ", {} blocks refined (largest {}), {} pairs refused",
+                rule.hot_blocks,
+                rule.hot_sizes.iter().take(10).map(u64::to_string).collect::<Vec<_>>().join(" "),
+                rule.refused_pairs
+            )
+        } else {
+            String::new()
+        };
+        let what = format!("{} pairs{first}, largest block {}{hot}", rule.pairs, rule.largest_block);
+        line(text, &format!("rule {}", rule.rule), what);
+    }
+}
