@@ -138,7 +138,10 @@ impl fmt::Display for Form {
             Self::Prefix(len) => write!(f, "prefix{len}"),
             Self::Suffix(len) => write!(f, "last{len}"),
             plain => {
-                let name = PLAIN.iter().find(|(_, form)| form == plain).map(|(name, _)| *name);
+                let name = PLAIN
+                    .iter()
+                    .find(|(_, form)| form == plain)
+                    .map(|(name, _)| *name);
                 f.write_str(name.expect("every form without a number has a name"))
             }
         }

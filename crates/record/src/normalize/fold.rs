@@ -15,7 +15,11 @@ pub(super) fn fold(raw: &str) -> Option<String> {
         return None;
     }
     if raw.is_ascii() {
-        return Some(raw.bytes().map(|byte| fold_ascii(byte as char)).collect());
+        let mut folded = raw.to_ascii_lowercase();
+        if folded.bytes().any(|byte| byte.is_ascii_control()) {
+            folded = folded.replace(|c: char| c.is_ascii_control(), " ");
+        }
+        return Some(folded);
     }
     let mut folded = String::with_capacity(raw.len());
     for character in raw.nfkc() {

@@ -1,0 +1,91 @@
+//! Decimal numbers.
+
+/// The most digits of a number.
+const DIGITS_MAX: usize = 64;
+/// The largest power of ten in scientific notation.
+const EXPONENT_MAX: i32 = 64;
+
+/// Appends the number in plain decimal text: no sign but minus, no separators, no needless zeros.
+pub(super) fn push_number(folded: &str, out: &mut String) {
+    let text = folded.trim();
+    let in_brackets = text
+        .strip_prefix('(')
+        .and_then(|text| text.strip_suffix(')'));
+    let (text, negative) = (in_brackets.unwrap_or(text), in_brackets.is_some());
+    // Currencies and units may stand around a number.
+    let is_around = |c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+' | '.' | ',');
+    let text = text
+        .trim_start_matches(is_around)
+        .trim_end_matches(|c: char| !c.is_ascii_digit());
+    let signed = text.strip_prefix(['-', '+']);
+    let negative = negative || text.starts_with('-');
+    let text = signed.unwrap_or(text).trim_start_matches(is_around);
+    if let Some((digits, point)) = parse(text) {
+        push_decimal(negative, &digits, point, out);
+    }
+}
+
+/// Reads digits and the place of the decimal point among them.
+fn parse(text: &str) -> Option<(String, i32)> {
+    let (mantissa, exponent) = match text.split_once('e') {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = split_decimal(mantissa);
+    let is_separator = |c: char| matches!(c, ',' | '.' | ' ' | '\'' | '_');
+    if !whole.chars().all(|c| c.is_ascii_digit() || is_separator(c)) || !is_grouped(whole) {
+        return None;
+    }
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let mut digits: String = whole.chars().filter(char::is_ascii_digit).collect();
+    let point = digits.len() as i32 + exponent;
+    digits.push_str(fraction);
+    let bounded = digits.len() <= DIGITS_MAX && exponent.abs() <= EXPONENT_MAX;
+    (bounded && !digits.is_empty()).then_some((digits, point))
+}
+
+/// Splits at the decimal point or comma; a single comma before three digits groups thousands.
+fn split_decimal(text: &str) -> (&str, &str) {
+    let Some(last) = text.rfind(['.', ',']) else {
+        return (text, "");
+    };
+    let (whole, fraction) = (&text[..last], &text[last + 1..]);
+    let sign = text.as_bytes()[last];
+    let same = whole.bytes().filter(|byte| *byte == sign).count();
+    let other = whole.contains(if sign == b'.' { ',' } else { '.' });
+    let groups = same > 0 || (sign == b',' && !other && fraction.len() == 3 && !whole.is_empty());
+    if groups {
+        (text, "")
+    } else {
+        (whole, fraction)
+    }
+}
+
+/// Tells whether separators, where there are any, stand before three digits each.
+fn is_grouped(whole: &str) -> bool {
+    let groups = whole.split(|c: char| !c.is_ascii_digit());
+    groups.skip(1).all(|group| group.len() == 3)
+}
+
+fn push_decimal(negative: bool, digits: &str, point: i32, out: &mut String) {
+    let zeros_before = (-point).max(0) as usize;
+    let zeros_after = (point - digits.len() as i32).max(0) as usize;
+    let padded = format!(
+        "{}{digits}{}",
+        "0".repeat(zeros_before),
+        "0".repeat(zeros_after)
+    );
+    let (whole, fraction) = padded.split_at(point.max(0) as usize);
+    let whole = whole.trim_start_matches('0');
+    let fraction = fraction.trim_end_matches('0');
+    if negative && !(whole.is_empty() && fraction.is_empty()) {
+        out.push('-');
+    }
+    out.push_str(if whole.is_empty() { "0" } else { whole });
+    if !fraction.is_empty() {
+        out.push('.');
+        out.push_str(fraction);
+    }
+}

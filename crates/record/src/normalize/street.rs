@@ -1,0 +1,307 @@
+//! Street address lines.
+
+use super::text::{push_joined, replaced};
+
+/// Kinds of streets: what is written to what is kept; in byte order.
+const TYPES: &[(&str, &str)] = &[
+    ("al", "aly"),
+    ("alley", "aly"),
+    ("aly", "aly"),
+    ("av", "ave"),
+    ("avda", "ave"),
+    ("ave", "ave"),
+    ("avenida", "ave"),
+    ("avenue", "ave"),
+    ("bd", "blvd"),
+    ("blvd", "blvd"),
+    ("boul", "blvd"),
+    ("boulevard", "blvd"),
+    ("bvd", "blvd"),
+    ("bypass", "byp"),
+    ("carretera", "ctra"),
+    ("chaussee", "chaussee"),
+    ("chemin", "chem"),
+    ("cir", "cir"),
+    ("circle", "cir"),
+    ("circuit", "cct"),
+    ("cl", "cl"),
+    ("close", "cl"),
+    ("court", "ct"),
+    ("cove", "cv"),
+    ("cres", "cres"),
+    ("crescent", "cres"),
+    ("cresent", "cres"),
+    ("crt", "ct"),
+    ("ct", "ct"),
+    ("ctra", "ctra"),
+    ("dr", "dr"),
+    ("drive", "dr"),
+    ("drv", "dr"),
+    ("esplanade", "esp"),
+    ("expressway", "expy"),
+    ("freeway", "fwy"),
+    ("gardens", "gdns"),
+    ("gdns", "gdns"),
+    ("gr", "gr"),
+    ("grove", "gr"),
+    ("grv", "gr"),
+    ("highway", "hwy"),
+    ("hwy", "hwy"),
+    ("junction", "jct"),
+    ("lane", "ln"),
+    ("ln", "ln"),
+    ("loop", "loop"),
+    ("mews", "mews"),
+    ("parade", "pde"),
+    ("parkway", "pkwy"),
+    ("paseo", "paseo"),
+    ("pde", "pde"),
+    ("piazza", "plz"),
+    ("pkwy", "pkwy"),
+    ("pky", "pkwy"),
+    ("pl", "pl"),
+    ("place", "pl"),
+    ("plaza", "plz"),
+    ("plz", "plz"),
+    ("promenade", "prom"),
+    ("rd", "rd"),
+    ("road", "rd"),
+    ("route", "rte"),
+    ("row", "row"),
+    ("rte", "rte"),
+    ("sq", "sq"),
+    ("square", "sq"),
+    ("st", "st"),
+    ("str", "str"),
+    ("straat", "str"),
+    ("strasse", "str"),
+    ("street", "st"),
+    ("strt", "st"),
+    ("ter", "ter"),
+    ("terr", "ter"),
+    ("terrace", "ter"),
+    ("tpke", "tpke"),
+    ("trail", "trl"),
+    ("trl", "trl"),
+    ("turnpike", "tpke"),
+    ("walk", "walk"),
+    ("way", "way"),
+    ("wy", "way"),
+];
+
+/// Other words of addresses: directions, small ordinals, marks of units; in byte order.
+const WORDS: &[(&str, &str)] = &[
+    ("#", UNIT),
+    ("apartment", UNIT),
+    ("appartement", UNIT),
+    ("appt", UNIT),
+    ("apt", UNIT),
+    ("bld", BUILDING),
+    ("blk", BUILDING),
+    ("block", BUILDING),
+    ("building", BUILDING),
+    ("center", "ctr"),
+    ("centre", "ctr"),
+    ("depto", UNIT),
+    ("east", "e"),
+    ("eighth", "8th"),
+    ("etage", FLOOR),
+    ("fifth", "5th"),
+    ("first", "1st"),
+    ("flat", UNIT),
+    ("flr", FLOOR),
+    ("fort", "ft"),
+    ("fourth", "4th"),
+    ("heights", "hts"),
+    ("level", FLOOR),
+    ("lvl", FLOOR),
+    ("mount", "mt"),
+    ("ninth", "9th"),
+    ("north", "n"),
+    ("northeast", "ne"),
+    ("northwest", "nw"),
+    ("nr", NUMBER),
+    ("num", NUMBER),
+    ("number", NUMBER),
+    ("piso", FLOOR),
+    ("rm", UNIT),
+    ("room", UNIT),
+    ("saint", "st"),
+    ("second", "2nd"),
+    ("seventh", "7th"),
+    ("sixth", "6th"),
+    ("south", "s"),
+    ("southeast", "se"),
+    ("southwest", "sw"),
+    ("ste", UNIT),
+    ("stock", FLOOR),
+    ("suite", UNIT),
+    ("tenth", "10th"),
+    ("third", "3rd"),
+    ("west", "w"),
+    ("wohnung", UNIT),
+];
+
+const UNIT: &str = "unit";
+const FLOOR: &str = "floor";
+const BUILDING: &str = "bldg";
+/// Stands before a house number and says nothing.
+const NUMBER: &str = "no";
+
+/// Appends the address: words in one spelling, units (`unit7`, `floor2`, `bldg3`) at the end.
+pub(super) fn push_street(folded: &str, out: &mut String) {
+    let cleaned = cleaned(folded);
+    let unit_first = leading_unit(&cleaned);
+    let rest = unit_first
+        .as_ref()
+        .map_or(cleaned.as_str(), |(_, rest)| *rest);
+    let mut units: Vec<String> = unit_first
+        .iter()
+        .map(|(unit, _)| format!("{UNIT}{unit}"))
+        .collect();
+    let words = rest
+        .split(|c: char| c == ' ' || c == '/')
+        .filter(|word| !word.is_empty());
+    let spelt: Vec<String> = words.map(spelling).collect();
+    let mut words: Vec<&str> = joined_post_box(spelt.iter().map(String::as_str).collect());
+    // Taking a unit away brings words together that may name another.
+    loop {
+        let unit_count = units.len();
+        words = without_units(&words, &mut units);
+        if units.len() == unit_count {
+            break;
+        }
+    }
+    push_joined(
+        words.into_iter().chain(units.iter().map(String::as_str)),
+        out,
+    );
+}
+
+/// Tells whether a folded word names a kind of street.
+pub(super) fn is_street_type(word: &str) -> bool {
+    TYPES.binary_search_by_key(&word, |(from, _)| from).is_ok()
+}
+
+/// Tells whether a folded word announces a flat, floor or building.
+pub(super) fn is_unit_mark(word: &str) -> bool {
+    matches!(replaced(WORDS, word), UNIT | FLOOR | BUILDING)
+}
+
+/// Keeps letters, digits, `/`, and `#` where something follows it; apostrophes vanish.
+fn cleaned(folded: &str) -> String {
+    let mut text = String::with_capacity(folded.len() + 8);
+    for character in folded.chars() {
+        match character {
+            '\'' | '`' => {}
+            '#' => text.push_str(" # "),
+            '/' => text.push('/'),
+            _ if character.is_alphanumeric() => text.push(character),
+            _ => text.push(' '),
+        }
+    }
+    text
+}
+
+/// Splits `2/98 king st`, a unit before its house, into the unit and the rest.
+fn leading_unit(cleaned: &str) -> Option<(&str, &str)> {
+    let (unit, rest) = cleaned.trim_start().split_once('/')?;
+    let fits = unit.len() <= 5 && unit.bytes().all(|b| b.is_ascii_alphanumeric());
+    (fits && has_digit(unit) && rest.starts_with(|c: char| c.is_ascii_digit()))
+        .then_some((unit, rest))
+}
+
+fn spelling(word: &str) -> String {
+    let kept = replaced(TYPES, replaced(WORDS, word));
+    match kept.strip_suffix("strasse") {
+        Some(name) => format!("{name}str"),
+        None => kept.to_owned(),
+    }
+}
+
+/// Writes every spelling of a post-office box as `po box`.
+fn joined_post_box(words: Vec<&str>) -> Vec<&str> {
+    let mut joined: Vec<&str> = Vec::with_capacity(words.len());
+    for word in words {
+        match word {
+            "box" if joined.ends_with(&["p", "o"]) => {
+                joined.truncate(joined.len() - 2);
+                joined.extend(["po", "box"]);
+            }
+            "pobox" | "postbox" | "postfach" | "pob" => joined.extend(["po", "box"]),
+            _ => joined.push(word),
+        }
+    }
+    joined
+}
+
+/// Returns the words that name no unit; units are appended to `units` as one word each.
+fn without_units<'a>(words: &[&'a str], units: &mut Vec<String>) -> Vec<&'a str> {
+    let mut kept = Vec::with_capacity(words.len());
+    let mut rest = words;
+    while let Some((word, after)) = rest.split_first() {
+        let next = after.first().copied();
+        rest = after;
+        if is_unit(word) {
+            units.push((*word).to_owned());
+        } else if let Some(unit) = next.and_then(|next| unit_of(word, next)) {
+            units.push(unit);
+            rest = &after[1..];
+        } else {
+            if has_leading_digit(word) {
+                while kept.last() == Some(&NUMBER) {
+                    kept.pop();
+                }
+            }
+            kept.push(*word);
+        }
+    }
+    kept
+}
+
+/// Reads two words as a unit: a mark and its number, or an ordinal and a floor.
+fn unit_of(word: &str, next: &str) -> Option<String> {
+    match word {
+        UNIT if is_unit_number(next) => Some(format!("{UNIT}{next}")),
+        FLOOR | BUILDING if has_leading_digit(next) => Some(format!("{word}{next}")),
+        _ if next == FLOOR => ordinal_digits(word).map(|digits| format!("{FLOOR}{digits}")),
+        _ => None,
+    }
+}
+
+/// Tells whether a word is a unit in the form that is kept.
+fn is_unit(word: &str) -> bool {
+    word.strip_prefix(UNIT).is_some_and(is_unit_number)
+        || [FLOOR, BUILDING]
+            .iter()
+            .any(|m| word.strip_prefix(m).is_some_and(has_leading_digit))
+}
+
+fn is_unit_number(word: &str) -> bool {
+    has_digit(word) && !is_unit(word) || word.len() == 1
+}
+
+fn has_digit(word: &str) -> bool {
+    word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+fn has_leading_digit(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn ordinal_digits(word: &str) -> Option<&str> {
+    let digits = word.get(..word.len().checked_sub(2)?)?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && matches!(&word[digits.len()..], "st" | "nd" | "rd" | "th")).then_some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_in_order() {
+        assert!(TYPES.is_sorted(), "{TYPES:?}");
+        assert!(WORDS.is_sorted(), "{WORDS:?}");
+    }
+}
