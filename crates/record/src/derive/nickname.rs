@@ -48,3 +48,23 @@ pub(super) fn nickname(kind: FieldKind, value: &str, emit: &mut dyn FnMut(&str))
         emit_name(formal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_in_order_and_well_formed() {
+        let names: Vec<_> = groups().collect();
+        assert!(names.len() >= 250);
+        assert!(names.is_sorted_by_key(|(formal, _)| *formal));
+        let lower = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b' ');
+        for (formal, diminutives) in names {
+            assert!(lower(formal) && lower(diminutives), "{formal}");
+            assert!(
+                !diminutives.split(' ').any(|name| name == formal),
+                "{formal}"
+            );
+        }
+    }
+}

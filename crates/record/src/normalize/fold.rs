@@ -54,9 +54,10 @@ fn push_folded(character: char, folded: &mut String) {
         }
         return;
     }
+    if is_invisible(character) || is_combining_mark(character) {
+        return;
+    }
     match written {
-        // Marks, joiners and direction signs vanish.
-        Some("") => {}
         Some(written)
             if written
                 .chars()
@@ -65,12 +66,25 @@ fn push_folded(character: char, folded: &mut String) {
             folded.push_str(written);
         }
         // Emoji and other signs separate words, whatever their names are.
-        _ if is_combining_mark(character) || character == SOFT_HYPHEN => {}
         _ => folded.push(' '),
     }
 }
 
-const SOFT_HYPHEN: char = '\u{ad}';
+/// Tells whether a character only steers how others are shown: joiners, directions, variants.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
 
 /// Keeps letters and spaces of a transliteration: its signs stand for sounds, not for punctuation.
 fn letter_or_space(character: char) -> Option<char> {

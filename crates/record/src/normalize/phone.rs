@@ -46,13 +46,13 @@ impl Numbering {
             return;
         }
         match self.resolve(&dialled) {
-            Some((_, national)) if is_filler(national) => {}
+            Some((_, national)) if is_filler_digits(national) => {}
             Some((code, national)) => {
                 out.push('+');
                 out.push_str(&code.to_string());
                 out.push_str(national);
             }
-            None if is_filler(&dialled.digits) => {}
+            None if is_filler_digits(&dialled.digits) => {}
             None => out.push_str(&dialled.digits),
         }
     }
@@ -81,7 +81,7 @@ impl Numbering {
         }
         let own = digits.strip_prefix(plan.code.to_string().as_str());
         let own = own
-            .map(|rest| without_trunk(plan, rest))
+            .map(|rest| without_needless_trunk(plan, rest))
             .filter(|rest| fits(plan, rest));
         own.map(|national| (plan.code, national))
     }
@@ -163,23 +163,16 @@ fn key_of(letter: char) -> char {
 /// Reads digits after a plus sign: whoever writes one means it, so the length may be wrong.
 fn international(digits: &str) -> Option<(u16, &str)> {
     let (plan, rest) = plan_of(digits)?;
-    let national = if fits(plan, rest) {
-        rest
-    } else {
-        without_trunk(plan, rest)
-    };
-    let bounded = digits.len() <= INTERNATIONAL_LEN_MAX + plan.trunk.len();
-    (bounded && !national.is_empty()).then_some((plan.code, national))
+    let national = without_needless_trunk(plan, rest);
+    let digit_count = digits.len() - rest.len() + national.len();
+    let bounded = (DIGITS_MIN..=INTERNATIONAL_LEN_MAX).contains(&digit_count);
+    bounded.then_some((plan.code, national))
 }
 
 /// Reads digits after an international prefix, which could be digits of a number: the length must fit.
 fn plausible_international(digits: &str) -> Option<(u16, &str)> {
     let (plan, rest) = plan_of(digits)?;
-    let national = if fits(plan, rest) {
-        rest
-    } else {
-        without_trunk(plan, rest)
-    };
+    let national = without_needless_trunk(plan, rest);
     fits(plan, national).then_some((plan.code, national))
 }
 
@@ -198,26 +191,37 @@ fn plan_of(digits: &str) -> Option<(&'static NumberingPlan, &str)> {
 
 /// Reads a number as dialled within a country.
 fn national<'d>(plan: &NumberingPlan, digits: &'d str) -> Option<&'d str> {
-    let abroad = digits.starts_with(plan.abroad) && plan.abroad.len() > 1;
-    let stripped = without_trunk(plan, digits);
-    let candidates = [stripped, digits];
-    candidates
+    if plan.abroad.len() > 1 && digits.starts_with(plan.abroad) {
+        return None;
+    }
+    let stripped = digits.strip_prefix(plan.trunk).unwrap_or(digits);
+    [stripped, digits]
         .into_iter()
-        .find(|number| !abroad && fits(plan, number))
+        .find(|number| fits(plan, number))
 }
 
-fn without_trunk<'d>(plan: &NumberingPlan, digits: &'d str) -> &'d str {
-    digits.strip_prefix(plan.trunk).unwrap_or(digits)
+/// Cuts off a trunk prefix that was written after the country code.
+fn without_needless_trunk<'d>(plan: &NumberingPlan, digits: &'d str) -> &'d str {
+    if begins_no_number(plan.trunk) {
+        return digits.trim_start_matches(plan.trunk);
+    }
+    let stripped = digits.strip_prefix(plan.trunk).unwrap_or(digits);
+    if !fits(plan, digits) && fits(plan, stripped) {
+        stripped
+    } else {
+        digits
+    }
 }
 
-/// Tells whether a national number has a length that its country uses.
+/// Tells whether no national number begins with the trunk prefix of its country.
+fn begins_no_number(trunk: &str) -> bool {
+    matches!(trunk, "0" | "1")
+}
+
+/// Tells whether a national number has a form that its country uses.
 fn fits(plan: &NumberingPlan, national: &str) -> bool {
     (usize::from(plan.len_min)..=usize::from(plan.len_max)).contains(&national.len())
-}
-
-/// Tells whether a number was typed to fill a field, with or without an area code.
-fn is_filler(number: &str) -> bool {
-    is_filler_digits(number)
+        && !(begins_no_number(plan.trunk) && national.starts_with(plan.trunk))
 }
 
 #[cfg(test)]

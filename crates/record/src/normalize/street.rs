@@ -164,11 +164,11 @@ pub(super) fn push_street(folded: &str, out: &mut String) {
         .filter(|word| !word.is_empty());
     let spelt: Vec<String> = words.map(spelling).collect();
     let mut words: Vec<&str> = joined_post_box(spelt.iter().map(String::as_str).collect());
-    // Taking a unit away brings words together that may name another.
+    // Taking words away brings others together that may name another unit.
     loop {
-        let unit_count = units.len();
-        words = without_units(&words, &mut units);
-        if units.len() == unit_count {
+        let count = words.len();
+        words = without_units(&without_number_marks(&words), &mut units);
+        if words.len() == count {
             break;
         }
     }
@@ -235,24 +235,30 @@ fn joined_post_box(words: Vec<&str>) -> Vec<&str> {
     joined
 }
 
+/// Drops what only announces a house number.
+fn without_number_marks<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let mut kept = Vec::with_capacity(words.len());
+    for word in words {
+        while has_leading_digit(word) && kept.last() == Some(&NUMBER) {
+            kept.pop();
+        }
+        kept.push(*word);
+    }
+    kept
+}
+
 /// Returns the words that name no unit; units are appended to `units` as one word each.
 fn without_units<'a>(words: &[&'a str], units: &mut Vec<String>) -> Vec<&'a str> {
     let mut kept = Vec::with_capacity(words.len());
     let mut rest = words;
     while let Some((word, after)) = rest.split_first() {
-        let next = after.first().copied();
         rest = after;
-        if is_unit(word) {
-            units.push((*word).to_owned());
-        } else if let Some(unit) = next.and_then(|next| unit_of(word, next)) {
+        if let Some(unit) = after.first().and_then(|next| unit_of(word, next)) {
             units.push(unit);
             rest = &after[1..];
-        } else {
-            if has_leading_digit(word) {
-                while kept.last() == Some(&NUMBER) {
-                    kept.pop();
-                }
-            }
+        } else if is_unit(word) {
+            units.push((*word).to_owned());
+        } else if *word != UNIT {
             kept.push(*word);
         }
     }
