@@ -135,14 +135,7 @@ mod tests {
         assert_eq!(Digest::new(0xab).to_string(), format!("{:0>32}", "ab"));
     }
 
-    type Drawn = (BTreeSet<Name>, Vec<u32>);
-
-    /// Draws few references and few clusters, so that two draws are often equal.
-    fn drawn() -> impl Strategy<Value = Drawn> {
-        (btree_set(("[ab]", "[ab]{1,2}"), 0..4), vec(0..2_u32, 4))
-    }
-
-    fn canonical((names, labels): &Drawn) -> BTreeSet<BTreeSet<Name>> {
+    fn canonical(names: &BTreeSet<Name>, labels: &[u32]) -> BTreeSet<BTreeSet<Name>> {
         let label = |wanted: u32| {
             let members = names
                 .iter()
@@ -158,26 +151,35 @@ mod tests {
             .collect()
     }
 
-    fn digest((names, labels): &Drawn) -> Digest {
-        let nodes = |wanted: u32| {
-            let labels = labels.iter().take(names.len()).zip(0..);
-            labels
-                .filter(move |(label, _)| **label == wanted)
-                .map(|(_, node)| node)
-                .collect()
-        };
-        let clusters: Vec<BTreeSet<u32>> = vec![nodes(0), nodes(1)];
-        let clusters: Vec<_> = clusters
-            .into_iter()
-            .filter(|nodes| !nodes.is_empty())
+    fn digest(names: &BTreeSet<Name>, labels: &[u32]) -> Digest {
+        // A label becomes the first node that bears it.
+        let first = |label: &u32| labels.iter().position(|other| other == label);
+        let labels: Vec<u32> = labels
+            .iter()
+            .take(names.len())
+            .filter_map(first)
+            .map(|node| node as u32)
             .collect();
-        Digest::of_partition(&table(names), &partition(&clusters))
+        Digest::of_partition(&table(names), &Partition::from_labels(&labels))
     }
 
     proptest! {
         #[test]
-        fn digests_are_equal_if_and_only_if_partitions_are(a in drawn(), b in drawn()) {
-            prop_assert_eq!(digest(&a) == digest(&b), canonical(&a) == canonical(&b));
+        fn digests_are_equal_if_and_only_if_clusters_of_the_same_references_are(
+            names in btree_set(("[ab]", "[ab]{1,2}"), 0..4),
+            a in vec(0..2_u32, 4),
+            b in vec(0..2_u32, 4),
+        ) {
+            let are_equal = canonical(&names, &a) == canonical(&names, &b);
+            prop_assert_eq!(digest(&names, &a) == digest(&names, &b), are_equal);
+        }
+
+        #[test]
+        fn digests_are_equal_if_and_only_if_references_are(
+            a in btree_set(("[ab]", "[ab]{1,2}"), 0..3),
+            b in btree_set(("[ab]", "[ab]{1,2}"), 0..3),
+        ) {
+            prop_assert_eq!(digest(&a, &[0; 3]) == digest(&b, &[0; 3]), a == b);
         }
 
         #[test]
