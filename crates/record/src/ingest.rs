@@ -143,6 +143,11 @@ impl RawPart {
         self.len() == 0
     }
 
+    /// Returns how many records have no usable key; [`assemble`](crate::assemble) refuses them.
+    pub fn refused(&self) -> u64 {
+        self.missing_keys + self.long_keys
+    }
+
     /// Returns how many cells were longer than [`CELL_LEN_MAX`] and count as missing.
     pub fn long_cells(&self) -> u64 {
         self.long_cells

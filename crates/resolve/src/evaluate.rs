@@ -62,7 +62,7 @@ pub struct Evaluation {
 #[non_exhaustive]
 pub enum EvaluateError {
     /// The file cannot be read.
-    #[error("cannot read the truth {}: {cause}", path.display())]
+    #[error("cannot read the truth {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -89,7 +89,7 @@ pub enum EvaluateError {
         what: &'static str,
     },
     /// The file is not Parquet, or a broken one.
-    #[error("the truth {} cannot be read as Parquet: {cause}", path.display())]
+    #[error("the truth {} cannot be read as Parquet", path.display())]
     Parquet {
         /// The file.
         path: PathBuf,

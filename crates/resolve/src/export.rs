@@ -44,7 +44,7 @@ pub enum ExportError {
         path: PathBuf,
     },
     /// The file cannot be written.
-    #[error("cannot write the identity map to {}: {cause}", path.display())]
+    #[error("cannot write the identity map to {}", path.display())]
     Write {
         /// The file.
         path: PathBuf,

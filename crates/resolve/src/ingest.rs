@@ -6,7 +6,7 @@ use futures::StreamExt;
 use sameas_record::{
     FieldPlan, Locale, PartitionIngest, RawPart, Records, Schema, SourceParts, SourcePlan, assemble,
 };
-use sameas_source::{FieldMapping, ScanError, ScanRequest, Source, SourceSettings};
+use sameas_source::{FieldMapping, RowCount, ScanError, ScanRequest, Source, SourceSettings};
 
 use crate::job::{JobError, JobOptions};
 use crate::Settings;
@@ -59,7 +59,10 @@ fn source_plan(settings: &SourceSettings, schema: &Schema, columns: &[Vec<usize>
 pub(crate) async fn expected_rows(sources: &[OpenSource]) -> Option<u64> {
     let mut rows = 0;
     for open in sources {
-        rows += open.source.row_count().await.ok()?.known()?;
+        rows += match open.source.row_count().await {
+            Ok(RowCount::Exact(count) | RowCount::Estimate(count)) => count,
+            Ok(RowCount::Unknown) | Err(_) => return None,
+        };
     }
     Some(rows)
 }
@@ -79,7 +82,7 @@ pub(crate) async fn scan(
                 let mut stream = stream;
                 let mut ingest = PartitionIngest::new(&plan);
                 while let Some(batch) = stream.next().await {
-                    let batch = batch.map_err(|e| ScanError::from_stream(&plan.name, e))?;
+                    let batch = batch.map_err(|e| ScanError::from_stream(&plan.name, &e))?;
                     ingest.push(&batch)?;
                     progress.advance(batch.num_rows() as u64);
                 }
@@ -98,9 +101,6 @@ pub(crate) async fn scan(
             return Err(JobError::NoRows { source_name: plan.name });
         }
         scanned.push(SourceParts { plan, parts });
-    }
-    for open in &sources {
-        open.source.check_unchanged()?;
     }
     let long_cells = scanned.iter().flat_map(|s| &s.parts).map(RawPart::long_cells).sum();
     Ok(Ingested { records: assemble(scanned, schema)?, long_cells })

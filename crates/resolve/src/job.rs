@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sameas_graph::Namespace;
-use sameas_matching::{FrequencyKey, MatchingError, ModelError};
+use sameas_matching::{MatchingError, ModelError};
 use sameas_record::IngestError;
 use sameas_source::{OpenError, ScanError};
-use sameas_store::{FolderError, PublishError, ReadError};
+use sameas_store::{FolderError, PublishError, VerifyError};
 use thiserror::Error;
 
 use crate::report::StageReport;
@@ -142,7 +142,7 @@ pub enum JobError {
     Folder(#[from] FolderError),
     /// The previous revision cannot be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Previous(#[from] VerifyError),
     /// The new revision could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -157,9 +157,6 @@ pub enum JobError {
 fn join(sizes: &[u64]) -> String {
     sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
-
-/// A model's secret and whether it is new.
-pub(crate) type Secret = FrequencyKey;
 
 /// Times the stages of a job.
 pub(crate) struct Stages<'a> {

@@ -71,6 +71,8 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     let mut stages = Stages::new(&*options.progress);
     let namespace = settings.namespace().unwrap_or(options.new_namespace);
     let folder = GraphFolder::create_or_open(&settings.graph_path(), namespace)?;
+    // Taken before anything is read: two rebuilds of one graph never run side by side.
+    let publisher = folder.publisher()?;
     let previous = match folder.current()? {
         Some(snapshot) => Some(snapshot.load()?),
         None => None,
@@ -113,8 +115,8 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     count_ids(&next, previous.as_ref(), &mut report);
     drop(previous);
     stages.begin("publish", None);
-    let published = folder.publish(&next, options.published_at_ms)?;
-    report.snapshot_bytes = published.bytes;
+    let published = publisher.publish(&next, options.published_at_ms)?;
+    report.snapshot_bytes = published.len;
     report.stages = stages.finish();
     report.pairs_per_second = pairs_per_second(&report);
     Ok(report)

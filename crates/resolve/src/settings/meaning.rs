@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sameas_graph::{LevelPattern, SOURCE_COUNT_MAX};
-use sameas_matching::CompareSettings;
+use sameas_matching::{CompareSettings, MatchingPlan, Place};
 use sameas_source::SourceSettings;
 
 use super::Settings;
@@ -31,13 +31,34 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     meaning.decide();
     meaning.bounds();
     meaning.use_of_fields();
-    meaning.findings.extend(check_matching(settings));
-    meaning.findings
+    let mut findings = meaning.findings;
+    for finding in check_matching(settings) {
+        if findings.iter().all(|known| known.key != finding.key) {
+            findings.push(finding);
+        }
+    }
+    findings
 }
 
 /// Asks `matching` about kinds, levels, forms and rules.
-fn check_matching(_settings: &Settings) -> Vec<Finding> {
-    Vec::new()
+fn check_matching(settings: &Settings) -> Vec<Finding> {
+    let Settings {
+        comparisons,
+        blocks,
+        rules,
+        ..
+    } = settings;
+    let checked = MatchingPlan::new(&settings.schema(), comparisons, blocks, rules);
+    let errors = checked.err().unwrap_or_default();
+    errors
+        .into_iter()
+        .map(|error| Finding::new(path_of(&error.place), error.message))
+        .collect()
+}
+
+fn path_of(place: &Place) -> KeyPath {
+    let path = top(place.table).with(place.index).with(place.key);
+    place.item.map_or(path.clone(), |item| path.with(item))
 }
 
 struct Meaning<'s> {

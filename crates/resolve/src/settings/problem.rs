@@ -83,7 +83,7 @@ impl Finding {
         known: impl Iterator<Item = &'a str> + Clone,
     ) -> Self {
         let message = message.into();
-        let suggestion = closest(word, known.clone()).map(str::to_owned);
+        let suggestion = sameas_matching::closest(word, known.clone()).map(str::to_owned);
         if suggestion.is_some() {
             return Self {
                 key,
@@ -139,7 +139,7 @@ impl fmt::Display for SettingsProblem {
 #[non_exhaustive]
 pub enum SettingsError {
     /// The file cannot be read.
-    #[error("cannot read the settings file {}: {cause}; name another with --config", path.display())]
+    #[error("cannot read the settings file {}; name another with --config", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -168,33 +168,4 @@ pub enum SettingsError {
 fn lines(path: &std::path::Path, problems: &[SettingsProblem]) -> String {
     let line = |problem: &SettingsProblem| format!("{}:{problem}", path.display());
     problems.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// Returns the known word nearest to a misspelt one, if one is near enough to be meant.
-fn closest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let near = |other: &&str| distance(&word, &other.to_lowercase());
-    let best = known.min_by_key(near)?;
-    (near(&best) <= 1 + word.chars().count() / 4).then_some(best)
-}
-
-/// Counts insertions, deletions, substitutions and swaps of neighbours.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let best = changed.min(row[j - 1] + 1).min(rows[i - 1][j] + 1);
-            let is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            row.push(if is_swap {
-                best.min(rows[i - 2][j - 2] + 1)
-            } else {
-                best
-            });
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }

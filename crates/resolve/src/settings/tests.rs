@@ -120,6 +120,26 @@ fn every_refusal_names_file_line_key_and_the_likely_word() {
             "zzz = 1",
             ":8:1: source[0].zzz: unknown key \"zzz\"; known here: date_order, delimiter,",
         ),
+        (
+            "field = \"email\"",
+            "field = \"email\"\nlevels = [\"exact\", \"jaro_winkle >= 0.9\"]",
+            ":25:20: compare[1].levels[1]: unknown test `jaro_winkle`, did you mean `jaro_winkler`?",
+        ),
+        (
+            "field = \"email\"",
+            "field = \"email\"\nkind = \"emial\"",
+            ":25:1: compare[1].kind: unknown kind of comparison `emial`, did you mean `email`?",
+        ),
+        (
+            "surname.phonetic",
+            "surname.fonetic",
+            ":28:7: block[1].on[0]: unknown form `fonetic`, did you mean `phonetic`?",
+        ),
+        (
+            "email: exact",
+            "emal: exact",
+            ":31:1: rule[0].when: no source maps a field `emal`, did you mean `email`?",
+        ),
         // wrong types
         (
             "link = 0.9",
