@@ -1,1 +1,42 @@
-fn main() {}
+//! The `sameas` binary: parses a command line, calls the library crates, prints.
+//!
+//! It decides nothing. Data goes to stdout and everything else to stderr; the exit code
+//! is 0 if it is done, 1 if the answer is no, 2 if it could not run.
+
+mod args;
+mod command;
+mod demo;
+mod explanation;
+mod graph;
+mod job;
+mod logging;
+mod output;
+mod progress;
+mod service;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::Args;
+use command::Outcome;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    logging::start(args.shared.log_level);
+    match command::run(&args) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
+        // Who closes the pipe early has read enough.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut stderr = io::stderr().lock();
+            for line in output::error_text(&error).lines() {
+                // If stderr is gone nobody is left to tell.
+                let _ = writeln!(stderr, "error: {line}");
+            }
+            ExitCode::from(2)
+        }
+    }
+}

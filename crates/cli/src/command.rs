@@ -1,0 +1,46 @@
+//! The commands, one a file.
+
+pub(crate) mod demo;
+pub(crate) mod entity;
+pub(crate) mod evaluate;
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod lookup;
+mod plan;
+pub(crate) mod rebuild;
+mod schema;
+pub(crate) mod serve;
+mod train;
+pub(crate) mod verify;
+
+use anyhow::Result;
+
+use crate::args::{Args, Command};
+
+/// How a command ended, if it could run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is done.
+    Done,
+    /// The answer is no: not found, not verified, over budget.
+    No,
+}
+
+/// Runs the command that the command line names.
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let shared = &args.shared;
+    match &args.command {
+        Command::Plan => plan::run(shared),
+        Command::Train => train::run(shared),
+        Command::Rebuild(args) => rebuild::run(shared, args),
+        Command::Serve(args) => serve::run(shared, args),
+        Command::Lookup(args) => lookup::run(shared, args),
+        Command::Entity(args) => entity::run(shared, args),
+        Command::Explain(args) => explain::run(shared, args),
+        Command::Export(args) => export::run(shared, args),
+        Command::Evaluate(args) => evaluate::run(shared, args),
+        Command::Verify(args) => verify::run(shared, args),
+        Command::Demo(args) => demo::run(shared, args),
+        Command::Schema => schema::run(),
+    }
+}

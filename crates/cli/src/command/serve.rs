@@ -1,0 +1,62 @@
+//! `sameas serve`: lookups over gRPC.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use clap::Args as ClapArgs;
+use sameas_server::ServerConfig;
+use serde::Serialize;
+
+use super::Outcome;
+use crate::args::Shared;
+use crate::output::{self, Answer};
+use crate::service;
+use crate::{graph, job};
+
+/// What `serve` takes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on, instead of the settings'; port 0 takes any free port.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Lets other machines connect although nothing is encrypted.
+    #[arg(long)]
+    insecure_plaintext: bool,
+}
+
+/// Where the server listens.
+#[derive(Debug, Serialize)]
+struct ServeAnswer {
+    listen: SocketAddr,
+    revision: u64,
+}
+
+impl Answer for ServeAnswer {
+    fn text(&self) -> String {
+        format!("serving revision {} on {}", self.revision, self.listen)
+    }
+}
+
+pub(super) fn run(shared: &Shared, args: &ServeArgs) -> Result<Outcome> {
+    let settings = job::settings(shared)?;
+    // Names the folder of another graph, or a missing one, before a port is taken.
+    graph::folder(&settings)?;
+    let listen = args.listen.or_else(|| settings.listen_address());
+    let config = ServerConfig {
+        listen: listen.context("no address to listen on; set [serve] listen")?,
+        insecure_plaintext: args.insecure_plaintext,
+        worker_count: shared.threads.map_or(0, usize::from),
+        ..ServerConfig::default()
+    };
+    let bound = service::bind(config, settings.graph_path())?;
+    let answer = ServeAnswer {
+        listen: bound.local_addr(),
+        revision: bound.revision().get(),
+    };
+    output::print(shared.format, &answer)?;
+    let drained = bound.serve(service::until_stopped())?;
+    if drained.connections_cut > 0 {
+        output::note(&format!("{} connections were cut", drained.connections_cut));
+    }
+    Ok(Outcome::Done)
+}

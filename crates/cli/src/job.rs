@@ -1,0 +1,64 @@
+//! Runs jobs: settings in, report out.
+
+use std::future::Future;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use sameas_graph::Namespace;
+use sameas_resolve::{JobOptions, Settings, Shrink};
+use tokio::runtime::Runtime;
+
+use crate::args::Shared;
+use crate::progress;
+
+/// Reads the settings that the command line names.
+pub(crate) fn settings(shared: &Shared) -> Result<Settings> {
+    Ok(Settings::load(&shared.config)?)
+}
+
+/// Returns how many threads to use.
+pub(crate) fn thread_count(shared: &Shared) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    shared.threads.map_or_else(processors, usize::from)
+}
+
+/// Returns what a job is given: random identities, the time, and somebody who listens.
+pub(crate) fn options(shared: &Shared, shrink: Shrink) -> Result<JobOptions> {
+    let (mut namespace, mut new_key) = ([0; 16], [0; 32]);
+    getrandom::fill(&mut namespace).context("draw a random identity")?;
+    getrandom::fill(&mut new_key).context("draw a random key")?;
+    let namespace = uuid::Builder::from_random_bytes(namespace).into_uuid();
+    Ok(JobOptions {
+        threads: thread_count(shared),
+        shrink,
+        new_namespace: Namespace::new(namespace),
+        new_key,
+        published_at_ms: now_ms()?,
+        progress: progress::suited(shared),
+    })
+}
+
+/// Runs a job to its end.
+pub(crate) fn run<T>(shared: &Shared, job: impl Future<Output = T>) -> Result<T> {
+    Ok(runtime(shared)?.block_on(job))
+}
+
+/// Makes the runtime that reads sources and asks servers.
+pub(crate) fn runtime(shared: &Shared) -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(thread_count(shared))
+        .enable_all()
+        .build()
+        .context("start threads")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock is read here and passed to the job"
+)]
+fn now_ms() -> Result<u64> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock is before 1970")?;
+    Ok(now.as_millis() as u64)
+}
