@@ -152,8 +152,9 @@ impl fmt::Display for Form {
 fn has_words(kind: FieldKind) -> bool {
     use FieldKind as K;
     match kind {
-        K::GivenName | K::Surname | K::FullName => true,
-        K::Street | K::City | K::Company | K::Text => true,
+        K::GivenName | K::Surname | K::FullName | K::Street | K::City | K::Company | K::Text => {
+            true
+        }
         K::Date | K::Email | K::Phone | K::Postcode | K::Identifier | K::Number => false,
     }
 }

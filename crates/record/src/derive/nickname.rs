@@ -38,9 +38,9 @@ pub(super) fn nickname(kind: FieldKind, value: &str, emit: &mut dyn FnMut(&str))
     };
     let mut emit_name = |name: &str| {
         if rest.is_empty() {
-            emit(name)
+            emit(name);
         } else {
-            emit(&format!("{name} {rest}"))
+            emit(&format!("{name} {rest}"));
         }
     };
     emit_name(first);

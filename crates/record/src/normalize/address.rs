@@ -143,16 +143,14 @@ fn is_house(words: &[Word<'_>], index: usize) -> bool {
 
 /// Tells whether a word is `12345-6789`, or a British or Canadian code written without its space.
 fn is_single(word: &str) -> bool {
-    match word.split_once('-') {
-        Some((zip, extension)) => shape(zip) == "00000" && shape(extension) == "0000",
-        None => {
-            let split = word
-                .len()
-                .checked_sub(3)
-                .filter(|at| word.is_char_boundary(*at));
-            split.is_some_and(|at| is_british_or_canadian(&word[..at], &word[at..]))
-        }
+    if let Some((zip, extension)) = word.split_once('-') {
+        return shape(zip) == "00000" && shape(extension) == "0000";
     }
+    let split = word
+        .len()
+        .checked_sub(3)
+        .filter(|at| word.is_char_boundary(*at));
+    split.is_some_and(|at| is_british_or_canadian(&word[..at], &word[at..]))
 }
 
 fn is_pair(first: &str, second: &str) -> bool {

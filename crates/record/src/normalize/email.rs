@@ -7,8 +7,8 @@ use super::placeholder::is_filler_email;
 /// A tag is what follows a plus sign in the user part. Dots count: whether they matter is a
 /// matter of each provider.
 pub(super) fn push_email(folded: &str, out: &mut String) {
-    let addresses = folded.split([',', ';', '<', '>', '|', ' ', '"', '(', ')', '[', ']']);
-    let Some((user, domain)) = addresses.filter_map(parse).next() else {
+    let mut addresses = folded.split([',', ';', '<', '>', '|', ' ', '"', '(', ')', '[', ']']);
+    let Some((user, domain)) = addresses.find_map(parse) else {
         return;
     };
     if !is_filler_email(user, domain) {

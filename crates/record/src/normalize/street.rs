@@ -159,9 +159,7 @@ pub(super) fn push_street(folded: &str, out: &mut String) {
         .iter()
         .map(|(unit, _)| format!("{UNIT}{unit}"))
         .collect();
-    let words = rest
-        .split(|c: char| c == ' ' || c == '/')
-        .filter(|word| !word.is_empty());
+    let words = rest.split([' ', '/']).filter(|word| !word.is_empty());
     let spelt: Vec<String> = words.map(spelling).collect();
     let mut words: Vec<&str> = joined_post_box(spelt.iter().map(String::as_str).collect());
     // Taking words away brings others together that may name another unit.
