@@ -24,16 +24,16 @@ impl EdgeKind {
 
     /// Returns the kind's entry.
     pub(crate) fn encode(self) -> [u8; KIND_LEN] {
-        let decision = match self.decision {
+        let decision: u128 = match self.decision {
             Decision::Link => 0,
             Decision::Review => 1,
             Decision::Quarantined(QuarantineReason::OnePerSource) => 2,
             Decision::Quarantined(QuarantineReason::CannotLink) => 3,
             Decision::Quarantined(QuarantineReason::ClusterSize) => 4,
         };
-        let [a, b, c, d, e, f, g, h] = self.pattern.packed().to_le_bytes();
-        let rule = self.rule.index() as u8;
-        [a, b, c, d, e, f, g, h, rule, decision, 0, 0, 0, 0, 0, 0]
+        let rule = self.rule.index() as u128;
+        let entry = u128::from(self.pattern.packed()) | rule << 64 | decision << 72;
+        entry.to_le_bytes()
     }
 
     /// Reads the entry at an offset.

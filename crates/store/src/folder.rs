@@ -80,6 +80,13 @@ impl GraphFolder {
         let lock = open_lock(&lock_path)?;
         lock.lock()
             .map_err(|cause| io_error("lock", &lock_path, cause))?;
+        let created = Self::create_locked(path, namespace);
+        // Closing the file would not do, see the publisher.
+        drop(lock.unlock());
+        created
+    }
+
+    fn create_locked(path: &Path, namespace: Namespace) -> Result<Self, FolderError> {
         // Another process may have been faster while this one waited for the lock.
         match Self::open(path) {
             Err(FolderError::NotAGraph { .. }) => {}

@@ -38,32 +38,32 @@
 //!
 //! | id | name | content |
 //! |---:|---|---|
-//! | 1 | meta | revision u64, namespace 16 bytes, N u64, C u64, E u64, key bytes u64, probe bounds of `key_table` u32 and `id_table` u32 |
-//! | 2 | sources | u32 count; each: name (u32 length, bytes), number of references u64; in byte order of the names |
-//! | 3 | legend | u16 count of comparisons; each: name, u16 count of levels, each: name, weight i16. u16 count of rules; each: name, kind u8 (0 deterministic, 1 blocking). prior, link, review i16; model u64 |
-//! | 4 | revisions | u64 × R, ascending: what revision indexes point into |
-//! | 5 | arena | one entry a slot, in slot order: slot u32, source u16, key length u16, key bytes |
-//! | 6 | arena_samples | u64: offset in `arena` of slots 0, 16, 32, … |
-//! | 7 | key_table | u64 words in buckets of 8 (one cache line): 24 bits of fingerprint above 40 bits of offset in `arena`; all ones is empty |
-//! | 8 | order | u32 × N: the slot of each node (nodes ascend by source name, then key) |
-//! | 9 | marks | rank bits over slots: the first member of each cluster |
-//! | 10 | entity_ids | 16 bytes × C: the unified id of each cluster |
-//! | 11 | births | revision index × C: the birth of each entity |
-//! | 12 | id_table | u32 words: the first slot of the cluster whose id hashes here; all ones is empty |
-//! | 13 | since_marks | rank bits over slots whose membership began after the entity's birth; absent (length 0) if there is none |
-//! | 14 | since | revision index for each bit set in `since_marks` |
-//! | 15 | edge_starts | u32 × (N + 1): the edges of a slot are `edges[starts[s]..starts[s + 1]]` |
-//! | 16 | edges | u64 × E at the lower of both slots, ascending by the higher one: slot u32 (bits 0-31), weight i16 (32-47), low half of the kind (48-63) |
-//! | 17 | edge_kinds_high | u16 × E: upper half of the kind; absent unless there are more than 65,536 kinds |
-//! | 18 | kinds | 16 bytes: pattern u64, rule u8, decision u8, zero 6 bytes; numbered by first use in evidence order |
-//! | 19 | incoming | u32: the edges that join two clusters, by higher slot: found from that end, too |
-//! | 20 | lineage | 32 bytes an event: entity 16 bytes, revision u64, kind u32, end of its targets u32; by entity, revision |
-//! | 21 | lineage_targets | 16 bytes: unified ids that events point to |
-//! | 22 | past_sources | u32 count; each: name; in byte order |
-//! | 23 | past | 32 bytes a membership that ended: u64 (offset in `past_keys` 40 bits, source 13 bits, key length 11 bits, from the lowest), ended and began (u32 revision indexes), entity 16 bytes; by source, key, ended, began, entity |
-//! | 24 | past_keys | key bytes of `past` |
-//! | 25 | changed | roaring bitmap (portable form) of the slots whose entity changed in this revision |
-//! | 26 | source_sets | u64 × (sources + 1) ends, then a roaring bitmap a source: its slots |
+//! | 1 | `meta` | revision u64, namespace 16 bytes, N u64, C u64, E u64, key bytes u64, probe bounds of `key_table` u32 and `id_table` u32 |
+//! | 2 | `sources` | u32 count; each: name (u32 length, bytes), number of references u64; in byte order of the names |
+//! | 3 | `legend` | u16 count of comparisons; each: name, u16 count of levels, each: name, weight i16. u16 count of rules; each: name, kind u8 (0 deterministic, 1 blocking). prior, link, review i16; model u64 |
+//! | 4 | `revisions` | u64 × R, ascending: what revision indexes point into |
+//! | 5 | `arena` | one entry a slot, in slot order: slot u32, source u16, key length u16, key bytes |
+//! | 6 | `arena_samples` | u64: offset in `arena` of slots 0, 16, 32, … |
+//! | 7 | `key_table` | u64 words in buckets of 8 (one cache line): 24 bits of fingerprint above 40 bits of offset in `arena`; all ones is empty |
+//! | 8 | `order` | u32 × N: the slot of each node (nodes ascend by source name, then key) |
+//! | 9 | `marks` | rank bits over slots: the first member of each cluster |
+//! | 10 | `entity_ids` | 16 bytes × C: the unified id of each cluster |
+//! | 11 | `births` | revision index × C: the birth of each entity |
+//! | 12 | `id_table` | u32 words: the first slot of the cluster whose id hashes here; all ones is empty |
+//! | 13 | `since_marks` | rank bits over slots whose membership began after the entity's birth; absent (length 0) if there is none |
+//! | 14 | `since` | revision index for each bit set in `since_marks` |
+//! | 15 | `edge_starts` | u32 × (N + 1): the edges of a slot are `edges[starts[s]..starts[s + 1]]` |
+//! | 16 | `edges` | u64 × E at the lower of both slots, ascending by the higher one: slot u32 (bits 0-31), weight i16 (32-47), low half of the kind (48-63) |
+//! | 17 | `edge_kinds_high` | u16 × E: upper half of the kind; absent unless there are more than 65,536 kinds |
+//! | 18 | `kinds` | 16 bytes: pattern u64, rule u8, decision u8, zero 6 bytes; numbered by first use in evidence order |
+//! | 19 | `incoming` | u32: the edges that join two clusters, by higher slot: found from that end, too |
+//! | 20 | `lineage` | 32 bytes an event: entity 16 bytes, revision u64, kind u32, end of its targets u32; by entity, revision |
+//! | 21 | `lineage_targets` | 16 bytes: unified ids that events point to |
+//! | 22 | `past_sources` | u32 count; each: name; in byte order |
+//! | 23 | `past` | 32 bytes a membership that ended: u64 (offset in `past_keys` 40 bits, source 13 bits, key length 11 bits, from the lowest), ended and began (u32 revision indexes), entity 16 bytes; by source, key, ended, began, entity |
+//! | 24 | `past_keys` | key bytes of `past` |
+//! | 25 | `changed` | roaring bitmap (portable form) of the slots whose entity changed in this revision |
+//! | 26 | `source_sets` | u64 × (sources + 1) ends, then a roaring bitmap a source: its slots |
 //!
 //! *Rank bits* over N slots are `ceil(N / 32)` words u64: 32 bits below, and above them
 //! how many bits are set in all words before. One load answers "is it set" and "how many
@@ -283,8 +283,11 @@ pub(crate) enum PrefixError {
 
 impl Prefix {
     /// Describes a file of these sections, which lie one after the other.
-    pub(crate) fn new(entries: [Entry; Section::COUNT], file_len: u64) -> Self {
-        Self { entries, file_len }
+    pub(crate) fn new(entries: &[Entry; Section::COUNT], file_len: u64) -> Self {
+        Self {
+            entries: *entries,
+            file_len,
+        }
     }
 
     /// Returns where a section lies.

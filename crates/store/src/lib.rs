@@ -26,6 +26,8 @@ mod catalog;
 mod codec;
 mod edge;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod format;
 mod id_table;

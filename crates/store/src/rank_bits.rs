@@ -140,7 +140,7 @@ mod tests {
                 prop_assert_eq!(bits.contains(slot), set.contains(&slot));
                 let position = set.binary_search(&slot).ok().map(|at| at as u32);
                 prop_assert_eq!(bits.position(slot), position);
-                let last = set.iter().copied().filter(|&other| other <= slot).next_back();
+                let last = set.iter().copied().rfind(|&other| other <= slot);
                 prop_assert_eq!(bits.last_through(slot), last);
                 let next = set.iter().copied().find(|&other| other > slot).unwrap_or(len);
                 prop_assert_eq!(bits.next_after(slot, len), next);

@@ -245,3 +245,6 @@ impl Snapshot {
 pub(crate) fn revision_index_width(revisions_len: u64) -> usize {
     index_width(usize::try_from(revisions_len / 8).unwrap_or(usize::MAX))
 }
+
+#[cfg(test)]
+mod tests;

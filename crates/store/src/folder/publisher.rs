@@ -68,7 +68,7 @@ pub(super) type Probe<'p> = &'p mut dyn FnMut(Step) -> io::Result<()>;
 pub struct Publisher {
     folder: GraphFolder,
     kept_count: usize,
-    _lock: File,
+    lock: File,
 }
 
 impl Publisher {
@@ -87,7 +87,7 @@ impl Publisher {
         let publisher = Self {
             folder,
             kept_count: KEPT_COUNT,
-            _lock: lock,
+            lock,
         };
         publisher.clear_leftovers()?;
         Ok(publisher)
@@ -143,24 +143,21 @@ impl Publisher {
     ) -> Result<Published, PublishError> {
         self.refuse_unfit(graph)?;
         let path = self.folder.snapshot_path(&snapshot_name(graph.revision));
-        let made = self
+        let snapshot = self
             .make_snapshot(graph, &path, probe)
-            .and_then(|snapshot| {
-                self.write_log(&snapshot, published_at_ms, probe)?;
-                self.make_current(&snapshot, graph.revision, published_at_ms, probe)?;
-                Ok(snapshot)
-            });
-        match made {
-            Ok(snapshot) => {
+            .inspect_err(|_| durable::discard(&path))?;
+        let current = self
+            .write_log(&snapshot, published_at_ms, probe)
+            .and_then(|()| self.make_current(&snapshot, graph.revision, published_at_ms, probe));
+        match current {
+            Ok(()) => {
                 let removed =
                     probe(Step::Remove).map_or_else(|_| Vec::new(), |()| self.remove_old());
                 Ok(published(&snapshot, path, removed))
             }
             Err(error @ PublishError::Unconfirmed { .. }) => Err(error),
             Err(error) => {
-                durable::discard(&path);
-                // If this fails, too, the next publisher removes it.
-                drop(fs::remove_file(&path));
+                remove_unpublished(&path);
                 Err(error)
             }
         }
@@ -214,6 +211,7 @@ impl Publisher {
             .map_err(|cause| io("rename", cause))?;
         probe(Step::SyncSnapshots)
             .and_then(|()| durable::sync_parent(path))
+            .inspect_err(|_| remove_unpublished(path))
             .map_err(|cause| io("sync the folder of", cause))?;
         Ok(snapshot)
     }
@@ -356,6 +354,20 @@ impl Publisher {
             cause,
         }
     }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        // Closing the file would not do: a child process that is being started at this
+        // moment holds a copy of the handle, and with it the lock.
+        drop(self.lock.unlock());
+    }
+}
+
+/// Removes a snapshot that has its name already but did not become current.
+fn remove_unpublished(path: &Path) {
+    // If this fails, too, the next publisher removes it.
+    drop(fs::remove_file(path));
 }
 
 fn published(snapshot: &Snapshot, path: PathBuf, removed: Vec<Revision>) -> Published {

@@ -39,7 +39,7 @@ impl Snapshot {
         }
         let map = Map::open(path).map_err(io)?;
         let prefix = Prefix::decode(map.bytes()).map_err(|error| explain(path, error))?;
-        let inner = read_small_sections(map, prefix).map_err(|cause| OpenError::Corrupt {
+        let inner = read_small_sections(map, &prefix).map_err(|cause| OpenError::Corrupt {
             path: path.to_owned(),
             cause,
         })?;
@@ -67,9 +67,9 @@ fn explain(path: &Path, error: PrefixError) -> OpenError {
     }
 }
 
-fn read_small_sections(map: Map, prefix: Prefix) -> Result<Inner, CorruptError> {
+fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError> {
     let decoded = |section: Section| CorruptError::at(section, 0, "cannot be decoded");
-    let small = |section| checked_bytes(map.bytes(), &prefix, section);
+    let small = |section| checked_bytes(map.bytes(), prefix, section);
     let meta = Meta::decode(small(Section::Meta)?).ok_or_else(|| decoded(Section::Meta))?;
     let sources =
         decode_sources(small(Section::Sources)?).ok_or_else(|| decoded(Section::Sources))?;
@@ -77,14 +77,14 @@ fn read_small_sections(map: Map, prefix: Prefix) -> Result<Inner, CorruptError> 
     let past_sources =
         decode_names(small(Section::PastSources)?).ok_or_else(|| decoded(Section::PastSources))?;
     check_counts(&meta, &sources)?;
-    check_lengths(&prefix, &meta, sources.len())?;
+    check_lengths(prefix, &meta, sources.len())?;
     let seeds = (0..sources.len())
         .map(|source| KeyHash::seed(&meta.namespace, source as u16))
         .collect();
     let index_width = revision_index_width(prefix.entry(Section::Revisions).len);
     Ok(Inner {
         map,
-        prefix,
+        prefix: *prefix,
         meta,
         sources,
         seeds,

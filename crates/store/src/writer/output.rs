@@ -92,7 +92,7 @@ impl<'w, W: Write + Seek> Output<'w, W> {
 
     /// Writes header and section table, now that all is known.
     pub(super) fn finish(self) -> io::Result<WrittenSnapshot> {
-        let prefix = Prefix::new(self.entries, self.written).encode();
+        let prefix = Prefix::new(&self.entries, self.written).encode();
         self.out.seek(SeekFrom::Start(0))?;
         self.out.write_all(&prefix)?;
         self.out.flush()?;

@@ -1,0 +1,268 @@
+//! Files that were cut, flipped or forged.
+
+use std::hint::black_box;
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use sameas_graph::Revision;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Member, Snapshot};
+use crate::error::OpenError;
+use crate::fixture::{OnDisk, bytes_of, graphs, id, on_disk, small};
+use crate::format::{ENTRY_LEN, HEADER_LEN, PREFIX_LEN, Section};
+
+/// Takes an answer or an error.
+fn asked<T>(answer: T) {
+    black_box(answer);
+}
+
+/// Asks a snapshot everything; answers and errors are both fine, panics are not.
+fn ask_everything(snapshot: &Snapshot) {
+    let count = snapshot.reference_count().min(64) as u32;
+    for slot in 0..=count {
+        let member = Member(slot);
+        asked(snapshot.member(member));
+        asked(snapshot.evidence_of(member));
+        asked(snapshot.cluster_evidence(member));
+        asked(snapshot.evidence_between(member, Member(0)));
+        asked(snapshot.strongest_path(Member(0), member));
+        if let Ok(view) = snapshot.entity_of(member) {
+            asked(view.members().take(100).collect::<Vec<_>>());
+        }
+    }
+    let names: Vec<String> = snapshot
+        .sources()
+        .iter()
+        .map(|source| source.name.clone())
+        .collect();
+    for source in &names {
+        for key in ["C-1", "C-2", "C-3", "C-4", "\u{0}", "9", "10", "é", "none"] {
+            asked(snapshot.lookup(source, key));
+            asked(snapshot.lookup_many(&[(source, key), ("none", key)]));
+            asked(snapshot.past_memberships(source, key));
+            asked(snapshot.entity_as_of(source, key, Revision::new(3)));
+        }
+        if let Some(handle) = snapshot.source_handle(source) {
+            asked(snapshot.changed_in(handle).map(Iterator::count));
+            asked(snapshot.shared_entity_count(handle, handle));
+        }
+    }
+    asked(snapshot.past_memberships("closed", "9"));
+    for number in [0, 1, 2, 3, 100, 101, 102, 200] {
+        asked(
+            snapshot
+                .entity(id(number))
+                .map(|view| view.map(|view| view.members().count())),
+        );
+        asked(snapshot.history(id(number)));
+        asked(snapshot.current_ids(id(number)));
+    }
+    asked(snapshot.rows().collect::<Vec<_>>());
+    asked(snapshot.changed().map(Iterator::count));
+    asked(snapshot.changed_counts());
+    asked(snapshot.load());
+    asked(snapshot.size_breakdown().to_string());
+}
+
+/// Writes bytes over a file that no snapshot maps any more.
+fn put(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn is_refused(path: &Path) -> bool {
+    match Snapshot::open(path) {
+        Err(_) => true,
+        Ok(snapshot) => {
+            ask_everything(&snapshot);
+            snapshot.verify().is_err()
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_refused() {
+    let OnDisk {
+        snapshot,
+        path,
+        _folder,
+    } = on_disk(&small());
+    drop(snapshot);
+    let good = std::fs::read(&path).unwrap();
+    let mut bytes = good.clone();
+    for at in 0..good.len() {
+        // All bits where positions and lengths stand, two of every other byte.
+        let bits = if at < PREFIX_LEN {
+            0..8
+        } else {
+            at % 7..at % 7 + 2
+        };
+        for bit in bits {
+            bytes[at] ^= 1 << bit;
+            put(&path, &bytes);
+            assert!(is_refused(&path), "bit {bit} of byte {at}");
+            bytes[at] = good[at];
+        }
+    }
+}
+
+#[test]
+fn every_truncated_or_grown_file_is_refused_when_opened() {
+    let OnDisk {
+        snapshot,
+        path,
+        _folder,
+    } = on_disk(&small());
+    drop(snapshot);
+    let good = std::fs::read(&path).unwrap();
+    for len in 0..good.len() {
+        put(&path, &good[..len]);
+        let error = Snapshot::open(&path).unwrap_err();
+        let expected = matches!(error, OpenError::Length { .. })
+            || matches!(error, OpenError::NotASnapshot { .. });
+        assert!(expected, "{len}: {error}");
+    }
+    let mut longer = good.clone();
+    longer.push(0);
+    put(&path, &longer);
+    assert!(matches!(
+        Snapshot::open(&path),
+        Err(OpenError::Length { .. })
+    ));
+}
+
+/// Sets checksums right again, as a forger would.
+fn seal(bytes: &mut [u8]) {
+    for section in Section::ALL {
+        let at = HEADER_LEN + ENTRY_LEN * section.index();
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+        let (offset, len) = (number(at + 8), number(at + 16));
+        if let Some(content) = offset
+            .checked_add(len)
+            .and_then(|end| bytes.get(offset..end))
+        {
+            let checksum = xxh3_64(content).to_le_bytes();
+            bytes[at + 24..at + 32].copy_from_slice(&checksum);
+        }
+    }
+    bytes[24..32].fill(0);
+    let checksum = xxh3_64(&bytes[..PREFIX_LEN]).to_le_bytes();
+    bytes[24..32].copy_from_slice(&checksum);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn a_forged_file_never_causes_a_panic(
+        graph in prop_oneof![Just(small()), graphs()],
+        changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..4),
+        words in prop::collection::vec((any::<Index>(), any::<u64>()), 0..2),
+    ) {
+        let OnDisk { snapshot, path, _folder } = on_disk(&graph);
+        drop(snapshot);
+        let mut bytes = bytes_of(&graph);
+        for (at, value) in changes {
+            let at = 32 + at.index(bytes.len() - 32);
+            bytes[at] = value;
+        }
+        for (at, value) in words {
+            let at = (32 + at.index(bytes.len() - 40)) / 8 * 8;
+            bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        seal(&mut bytes);
+        put(&path, &bytes);
+        if let Ok(snapshot) = Snapshot::open(&path) {
+            asked(snapshot.verify());
+            ask_everything(&snapshot);
+        }
+    }
+}
+
+/// One change to each section that leaves all checksums right, and contradicts the rest.
+#[test]
+fn verification_notices_what_checksums_cannot() {
+    let OnDisk {
+        snapshot,
+        path,
+        _folder,
+    } = on_disk(&small());
+    let places: Vec<(Section, usize, usize)> = Section::ALL
+        .into_iter()
+        .map(|section| {
+            let entry = snapshot.prefix().entry(section);
+            (section, entry.offset as usize, entry.len as usize)
+        })
+        .collect();
+    drop(snapshot);
+    let good = std::fs::read(&path).unwrap();
+    for (section, offset, len) in places {
+        // What these say is free: no other section repeats it.
+        let free = [
+            Section::Legend,
+            Section::Changed,
+            Section::EdgeKindsHigh,
+            Section::PastKeys,
+        ];
+        if free.contains(&section) {
+            continue;
+        }
+        let mut bytes = good.clone();
+        let target = match section {
+            // The counts come after revision and namespace.
+            Section::Meta => offset + 24,
+            // Any larger number could be the last revision.
+            Section::Revisions => offset,
+            _ => offset + len - 1,
+        };
+        bytes[target] ^= 0x55;
+        if section == Section::EntityIds {
+            // A new id could be found by chance, two equal ones cannot both be.
+            bytes.copy_within(offset..offset + 16, offset + len - 16);
+        }
+        seal(&mut bytes);
+        put(&path, &bytes);
+        let refused = Snapshot::open(&path).map_or(true, |snapshot| snapshot.verify().is_err());
+        assert!(refused, "{}", section.name());
+    }
+}
+
+#[test]
+fn other_files_and_other_formats_are_named() {
+    let OnDisk {
+        snapshot,
+        path,
+        _folder,
+    } = on_disk(&small());
+    drop(snapshot);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8] = 2;
+    put(&path, &bytes);
+    let error = Snapshot::open(&path).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            OpenError::UnknownFormat {
+                found: 2,
+                known: 1,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    put(&path, b"id,name\n1,x\n");
+    assert!(matches!(
+        Snapshot::open(&path),
+        Err(OpenError::NotASnapshot { .. })
+    ));
+    let missing = path.with_file_name("missing");
+    assert!(matches!(
+        Snapshot::open(&missing),
+        Err(OpenError::Io { .. })
+    ));
+    assert!(matches!(
+        Snapshot::open(path.parent().unwrap()),
+        Err(OpenError::Io { .. })
+    ));
+}
