@@ -52,7 +52,7 @@ pub(super) fn boost(similarity: f64, prefix_len: usize) -> f64 {
 
 /// Returns the Jaro similarity of so many matched characters, half of `displaced` transposed.
 #[inline]
-pub(super) fn ratio(matched: u32, displaced: u32, a_len: usize, b_len: usize) -> f64 {
+fn ratio(matched: u32, displaced: u32, a_len: usize, b_len: usize) -> f64 {
     let (matched, transposed) = (f64::from(matched), f64::from(displaced / 2));
     (matched / a_len as f64 + matched / b_len as f64 + (matched - transposed) / matched) / 3.0
 }

@@ -3,12 +3,23 @@
 //! Cost: 16 bytes and a dozen operations a pair. A bound may be loose but is never wrong: it
 //! never rules out a pair that the kernels would accept.
 
-use super::jaro::{PREFIX_LEN_MAX, boost, ratio};
+use super::jaro::{PREFIX_LEN_MAX, boost};
 
 /// Values of this many characters or more are not bounded.
 const LEN_SATURATED: u8 = u8::MAX;
-/// Covers the rounding of the boost, which is not monotone in its last bit.
+/// Covers what the kernels and the bound round differently.
 const ROUNDING: f64 = 1e-12;
+
+/// One over each length: a multiplication is cheaper than a division.
+const RECIPROCALS: [f64; 256] = {
+    let mut reciprocals = [0.0; 256];
+    let mut len = 1;
+    while len < reciprocals.len() {
+        reciprocals[len] = 1.0 / len as f64;
+        len += 1;
+    }
+    reciprocals
+};
 
 const LETTER_TWICE: u32 = 26;
 const DIGIT: u32 = 52;
@@ -91,8 +102,11 @@ pub fn jaro_winkler_may_reach(a: &Signature, b: &Signature, threshold: f64) -> b
     if matched == 0 {
         return threshold <= 0.0 || (a.len == 0 && b.len == 0);
     }
-    let bound = boost(ratio(matched, 0, a.len(), b.len()), prefix_len_max(a, b));
-    bound + ROUNDING >= threshold
+    let matched = f64::from(matched);
+    let shares = matched * RECIPROCALS[a.len()] + matched * RECIPROCALS[b.len()];
+    // Nothing displaced: the third share of the Jaro similarity is 1.
+    let jaro_max = (shares + 1.0) * (1.0 / 3.0) + ROUNDING;
+    boost(jaro_max, prefix_len_max(a, b)) + ROUNDING >= threshold
 }
 
 /// Tells whether the Levenshtein distance of two values can be within the limit; holds for Damerau too.
