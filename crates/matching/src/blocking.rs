@@ -106,7 +106,10 @@ impl PreparedPart<'_> {
             return;
         }
         for value in self.column.values(node) {
-            self.derived.ids(value).iter().for_each(|&id| call(self.derived.hash(id)));
+            self.derived
+                .ids(value)
+                .iter()
+                .for_each(|&id| call(self.derived.hash(id)));
         }
     }
 }
@@ -194,7 +197,10 @@ impl<'p> Blocking<'p> {
     /// Returns whether this block is where the pair belongs: no earlier rule and no earlier key makes it.
     pub fn owns(&self, block: &Block<'_>, a: u32, b: u32) -> bool {
         let (a, b) = (a as usize, b as usize);
-        if self.rules[..block.rule].iter().any(|rule| self.first_key(rule, a, b).is_some()) {
+        if self.rules[..block.rule]
+            .iter()
+            .any(|rule| self.first_key(rule, a, b).is_some())
+        {
             return false;
         }
         let rule = &self.rules[block.rule];
@@ -206,11 +212,18 @@ impl<'p> Blocking<'p> {
 
     fn shares_all(&self, rule: &PreparedRule<'_>, a: usize, b: usize) -> bool {
         // Two different keys can share the hash bits of a word; such pairs are no candidates.
-        rule.parts.iter().all(|part| part.of_node[a] == part.of_node[b])
+        rule.parts
+            .iter()
+            .all(|part| part.of_node[a] == part.of_node[b])
     }
 
     /// Returns the smallest key, and refinement, by which a rule makes a pair.
-    fn first_key(&self, rule: &PreparedRule<'_>, a: usize, b: usize) -> Option<(u64, Option<usize>)> {
+    fn first_key(
+        &self,
+        rule: &PreparedRule<'_>,
+        a: usize,
+        b: usize,
+    ) -> Option<(u64, Option<usize>)> {
         if !rule.multi {
             for part in &rule.parts {
                 let id = part.of_node[a];
@@ -257,7 +270,10 @@ impl<'p> Blocking<'p> {
             let id = part.of_node[a];
             id != 0
                 && id == part.of_node[b]
-                && rule.hot_refined.binary_search(&refined_key(key, *index, part.derived.hash(id))).is_err()
+                && rule
+                    .hot_refined
+                    .binary_search(&refined_key(key, *index, part.derived.hash(id)))
+                    .is_err()
         });
         refined.map(|(index, _)| (key, Some(index)))
     }
@@ -267,7 +283,11 @@ impl<'p> Blocking<'p> {
         prepared: &'r Prepared<'_>,
         rule: &BlockingRule,
     ) -> (PreparedRule<'r>, RuleCost) {
-        let parts: Vec<_> = rule.parts.iter().map(|&p| prepare_part(prepared, p)).collect();
+        let parts: Vec<_> = rule
+            .parts
+            .iter()
+            .map(|&p| prepare_part(prepared, p))
+            .collect();
         let multi = !parts.iter().all(PreparedPart::single);
         let mut rule = PreparedRule {
             parts,
@@ -283,7 +303,10 @@ impl<'p> Blocking<'p> {
         }
         let (words, keyed_records) = sorted_words(&rule, prepared.records.len(), self.node_bits);
         rule.words = words;
-        let mut cost = RuleCost { keyed_records, ..RuleCost::default() };
+        let mut cost = RuleCost {
+            keyed_records,
+            ..RuleCost::default()
+        };
         let mut hot_runs = Vec::new();
         for run in runs(&rule.words, self.node_bits) {
             let len = run.len() as u64;
@@ -344,7 +367,12 @@ impl<'p> Blocking<'p> {
         if run.len() <= self.block_len_max {
             nodes.clear();
             nodes.extend(run.iter().map(|&word| node_of(word, self.node_bits)));
-            visit(Block { nodes, rule, key, refined_by: None });
+            visit(Block {
+                nodes,
+                rule,
+                key,
+                refined_by: None,
+            });
             return;
         }
         for (index, part) in self.refinements.iter().enumerate() {
@@ -353,7 +381,12 @@ impl<'p> Blocking<'p> {
                 if group.len() <= self.block_len_max {
                     nodes.clear();
                     nodes.extend(group.iter().map(|&(_, node)| node));
-                    visit(Block { nodes, rule, key, refined_by: Some(index) });
+                    visit(Block {
+                        nodes,
+                        rule,
+                        key,
+                        refined_by: Some(index),
+                    });
                 }
             }
         }
@@ -361,12 +394,20 @@ impl<'p> Blocking<'p> {
 }
 
 /// Groups nodes by a part's derived value; groups of one are left out.
-fn refined_groups(part: &PreparedPart<'_>, nodes: impl Iterator<Item = u32>) -> Vec<Vec<(u64, u32)>> {
+fn refined_groups(
+    part: &PreparedPart<'_>,
+    nodes: impl Iterator<Item = u32>,
+) -> Vec<Vec<(u64, u32)>> {
     let keyed = nodes.filter(|&node| part.of_node[node as usize] != 0);
-    let mut keyed: Vec<(u64, u32)> =
-        keyed.map(|node| (part.derived.hash(part.of_node[node as usize]), node)).collect();
+    let mut keyed: Vec<(u64, u32)> = keyed
+        .map(|node| (part.derived.hash(part.of_node[node as usize]), node))
+        .collect();
     keyed.sort_unstable();
-    keyed.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() > 1).map(<[_]>::to_vec).collect()
+    keyed
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|g| g.len() > 1)
+        .map(<[_]>::to_vec)
+        .collect()
 }
 
 fn refined_key(key: u64, refinement: usize, hash: u64) -> u64 {
@@ -378,8 +419,16 @@ fn prepare_part<'r>(prepared: &'r Prepared<'_>, part: KeyPart) -> PreparedPart<'
     let derived = prepared.derived(part.field, part.form);
     let single = !column.is_multi_valued() && !derived.is_multi();
     let of_value = |&id: &u32| derived.single(sameas_record::ValueId::new(id));
-    let of_node = if single { column.first_ids().par_iter().map(of_value).collect() } else { Vec::new() };
-    PreparedPart { column, derived, of_node }
+    let of_node = if single {
+        column.first_ids().par_iter().map(of_value).collect()
+    } else {
+        Vec::new()
+    };
+    PreparedPart {
+        column,
+        derived,
+        of_node,
+    }
 }
 
 /// Mixes two hashes into one (the finaliser of SplitMix64 over their combination).
@@ -438,7 +487,8 @@ fn list_keys(rule: &mut PreparedRule<'_>, len: usize) {
     for (keys, counts) in chunks {
         rule.keys.extend(keys);
         for count in counts {
-            rule.key_starts.push(rule.key_starts[rule.key_starts.len() - 1] + count);
+            rule.key_starts
+                .push(rule.key_starts[rule.key_starts.len() - 1] + count);
         }
     }
 }
@@ -513,7 +563,9 @@ fn partition_sort(chunks: &[Vec<u64>]) -> Vec<u64> {
 
 /// Returns the runs of words that share a key, if they hold at least two.
 fn runs(words: &[u64], node_bits: u32) -> impl Iterator<Item = &[u64]> {
-    words.chunk_by(move |a, b| a >> node_bits == b >> node_bits).filter(|run| run.len() > 1)
+    words
+        .chunk_by(move |a, b| a >> node_bits == b >> node_bits)
+        .filter(|run| run.len() > 1)
 }
 
 /// Cuts words into pieces for parallel work, never within a key.

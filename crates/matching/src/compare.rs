@@ -41,10 +41,22 @@ pub struct Comparer<'p> {
 impl<'p> Comparer<'p> {
     /// Puts what each test reads at hand.
     pub fn new(prepared: &'p Prepared<'p>, plan: &MatchingPlan) -> Self {
-        let comparisons = plan.comparisons.iter().map(|c| ready_comparison(prepared, c)).collect();
-        let conditions = plan.rules.iter().filter_map(|rule| rule.links_when.as_ref());
+        let comparisons = plan
+            .comparisons
+            .iter()
+            .map(|c| ready_comparison(prepared, c))
+            .collect();
+        let conditions = plan
+            .rules
+            .iter()
+            .filter_map(|rule| rule.links_when.as_ref());
         let rules = conditions
-            .map(|tests| tests.iter().map(|test| ready_test(prepared, test, None)).collect())
+            .map(|tests| {
+                tests
+                    .iter()
+                    .map(|test| ready_test(prepared, test, None))
+                    .collect()
+            })
             .collect();
         Self { comparisons, rules }
     }
@@ -85,8 +97,9 @@ impl<'p> Comparer<'p> {
 
     /// Returns the levels of all comparisons.
     pub fn pattern(&self, a: u32, b: u32) -> LevelPattern {
-        (0..self.comparisons.len())
-            .fold(LevelPattern::default(), |pattern, c| pattern.with(c, self.level(c, a, b)))
+        (0..self.comparisons.len()).fold(LevelPattern::default(), |pattern, c| {
+            pattern.with(c, self.level(c, a, b))
+        })
     }
 
     /// Returns the first deterministic rule, from this one on, that holds for a pair.
@@ -96,13 +109,22 @@ impl<'p> Comparer<'p> {
     }
 }
 
-fn ready_comparison<'p>(prepared: &'p Prepared<'p>, comparison: &Comparison) -> ReadyComparison<'p> {
+fn ready_comparison<'p>(
+    prepared: &'p Prepared<'p>,
+    comparison: &Comparison,
+) -> ReadyComparison<'p> {
     let own = Some(comparison.field);
     let levels = comparison.levels.iter();
     ReadyComparison {
         field: prepared.field(comparison.field),
         levels: levels
-            .map(|level| level.clauses.iter().map(|t| ready_test(prepared, t, own)).collect())
+            .map(|level| {
+                level
+                    .clauses
+                    .iter()
+                    .map(|t| ready_test(prepared, t, own))
+                    .collect()
+            })
             .collect(),
         exact_first: comparison.levels.first().is_some_and(|level| level.exact),
         else_level: comparison.levels.len() as u8 + 1,
@@ -128,9 +150,19 @@ fn ready_test<'p>(
     }
 }
 
-fn level_of(comparison: &ReadyComparison<'_>, nodes: (usize, usize), values: (ValueId, ValueId)) -> u8 {
+fn level_of(
+    comparison: &ReadyComparison<'_>,
+    nodes: (usize, usize),
+    values: (ValueId, ValueId),
+) -> u8 {
     let holds = |tests: &Vec<ReadyTest<'_>>| {
-        tests.iter().all(|t| if t.own { holds(t, values) } else { holds_for(t, nodes) })
+        tests.iter().all(|t| {
+            if t.own {
+                holds(t, values)
+            } else {
+                holds_for(t, nodes)
+            }
+        })
     };
     let level = comparison.levels.iter().position(holds);
     level.map_or(comparison.else_level, |level| level as u8 + 1)
@@ -142,7 +174,11 @@ fn holds_for(test: &ReadyTest<'_>, (a, b): (usize, usize)) -> bool {
         return swapped(test, a, b);
     }
     let column = test.field.column;
-    column.values(a).any(|value_a| column.values(b).any(|value_b| holds(test, (value_a, value_b))))
+    column.values(a).any(|value_a| {
+        column
+            .values(b)
+            .any(|value_b| holds(test, (value_a, value_b)))
+    })
 }
 
 fn swapped(test: &ReadyTest<'_>, a: usize, b: usize) -> bool {
@@ -150,7 +186,9 @@ fn swapped(test: &ReadyTest<'_>, a: usize, b: usize) -> bool {
     let crosses = |one: usize, two: usize| {
         field.values(one).any(|x| {
             let text = field.dictionary().text(x);
-            other.values(two).any(|y| other.dictionary().text(y) == text)
+            other
+                .values(two)
+                .any(|y| other.dictionary().text(y) == text)
         })
     };
     crosses(a, b) && crosses(b, a)
@@ -168,14 +206,20 @@ fn holds(test: &ReadyTest<'_>, (a, b): (ValueId, ValueId)) -> bool {
         }
         Test::Levenshtein(most) => {
             equal
-                || similarity::levenshtein_may_be_within(signature(test, a), signature(test, b), most)
-                    && similarity::levenshtein_within(text(test, a), text(test, b), most)
+                || similarity::levenshtein_may_be_within(
+                    signature(test, a),
+                    signature(test, b),
+                    most,
+                ) && similarity::levenshtein_within(text(test, a), text(test, b), most)
         }
         Test::Damerau(most) => {
             // An exchange changes no length and no set of characters, so the same bound is exact.
             equal
-                || similarity::levenshtein_may_be_within(signature(test, a), signature(test, b), most)
-                    && similarity::damerau_within(text(test, a), text(test, b), most)
+                || similarity::levenshtein_may_be_within(
+                    signature(test, a),
+                    signature(test, b),
+                    most,
+                ) && similarity::damerau_within(text(test, a), text(test, b), most)
         }
         Test::Initial => is_initial(text(test, a), text(test, b)),
         Test::Transposed => is_transposed(text(test, a), text(test, b)),
@@ -186,9 +230,7 @@ fn holds(test: &ReadyTest<'_>, (a, b): (ValueId, ValueId)) -> bool {
         Test::Years(most) => {
             days_apart(test, a, b).is_some_and(|days| f64::from(days) <= f64::from(most) * 365.25)
         }
-        Test::Difference(most) => {
-            numbers(test, a, b).is_some_and(|(a, b)| (a - b).abs() <= most)
-        }
+        Test::Difference(most) => numbers(test, a, b).is_some_and(|(a, b)| (a - b).abs() <= most),
         Test::Percent(most) => numbers(test, a, b)
             .is_some_and(|(a, b)| (a - b).abs() * 100.0 <= most * a.abs().max(b.abs())),
         Test::Jaccard(least) => tokens(test, a, b, similarity::jaccard) >= least,
@@ -218,7 +260,11 @@ fn share(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> bool {
 fn tokens(test: &ReadyTest<'_>, a: ValueId, b: ValueId, of: fn(&[u32], &[u32]) -> f64) -> f64 {
     let derived = test.derived.expect("tokens were derived");
     let (a, b) = (derived.ids(a), derived.ids(b));
-    if a.is_empty() || b.is_empty() { 0.0 } else { of(a, b) }
+    if a.is_empty() || b.is_empty() {
+        0.0
+    } else {
+        of(a, b)
+    }
 }
 
 fn is_initial(a: &str, b: &str) -> bool {

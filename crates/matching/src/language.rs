@@ -103,8 +103,21 @@ pub enum LanguageError {
 const TEST_NAMES: &str = "exact, same FORM, jaro_winkler >= N, levenshtein <= N, damerau <= N, initial, transposed, days <= N, months <= N, years <= N, difference <= N, percent <= N, jaccard >= N, overlap >= N, swapped FIELD";
 
 const TEST_WORDS: [&str; 15] = [
-    "exact", "same", "jaro_winkler", "levenshtein", "damerau", "initial", "transposed", "days",
-    "months", "years", "difference", "percent", "jaccard", "overlap", "swapped",
+    "exact",
+    "same",
+    "jaro_winkler",
+    "levenshtein",
+    "damerau",
+    "initial",
+    "transposed",
+    "days",
+    "months",
+    "years",
+    "difference",
+    "percent",
+    "jaccard",
+    "overlap",
+    "swapped",
 ];
 
 pub(crate) fn did_you_mean(suggestion: Option<&str>) -> String {
@@ -117,13 +130,26 @@ impl Condition {
     /// # Errors
     /// Names the word that is wrong and what may have been meant.
     pub fn parse(text: &str) -> Result<Self, LanguageError> {
-        let clauses = text.split(" and ").map(parse_clause).collect::<Result<_, _>>()?;
-        Ok(Self { clauses, text: text.trim().to_owned() })
+        let clauses = text
+            .split(" and ")
+            .map(parse_clause)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            clauses,
+            text: text.trim().to_owned(),
+        })
     }
 
     /// Returns whether the condition is nothing but equality of the comparison's own field.
     pub fn is_exact(&self) -> bool {
-        matches!(&self.clauses[..], [Clause { field: None, test: Test::Exact, .. }])
+        matches!(
+            &self.clauses[..],
+            [Clause {
+                field: None,
+                test: Test::Exact,
+                ..
+            }]
+        )
     }
 }
 
@@ -133,18 +159,20 @@ fn parse_clause(text: &str) -> Result<Clause, LanguageError> {
         None => (None, text.trim()),
     };
     let mut words = test.split_whitespace();
-    let Some(word) = words.next() else { return Err(LanguageError::Empty) };
+    let Some(word) = words.next() else {
+        return Err(LanguageError::Empty);
+    };
     let rest: Vec<&str> = words.collect();
     let wrong = |expected: &str| LanguageError::Number {
         clause: test.to_owned(),
         expected: format!("{word} {expected}"),
     };
     let number = |sign: &str, least: f64, most: f64| match rest[..] {
-        [s, n] if s == sign => {
-            n.parse::<f64>().ok().filter(|n| (least..=most).contains(n)).ok_or_else(|| {
-                wrong(&format!("{sign} N` with N from {least} to {most}`"))
-            })
-        }
+        [s, n] if s == sign => n
+            .parse::<f64>()
+            .ok()
+            .filter(|n| (least..=most).contains(n))
+            .ok_or_else(|| wrong(&format!("{sign} N` with N from {least} to {most}`"))),
         _ => Err(wrong(&format!("{sign} N"))),
     };
     let whole = || number("<=", 0.0, 100_000.0).map(|n| n as u32);
@@ -169,7 +197,10 @@ fn parse_clause(text: &str) -> Result<Clause, LanguageError> {
         ("percent", _) => (Test::Percent(number("<=", 0.0, 100.0)?), None),
         _ => {
             let suggestion = crate::closest(word, TEST_WORDS.into_iter()).map(str::to_owned);
-            return Err(LanguageError::UnknownTest { word: word.to_owned(), suggestion });
+            return Err(LanguageError::UnknownTest {
+                word: word.to_owned(),
+                suggestion,
+            });
         }
     };
     Ok(Clause { field, other, test })
@@ -183,7 +214,11 @@ pub fn parse_form(word: &str) -> Result<Form, LanguageError> {
     Form::parse(word).ok_or_else(|| {
         let names: Vec<&str> = Form::names().to_vec();
         let suggestion = crate::closest(word, names.iter().copied()).map(str::to_owned);
-        LanguageError::UnknownForm { word: word.to_owned(), suggestion, names: names.join(", ") }
+        LanguageError::UnknownForm {
+            word: word.to_owned(),
+            suggestion,
+            names: names.join(", "),
+        }
     })
 }
 

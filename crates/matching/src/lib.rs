@@ -23,7 +23,8 @@ pub use plan::{
 };
 pub use prepared::{Prepared, PreparedField};
 pub use settings::{
-    BlockSettings, BudgetSettings, CompareSettings, DecideSettings, RuleSettings, TrainSettings,
+    BlockSettings, BudgetSettings, CompareSettings, DecideSettings, RuleSettings, Scope,
+    TrainSettings,
 };
 pub use similarity::{
     COMPARED_LEN_MAX, Signature, closest, damerau, damerau_within, jaccard, jaro, jaro_winkler,

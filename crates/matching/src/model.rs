@@ -18,8 +18,11 @@ pub struct LevelParameters {
     pub level: String,
     /// The chance of the level between two records of one entity, both values present.
     pub m: f64,
-    /// The chance of the level between records of two entities, both values present.
+    /// The chance of the level between records of two strangers, both values present.
     pub u: f64,
+    /// The chance of the level between records of two related entities; `u` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related: Option<f64>,
 }
 
 impl LevelParameters {
@@ -30,6 +33,11 @@ impl LevelParameters {
     /// bits because weights of independent comparisons add and probabilities do not.
     pub fn bits(&self) -> f64 {
         (self.m / self.u).log2()
+    }
+
+    /// Returns how much likelier the level is within an entity than between related ones, in bits.
+    pub fn bits_against_related(&self) -> f64 {
+        (self.m / self.related.unwrap_or(self.u)).log2()
     }
 }
 
@@ -61,6 +69,9 @@ pub struct Model {
     pub format: u32,
     /// The chance that two random records are one entity.
     pub prior: f64,
+    /// The chance that two random records are of two related entities; absent if the comparisons cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related: Option<f64>,
     /// How many records the model was trained on.
     pub records: u64,
     /// Identifies the key of the frequency tokens, without telling it.
@@ -80,19 +91,25 @@ pub enum ModelError {
         found: u32,
     },
     /// The comparisons or their levels changed since training.
-    #[error("the model was trained for other comparisons ({what}); train again with `sameas train`")]
+    #[error(
+        "the model was trained for other comparisons ({what}); train again with `sameas train`"
+    )]
     Differs {
         /// The first difference.
         what: String,
     },
     /// A parameter is no probability.
-    #[error("the model's {what} is not a probability above 0 and at most 1; train again with `sameas train`")]
+    #[error(
+        "the model's {what} is not a probability above 0 and at most 1; train again with `sameas train`"
+    )]
     NotProbability {
         /// Which parameter.
         what: String,
     },
     /// The key that made the model's frequency tokens is another one.
-    #[error("the model's frequency tokens were made with another key; restore the key file or train again with `sameas train`")]
+    #[error(
+        "the model's frequency tokens were made with another key; restore the key file or train again with `sameas train`"
+    )]
     OtherKey,
 }
 
@@ -115,7 +132,10 @@ impl Model {
         }
         for (trained, comparison) in self.comparisons.iter().zip(&plan.comparisons) {
             if trained.name != comparison.name {
-                return differs(format!("`{}` instead of `{}`", trained.name, comparison.name));
+                return differs(format!(
+                    "`{}` instead of `{}`",
+                    trained.name, comparison.name
+                ));
             }
             let names = &comparison.level_names()[1..];
             if !trained.levels.iter().map(|l| &l.level).eq(names) {
@@ -125,21 +145,33 @@ impl Model {
                 return differs(format!("frequency of `{}`", comparison.name));
             }
             let probable = |p: f64| p > 0.0 && p <= 1.0;
-            if let Some(l) = trained.levels.iter().find(|l| !probable(l.m) || !probable(l.u)) {
+            let sound = |l: &LevelParameters| {
+                probable(l.m) && probable(l.u) && l.related.is_none_or(probable)
+            };
+            if let Some(l) = trained.levels.iter().find(|l| !sound(l)) {
                 let what = format!("`{}`, level `{}`", trained.name, l.level);
                 return Err(ModelError::NotProbability { what });
             }
         }
-        if self.prior > 0.0 && self.prior < 1.0 {
+        let related = self.related.unwrap_or(0.0);
+        if self.prior > 0.0 && self.prior < 1.0 && (0.0..1.0).contains(&related) {
             Ok(())
         } else {
-            Err(ModelError::NotProbability { what: "prior".to_owned() })
+            Err(ModelError::NotProbability {
+                what: "prior".to_owned(),
+            })
         }
     }
 
     /// Returns the weight of two random records being one entity, in bits: the log odds of the prior.
     pub fn prior_bits(&self) -> f64 {
         (self.prior / (1.0 - self.prior)).log2()
+    }
+
+    /// Returns the log odds of two random records being one entity rather than two related ones, in bits.
+    pub fn prior_bits_against_related(&self) -> Option<f64> {
+        let related = self.related.filter(|&related| related > 0.0)?;
+        Some((self.prior / related).log2())
     }
 
     /// Returns a digest of all parameters, by which evidence names its model.

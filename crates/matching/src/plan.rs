@@ -4,7 +4,7 @@ use sameas_record::{FieldId, FieldKind, Form, Schema};
 use thiserror::Error;
 
 use crate::language::{Condition, LanguageError, Test, did_you_mean, parse_key_part};
-use crate::{BlockSettings, CompareSettings, RuleSettings};
+use crate::{BlockSettings, CompareSettings, RuleSettings, Scope};
 use sameas_graph::LevelPattern;
 
 /// Where in the settings something is wrong: a table, its index, and a key.
@@ -39,6 +39,8 @@ pub struct Comparison {
     pub field: FieldId,
     /// Its levels, best first; the missing level before and the level "else" after them are implied.
     pub levels: Vec<Level>,
+    /// Whom its values belong to.
+    pub scope: Scope,
     /// Whether rare values weigh more when they are equal.
     pub frequency: bool,
 }
@@ -52,7 +54,10 @@ impl Comparison {
     /// Returns the names of all levels, missing first and else last.
     pub fn level_names(&self) -> Vec<String> {
         let listed = self.levels.iter().map(|level| level.name.clone());
-        std::iter::once("missing".to_owned()).chain(listed).chain(["else".to_owned()]).collect()
+        std::iter::once("missing".to_owned())
+            .chain(listed)
+            .chain(["else".to_owned()])
+            .collect()
     }
 }
 
@@ -120,7 +125,10 @@ impl MatchingPlan {
         block: &[BlockSettings],
         rule: &[RuleSettings],
     ) -> Result<Self, Vec<MatchingError>> {
-        let mut checker = Checker { schema, errors: Vec::new() };
+        let mut checker = Checker {
+            schema,
+            errors: Vec::new(),
+        };
         let comparisons: Vec<_> = compare
             .iter()
             .enumerate()
@@ -132,27 +140,62 @@ impl MatchingPlan {
                 comparisons.len(),
                 LevelPattern::COMPARISON_COUNT_MAX
             );
-            checker.refuse("compare", LevelPattern::COMPARISON_COUNT_MAX, "field", None, message);
+            checker.refuse(
+                "compare",
+                LevelPattern::COMPARISON_COUNT_MAX,
+                "field",
+                None,
+                message,
+            );
         }
-        let deterministic = rule.iter().enumerate().filter_map(|(i, r)| checker.rule(i, r));
+        let deterministic = rule
+            .iter()
+            .enumerate()
+            .filter_map(|(i, r)| checker.rule(i, r));
         let mut rules: Vec<_> = deterministic.collect();
-        rules.extend(block.iter().enumerate().filter_map(|(i, b)| checker.block(i, b)));
+        rules.extend(
+            block
+                .iter()
+                .enumerate()
+                .filter_map(|(i, b)| checker.block(i, b)),
+        );
         if checker.errors.is_empty() {
-            Ok(Self { schema: schema.clone(), comparisons, rules })
+            Ok(Self {
+                schema: schema.clone(),
+                comparisons,
+                rules,
+            })
         } else {
             Err(checker.errors)
         }
     }
 
+    /// Returns whether related records can be told from matches: some comparison must be of persons, some of households.
+    pub fn tells_related(&self) -> bool {
+        [Scope::Person, Scope::Household]
+            .iter()
+            .all(|scope| self.comparisons.iter().any(|c| c.scope == *scope))
+    }
+
     /// Returns how many rules link by themselves.
     pub fn deterministic_count(&self) -> usize {
-        self.rules.iter().filter(|rule| rule.links_when.is_some()).count()
+        self.rules
+            .iter()
+            .filter(|rule| rule.links_when.is_some())
+            .count()
     }
 
     /// Returns the names of the fields that settings use, for finding unused ones.
     pub fn used_fields(&self) -> Vec<FieldId> {
-        let levels = self.comparisons.iter().flat_map(|c| &c.levels).flat_map(|l| &l.clauses);
-        let conditions = self.rules.iter().flat_map(|r| r.links_when.iter().flatten());
+        let levels = self
+            .comparisons
+            .iter()
+            .flat_map(|c| &c.levels)
+            .flat_map(|l| &l.clauses);
+        let conditions = self
+            .rules
+            .iter()
+            .flat_map(|r| r.links_when.iter().flatten());
         let tests = levels.chain(conditions).flat_map(|t| [t.field, t.other]);
         let parts = self.rules.iter().flat_map(|r| &r.parts).map(|p| p.field);
         let own = self.comparisons.iter().map(|c| c.field);
@@ -177,7 +220,15 @@ impl Checker<'_> {
         item: Option<usize>,
         message: String,
     ) {
-        self.errors.push(MatchingError { place: Place { table, index, key, item }, message });
+        self.errors.push(MatchingError {
+            place: Place {
+                table,
+                index,
+                key,
+                item,
+            },
+            message,
+        });
     }
 
     fn field(&mut self, name: &str, place: Place) -> Option<FieldId> {
@@ -186,14 +237,20 @@ impl Checker<'_> {
             let names = self.schema.fields().iter().map(|f| f.name.as_str());
             let suggestion = did_you_mean(crate::closest(name, names.clone()));
             let known = names.collect::<Vec<_>>().join(", ");
-            let message = format!("no source maps a field `{name}`{suggestion}; mapped fields are {known}");
+            let message =
+                format!("no source maps a field `{name}`{suggestion}; mapped fields are {known}");
             self.errors.push(MatchingError { place, message });
         }
         found
     }
 
     fn comparison(&mut self, index: usize, settings: &CompareSettings) -> Option<Comparison> {
-        let place = Place { table: "compare", index, key: "field", item: None };
+        let place = Place {
+            table: "compare",
+            index,
+            key: "field",
+            item: None,
+        };
         let field = self.field(&settings.field, place)?;
         let texts = match (&settings.levels, &settings.kind) {
             (Some(levels), _) => levels.clone(),
@@ -202,38 +259,70 @@ impl Checker<'_> {
                 None => {
                     let suggestion = did_you_mean(crate::closest(kind, preset_names()));
                     let names = preset_names().collect::<Vec<_>>().join(", ");
-                    let message = format!("unknown kind of comparison `{kind}`{suggestion}; kinds are {names}");
+                    let message = format!(
+                        "unknown kind of comparison `{kind}`{suggestion}; kinds are {names}"
+                    );
                     self.refuse("compare", index, "kind", None, message);
                     return None;
                 }
             },
-            (None, None) => {
-                preset(self.schema.field(field).kind).iter().map(|&l| l.to_owned()).collect()
-            }
+            (None, None) => preset(self.schema.field(field).kind)
+                .iter()
+                .map(|&l| l.to_owned())
+                .collect(),
         };
         if texts.is_empty() || texts.len() + 2 > LevelPattern::LEVEL_COUNT_MAX {
             let most = LevelPattern::LEVEL_COUNT_MAX - 2;
-            let message = format!("{} levels were given, 1 to {most} are possible", texts.len());
+            let message = format!(
+                "{} levels were given, 1 to {most} are possible",
+                texts.len()
+            );
             self.refuse("compare", index, "levels", None, message);
             return None;
         }
         let mut levels = Vec::new();
         for (item, text) in texts.iter().enumerate() {
-            let place = Place { table: "compare", index, key: "levels", item: Some(item) };
+            let place = Place {
+                table: "compare",
+                index,
+                key: "levels",
+                item: Some(item),
+            };
             let condition = self.condition(text, place.clone())?;
             let clauses = self.tests(&condition, Some(field), &place)?;
-            levels.push(Level { name: text.trim().to_owned(), clauses, exact: condition.is_exact() });
+            levels.push(Level {
+                name: text.trim().to_owned(),
+                clauses,
+                exact: condition.is_exact(),
+            });
         }
-        let name = settings.name.clone().unwrap_or_else(|| settings.field.clone());
-        Some(Comparison { name, field, levels, frequency: settings.frequency })
+        let name = settings
+            .name
+            .clone()
+            .unwrap_or_else(|| settings.field.clone());
+        let scope = settings
+            .scope
+            .unwrap_or_else(|| scope_of(self.schema.field(field).kind));
+        Some(Comparison {
+            name,
+            field,
+            levels,
+            scope,
+            frequency: settings.frequency,
+        })
     }
 
     fn condition(&mut self, text: &str, place: Place) -> Option<Condition> {
-        Condition::parse(text).map_err(|error| self.language(&error, place)).ok()
+        Condition::parse(text)
+            .map_err(|error| self.language(&error, place))
+            .ok()
     }
 
     fn language(&mut self, error: &LanguageError, place: Place) {
-        self.errors.push(MatchingError { place, message: error.to_string() });
+        self.errors.push(MatchingError {
+            place,
+            message: error.to_string(),
+        });
     }
 
     fn tests(
@@ -248,8 +337,13 @@ impl Checker<'_> {
                 (Some(name), _) => self.field(name, place.clone())?,
                 (None, Some(own)) => own,
                 (None, None) => {
-                    let message = format!("`{condition}`: name the field before the test, as in `email: exact`");
-                    self.errors.push(MatchingError { place: place.clone(), message });
+                    let message = format!(
+                        "`{condition}`: name the field before the test, as in `email: exact`"
+                    );
+                    self.errors.push(MatchingError {
+                        place: place.clone(),
+                        message,
+                    });
                     return None;
                 }
             };
@@ -258,7 +352,11 @@ impl Checker<'_> {
                 None => field,
             };
             self.applies(clause.test, field, place)?;
-            tests.push(FieldTest { field, other, test: clause.test });
+            tests.push(FieldTest {
+                field,
+                other,
+                test: clause.test,
+            });
         }
         Some(tests)
     }
@@ -275,34 +373,61 @@ impl Checker<'_> {
             Test::Same(form) if !form.applies_to(field.kind) => Some("of another kind"),
             _ => None,
         };
-        let Some(needed) = needed else { return Some(()) };
+        let Some(needed) = needed else {
+            return Some(());
+        };
         let message = format!(
             "the test needs a field that is {needed}, `{}` is {:?}; set its kind under [fields]",
             field.name, field.kind
         );
-        self.errors.push(MatchingError { place: place.clone(), message });
+        self.errors.push(MatchingError {
+            place: place.clone(),
+            message,
+        });
         None
     }
 
     fn block(&mut self, index: usize, settings: &BlockSettings) -> Option<BlockingRule> {
         if settings.on.is_empty() {
-            self.refuse("block", index, "on", None, "name at least one field".to_owned());
+            self.refuse(
+                "block",
+                index,
+                "on",
+                None,
+                "name at least one field".to_owned(),
+            );
             return None;
         }
         let mut parts = Vec::new();
         for (item, text) in settings.on.iter().enumerate() {
-            let place = Place { table: "block", index, key: "on", item: Some(item) };
-            let parsed = parse_key_part(text).map_err(|e| self.language(&e, place.clone())).ok();
+            let place = Place {
+                table: "block",
+                index,
+                key: "on",
+                item: Some(item),
+            };
+            let parsed = parse_key_part(text)
+                .map_err(|e| self.language(&e, place.clone()))
+                .ok();
             let (name, form) = parsed?;
             let field = self.field(&name, place.clone())?;
             self.applies(Test::Same(form), field, &place)?;
             parts.push(KeyPart { field, form });
         }
-        Some(BlockingRule { name: settings.on.join(" + "), parts, links_when: None })
+        Some(BlockingRule {
+            name: settings.on.join(" + "),
+            parts,
+            links_when: None,
+        })
     }
 
     fn rule(&mut self, index: usize, settings: &RuleSettings) -> Option<BlockingRule> {
-        let place = Place { table: "rule", index, key: "when", item: None };
+        let place = Place {
+            table: "rule",
+            index,
+            key: "when",
+            item: None,
+        };
         let condition = self.condition(&settings.when, place.clone())?;
         let tests = self.tests(&condition, None, &place)?;
         let parts: Vec<KeyPart> = tests.iter().filter_map(key_part).collect();
@@ -311,15 +436,41 @@ impl Checker<'_> {
             self.errors.push(MatchingError { place, message });
             return None;
         }
-        Some(BlockingRule { name: settings.name.clone(), parts, links_when: Some(tests) })
+        Some(BlockingRule {
+            name: settings.name.clone(),
+            parts,
+            links_when: Some(tests),
+        })
     }
 }
 
 fn key_part(test: &FieldTest) -> Option<KeyPart> {
     match test.test {
-        Test::Exact => Some(KeyPart { field: test.field, form: Form::Whole }),
-        Test::Same(form) => Some(KeyPart { field: test.field, form }),
+        Test::Exact => Some(KeyPart {
+            field: test.field,
+            form: Form::Whole,
+        }),
+        Test::Same(form) => Some(KeyPart {
+            field: test.field,
+            form,
+        }),
         _ => None,
+    }
+}
+
+fn scope_of(kind: FieldKind) -> Scope {
+    match kind {
+        FieldKind::GivenName | FieldKind::FullName | FieldKind::Date | FieldKind::Identifier => {
+            Scope::Person
+        }
+        FieldKind::Surname
+        | FieldKind::Email
+        | FieldKind::Phone
+        | FieldKind::Street
+        | FieldKind::City
+        | FieldKind::Postcode
+        | FieldKind::Company => Scope::Household,
+        FieldKind::Text | FieldKind::Number => Scope::Open,
     }
 }
 
@@ -327,56 +478,114 @@ const PRESETS: &[(&str, FieldKind, &[&str])] = &[
     (
         "given_name",
         FieldKind::GivenName,
-        &["exact", "same nickname", "jaro_winkler >= 0.92", "initial", "jaro_winkler >= 0.85"],
+        &[
+            "exact",
+            "same nickname",
+            "jaro_winkler >= 0.92",
+            "initial",
+            "jaro_winkler >= 0.85",
+        ],
     ),
     (
         "surname",
         FieldKind::Surname,
-        &["exact", "jaro_winkler >= 0.92", "overlap >= 1", "jaro_winkler >= 0.85"],
+        &[
+            "exact",
+            "jaro_winkler >= 0.92",
+            "overlap >= 1",
+            "jaro_winkler >= 0.85",
+        ],
     ),
     (
         "full_name",
         FieldKind::FullName,
-        &["exact", "same sorted", "jaro_winkler >= 0.92", "overlap >= 1", "jaccard >= 0.5"],
+        &[
+            "exact",
+            "same sorted",
+            "jaro_winkler >= 0.92",
+            "overlap >= 1",
+            "jaccard >= 0.5",
+        ],
     ),
     (
         "date",
         FieldKind::Date,
-        &["exact", "transposed", "damerau <= 1", "days <= 31", "years <= 1"],
+        &[
+            "exact",
+            "transposed",
+            "damerau <= 1",
+            "days <= 31",
+            "years <= 1",
+        ],
     ),
     (
         "email",
         FieldKind::Email,
         &["exact", "damerau <= 1", "same user", "jaro_winkler >= 0.92"],
     ),
-    ("phone", FieldKind::Phone, &["exact", "damerau <= 1", "same last7"]),
+    (
+        "phone",
+        FieldKind::Phone,
+        &["exact", "damerau <= 1", "same last7"],
+    ),
     (
         "street",
         FieldKind::Street,
         &["exact", "damerau <= 2", "overlap >= 1", "jaccard >= 0.5"],
     ),
     ("city", FieldKind::City, &["exact", "jaro_winkler >= 0.92"]),
-    ("postcode", FieldKind::Postcode, &["exact", "damerau <= 1", "same prefix3"]),
+    (
+        "postcode",
+        FieldKind::Postcode,
+        &["exact", "damerau <= 1", "same prefix3"],
+    ),
     (
         "company",
         FieldKind::Company,
-        &["exact", "same sorted", "jaro_winkler >= 0.92", "overlap >= 1", "jaccard >= 0.5"],
+        &[
+            "exact",
+            "same sorted",
+            "jaro_winkler >= 0.92",
+            "overlap >= 1",
+            "jaccard >= 0.5",
+        ],
     ),
-    ("identifier", FieldKind::Identifier, &["exact", "damerau <= 1", "damerau <= 2"]),
+    (
+        "identifier",
+        FieldKind::Identifier,
+        &["exact", "damerau <= 1", "damerau <= 2"],
+    ),
     (
         "text",
         FieldKind::Text,
-        &["exact", "jaccard >= 0.8", "jaccard >= 0.6", "jaccard >= 0.4", "jaccard >= 0.2"],
+        &[
+            "exact",
+            "jaccard >= 0.8",
+            "jaccard >= 0.6",
+            "jaccard >= 0.4",
+            "jaccard >= 0.2",
+        ],
     ),
-    ("number", FieldKind::Number, &["exact", "difference <= 1", "percent <= 5"]),
+    (
+        "number",
+        FieldKind::Number,
+        &["exact", "difference <= 1", "percent <= 5"],
+    ),
 ];
 
 fn preset(kind: FieldKind) -> &'static [&'static str] {
-    PRESETS.iter().find(|(_, k, _)| *k == kind).expect("every kind has a preset").2
+    PRESETS
+        .iter()
+        .find(|(_, k, _)| *k == kind)
+        .expect("every kind has a preset")
+        .2
 }
 
 fn preset_of_name(name: &str) -> Option<&'static [&'static str]> {
-    PRESETS.iter().find(|(n, ..)| *n == name).map(|(.., levels)| *levels)
+    PRESETS
+        .iter()
+        .find(|(n, ..)| *n == name)
+        .map(|(.., levels)| *levels)
 }
 
 fn preset_names() -> impl Iterator<Item = &'static str> {

@@ -27,12 +27,18 @@ pub struct PreparedField<'a> {
 impl PreparedField<'_> {
     /// Returns days since 1970-01-01 of a date value; none for an impossible calendar date.
     pub fn days(&self, value: ValueId) -> Option<i32> {
-        self.days.get(value.index()).copied().filter(|&days| days != NOT_A_DAY)
+        self.days
+            .get(value.index())
+            .copied()
+            .filter(|&days| days != NOT_A_DAY)
     }
 
     /// Returns a numeric value.
     pub fn number(&self, value: ValueId) -> Option<f64> {
-        self.numbers.get(value.index()).copied().filter(|n| n.is_finite())
+        self.numbers
+            .get(value.index())
+            .copied()
+            .filter(|n| n.is_finite())
     }
 }
 
@@ -55,7 +61,12 @@ impl<'a> Prepared<'a> {
             .comparisons
             .iter()
             .flat_map(|c| c.levels.iter().flat_map(|l| &l.clauses))
-            .chain(plan.rules.iter().filter_map(|r| r.links_when.as_ref()).flatten())
+            .chain(
+                plan.rules
+                    .iter()
+                    .filter_map(|r| r.links_when.as_ref())
+                    .flatten(),
+            )
             .collect();
         let ids: Vec<FieldId> = records.schema().ids().collect();
         let fields = ids
@@ -82,7 +93,11 @@ impl<'a> Prepared<'a> {
             .iter()
             .flat_map(|r| &r.parts)
             .map(|part| (part.field, part.form))
-            .chain(tests.iter().filter_map(|t| Some((t.field, form_of(&t.test)?))))
+            .chain(
+                tests
+                    .iter()
+                    .filter_map(|t| Some((t.field, form_of(&t.test)?))),
+            )
             .collect();
         forms.sort_unstable();
         forms.dedup();
@@ -90,10 +105,18 @@ impl<'a> Prepared<'a> {
             .into_par_iter()
             .map(|(field, form)| {
                 let kind: FieldKind = records.schema().field(field).kind;
-                ((field, form), Derived::of(records.column(field), kind, form))
+                (
+                    (field, form),
+                    Derived::of(records.column(field), kind, form),
+                )
             })
             .collect();
-        Self { records, fields, derived, exclusive: one_per_source.to_vec() }
+        Self {
+            records,
+            fields,
+            derived,
+            exclusive: one_per_source.to_vec(),
+        }
     }
 
     /// Returns a prepared field.
@@ -106,7 +129,9 @@ impl<'a> Prepared<'a> {
     /// # Panics
     /// Panics if the plan does not mention it.
     pub fn derived(&self, field: FieldId, form: Form) -> &Derived {
-        self.derived.get(&(field, form)).expect("every form of the plan is prepared")
+        self.derived
+            .get(&(field, form))
+            .expect("every form of the plan is prepared")
     }
 
     /// Returns for each node the number of its source if that source holds each customer once, else a number of its own.
@@ -120,7 +145,11 @@ impl<'a> Prepared<'a> {
                 of_node[node as usize] = source.index() as u16;
             }
         }
-        if self.exclusive.is_empty() { Vec::new() } else { of_node }
+        if self.exclusive.is_empty() {
+            Vec::new()
+        } else {
+            of_node
+        }
     }
 
     /// Marks a node whose source may hold a customer several times.
@@ -139,7 +168,10 @@ fn per_value<T: Send>(column: &Column, needed: bool, of: impl Fn(&str) -> T + Sy
 }
 
 fn is_edit_test(test: &Test) -> bool {
-    matches!(test, Test::JaroWinkler(_) | Test::Levenshtein(_) | Test::Damerau(_))
+    matches!(
+        test,
+        Test::JaroWinkler(_) | Test::Levenshtein(_) | Test::Damerau(_)
+    )
 }
 
 fn is_date_test(test: &Test) -> bool {

@@ -3,6 +3,23 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Whom the values of a field belong to.
+///
+/// People of one household or office share e-mail addresses, telephones and homes, so equality
+/// of such values tells a customer from a stranger but not from a relative. Training therefore
+/// knows a third kind of pair beside matches and strangers: related records, which agree on
+/// what a household shares and differ like strangers in what is a person's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// To one person: given names, dates of birth, identifiers.
+    Person,
+    /// To a household or an office: surnames, addresses, telephones, e-mail.
+    Household,
+    /// Neither is known.
+    Open,
+}
+
 /// One comparison: a question about a pair, with graded answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +32,8 @@ pub struct CompareSettings {
     pub kind: Option<String>,
     /// The levels, best first, in the level language; instead of `kind`.
     pub levels: Option<Vec<String>>,
+    /// Whom the field's values belong to; the field's kind decides when absent.
+    pub scope: Option<Scope>,
     /// Whether rare values weigh more than frequent ones when they are equal.
     #[serde(default)]
     pub frequency: bool,
@@ -54,7 +73,12 @@ pub struct DecideSettings {
 
 impl Default for DecideSettings {
     fn default() -> Self {
-        Self { link: 0.9, review: 0.5, one_per_source: Vec::new(), cluster_size_max: 1_000 }
+        Self {
+            link: 0.9,
+            review: 0.5,
+            one_per_source: Vec::new(),
+            cluster_size_max: 1_000,
+        }
     }
 }
 
@@ -72,7 +96,11 @@ pub struct TrainSettings {
 
 impl Default for TrainSettings {
     fn default() -> Self {
-        Self { random_pairs_max: 1_000_000, candidate_pairs_max: 2_000_000, seed: 1 }
+        Self {
+            random_pairs_max: 1_000_000,
+            candidate_pairs_max: 2_000_000,
+            seed: 1,
+        }
     }
 }
 
@@ -88,6 +116,9 @@ pub struct BudgetSettings {
 
 impl Default for BudgetSettings {
     fn default() -> Self {
-        Self { pairs_per_record_max: 200, block_len_max: 200 }
+        Self {
+            pairs_per_record_max: 200,
+            block_len_max: 200,
+        }
     }
 }

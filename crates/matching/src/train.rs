@@ -7,25 +7,29 @@ use sameas_graph::LevelPattern;
 use sameas_record::ValueId;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::TrainSettings;
 use crate::blocking::Blocking;
 use crate::compare::Comparer;
 use crate::model::{
     ComparisonParameters, FrequencyKey, FrequencyTable, LevelParameters, MODEL_FORMAT, Model,
 };
-use crate::plan::{Comparison, MatchingPlan};
+use crate::plan::{BlockingRule, Comparison, MatchingPlan};
 use crate::prepared::Prepared;
+use crate::{Scope, TrainSettings};
 
 /// EM stops when no parameter moves by more than this.
-const CONVERGED: f64 = 1e-6;
-/// EM stops after this many rounds.
-const ROUNDS_MAX: usize = 500;
+const CONVERGED: f64 = 1e-5;
+/// EM stops after this many rounds; what it has learnt by then is used.
+const ROUNDS_MAX: usize = 100;
 /// Values listed in a frequency table, at most.
 const FREQUENT_COUNT_MAX: usize = 10_000;
 /// Values listed in a frequency table occur at least this often.
 const FREQUENT_LEAST: u32 = 4;
 /// Pseudo-count of pairs that keeps unseen levels possible.
 const SMOOTHING: f64 = 0.5;
+/// How many pairs the guessed m counts for.
+const GUESS_PAIRS: f64 = 2.0;
+/// A rule with fewer pairs teaches nothing.
+const PASS_PAIRS_LEAST: f64 = 20.0;
 /// How often u, m and the prior are refined in turn.
 const REFINEMENTS: usize = 4;
 
@@ -83,34 +87,41 @@ pub fn train(
     training.random_pairs = random.values().sum::<f64>() as u64;
     let observed = observed_u(prepared, plan, &random);
     let rules = rule_patterns(prepared, comparer, blocking, plan, settings);
-    let mut u = observed.clone();
-    let mut m = initial_m(plan);
-    let mut prior = 1.0 / prepared.records.len().max(2) as f64;
+    let mut classes = Classes::guess(plan, &observed);
+    let mut shares = Shares {
+        matched: 1.0 / prepared.records.len().max(2) as f64,
+        related: 0.0,
+    };
     for _ in 0..REFINEMENTS {
-        training.passes.clear();
-        m = estimate_m(plan, &rules, &u, &mut training.passes);
-        prior = estimate_prior(&rules, &m, &u, total, prior);
-        u = corrected_u(&observed, &m, prior);
+        training.passes = classes.fit(plan, &rules);
+        shares = estimate_shares(&rules, &classes, total, shares.matched);
+        classes.u = corrected_u(&observed, &classes, shares);
+        classes.pin_related(plan);
     }
-    warn(&mut training, plan, &m, &u);
+    let Classes { m, u, .. } = &classes;
+    warn(&mut training, plan, m, u);
     let comparisons = plan
         .comparisons
         .iter()
         .enumerate()
         .map(|(index, comparison)| ComparisonParameters {
             name: comparison.name.clone(),
-            levels: level_parameters(comparison, &m[index], &u[index]),
-            frequency: comparison.frequency.then(|| frequencies(prepared, comparison, key)),
+            levels: classes.level_parameters(index, comparison),
+            frequency: comparison
+                .frequency
+                .then(|| frequencies(prepared, comparison, key)),
         })
         .collect();
     let records = prepared.records.len() as u64;
-    let model = Model { format: MODEL_FORMAT, prior, records, key_id: key.id(), comparisons };
+    let model = Model {
+        format: MODEL_FORMAT,
+        prior: shares.matched,
+        related: classes.tells_related.then_some(shares.related.max(1e-15)),
+        records,
+        key_id: key.id(),
+        comparisons,
+    };
     (model, training)
-}
-
-fn level_parameters(comparison: &Comparison, m: &[f64], u: &[f64]) -> Vec<LevelParameters> {
-    let names = comparison.level_names().into_iter().skip(1);
-    names.zip(m.iter().zip(u)).map(|(level, (&m, &u))| LevelParameters { level, m, u }).collect()
 }
 
 /// Returns how many pairs of records could be one entity.
@@ -147,7 +158,11 @@ fn random_patterns(
         .map(|part| {
             let mut patterns = Counter::default();
             for draw in part * chunk..all.min(settings.random_pairs_max).min((part + 1) * chunk) {
-                let (a, b) = if exhaustive { nth_pair(draw) } else { drawn_pair(draw, len, settings.seed) };
+                let (a, b) = if exhaustive {
+                    nth_pair(draw)
+                } else {
+                    drawn_pair(draw, len, settings.seed)
+                };
                 if apart(a, b) {
                     patterns.add(comparer.pattern(a as u32, b as u32));
                 }
@@ -177,7 +192,9 @@ fn drawn_pair(draw: u64, len: u64, seed: u64) -> (u64, u64) {
 
 /// Counts patterns while a chunk is read.
 #[derive(Default)]
-struct Counter(hashbrown::HashMap<LevelPattern, f64, std::hash::BuildHasherDefault<std::hash::DefaultHasher>>);
+struct Counter(
+    hashbrown::HashMap<LevelPattern, f64, std::hash::BuildHasherDefault<std::hash::DefaultHasher>>,
+);
 
 impl Counter {
     fn add(&mut self, pattern: LevelPattern) {
@@ -214,7 +231,9 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
             if comparison.levels[0].exact && !column.is_multi_valued() {
                 if let Some(exact) = chance_of_equality(&column.counts()) {
                     let others: f64 = shares[1..].iter().sum();
-                    shares[1..].iter_mut().for_each(|s| *s *= (1.0 - exact) / others);
+                    shares[1..]
+                        .iter_mut()
+                        .for_each(|s| *s *= (1.0 - exact) / others);
                     shares[0] = exact;
                 }
             }
@@ -226,19 +245,30 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
 /// Returns the chance that two records drawn at random have equal values, exactly.
 fn chance_of_equality(counts: &[u32]) -> Option<f64> {
     let present: f64 = counts[1..].iter().map(|&c| f64::from(c)).sum();
-    let equal: f64 = counts[1..].iter().map(|&c| f64::from(c) * (f64::from(c) - 1.0)).sum();
+    let equal: f64 = counts[1..]
+        .iter()
+        .map(|&c| f64::from(c) * (f64::from(c) - 1.0))
+        .sum();
     (present >= 2.0).then(|| (equal.max(1.0) / (present * (present - 1.0))).min(0.999))
 }
 
-/// Takes the pairs of matches out of what random pairs showed.
-fn corrected_u(observed: &Levels, m: &Levels, prior: f64) -> Levels {
-    let correct = |(observed, m): (&Vec<f64>, &Vec<f64>)| {
-        let left = observed.iter().zip(m).map(|(o, m)| (o - prior * m).max(o * 0.05));
-        let left: Vec<f64> = left.collect();
+/// Takes the pairs of matches and of relatives out of what random pairs showed.
+fn corrected_u(observed: &Levels, classes: &Classes, shares: Shares) -> Levels {
+    let correct = |c: usize| {
+        let levels = 0..observed[c].len();
+        let left: Vec<f64> = levels
+            .map(|l| {
+                let others =
+                    shares.matched * classes.m[c][l] + shares.related * classes.related[c][l];
+                (observed[c][l] - others).max(observed[c][l] * 0.05)
+            })
+            .collect();
         let total: f64 = left.iter().sum();
-        left.iter().map(|share| (share / total).max(1e-12)).collect()
+        left.iter()
+            .map(|share| (share / total).max(1e-12))
+            .collect()
     };
-    observed.iter().zip(m).map(correct).collect()
+    (0..observed.len()).map(correct).collect()
 }
 
 /// Looks at the pairs of every rule, or at a sample of its blocks if there are many.
@@ -287,7 +317,9 @@ fn rule_patterns(
                 owned.push(part_owned.sorted());
             }
             let (mut all, mut owned) = (merge(all), merge(owned));
-            all.values_mut().chain(owned.values_mut()).for_each(|count| *count /= fraction);
+            all.values_mut()
+                .chain(owned.values_mut())
+                .for_each(|count| *count /= fraction);
             RulePatterns { all, owned, pairs }
         })
         .collect()
@@ -305,105 +337,202 @@ fn initial_m(plan: &MatchingPlan) -> Levels {
     plan.comparisons.iter().map(of).collect()
 }
 
-/// Runs EM within the pairs of each rule, where u is known and the rule's own fields say nothing.
-fn estimate_m(
-    plan: &MatchingPlan,
-    rules: &[RulePatterns],
-    u: &Levels,
-    passes: &mut Vec<TrainingPass>,
-) -> Levels {
-    let initial = initial_m(plan);
-    let mut sums: Levels = initial.iter().map(|m| vec![0.0; m.len()]).collect();
-    for (rule, patterns) in plan.rules.iter().zip(rules) {
+/// How likely each level is in each kind of pair.
+struct Classes {
+    /// Between records of one entity.
+    m: Levels,
+    /// Between strangers.
+    u: Levels,
+    /// Between records of related entities.
+    related: Levels,
+    tells_related: bool,
+}
+
+/// How likely each kind of pair is among random pairs; the rest are strangers.
+#[derive(Clone, Copy)]
+struct Shares {
+    matched: f64,
+    related: f64,
+}
+
+/// One rule's pairs, as EM sees them: its own fields say nothing there.
+struct Pass<'r> {
+    patterns: &'r Patterns,
+    included: Vec<usize>,
+    /// Whether relatives can be told from matches without the rule's own fields.
+    tells_related: bool,
+    /// The shares of matches, relatives and strangers.
+    mix: [f64; 3],
+}
+
+impl Classes {
+    fn guess(plan: &MatchingPlan, observed: &Levels) -> Self {
+        let m = initial_m(plan);
+        let mut classes = Self {
+            related: m.clone(),
+            m,
+            u: observed.clone(),
+            tells_related: plan.tells_related(),
+        };
+        classes.pin_related(plan);
+        classes
+    }
+
+    /// Relatives differ like strangers in what is a person's own.
+    fn pin_related(&mut self, plan: &MatchingPlan) {
+        for (index, comparison) in plan.comparisons.iter().enumerate() {
+            if comparison.scope == Scope::Person {
+                self.related[index].clone_from(&self.u[index]);
+            }
+        }
+    }
+
+    /// Runs EM over the pairs of all rules together: one m and one kind of relatives, but shares
+    /// of their own for each rule (Winkler 1988; Jaro 1989; Larsen and Rubin 2001 for more than
+    /// two classes). u is known, and missing levels say nothing.
+    fn fit(&mut self, plan: &MatchingPlan, rules: &[RulePatterns]) -> Vec<TrainingPass> {
+        let mut passes: Vec<Pass<'_>> = plan
+            .rules
+            .iter()
+            .zip(rules)
+            .map(|(rule, patterns)| self.pass(plan, rule, patterns))
+            .collect();
+        let mut rounds = 0;
+        while rounds < ROUNDS_MAX {
+            rounds += 1;
+            if self.round(plan, &mut passes) < CONVERGED {
+                break;
+            }
+        }
+        let reports = plan.rules.iter().zip(rules).zip(&passes);
+        reports
+            .map(|((rule, patterns), pass)| TrainingPass {
+                rule: rule.name.clone(),
+                pairs: patterns.pairs,
+                matched: pass.mix[0],
+                rounds,
+                used: pass.usable() && ordered(&pass.included, &self.m, &self.u),
+            })
+            .collect()
+    }
+
+    fn pass<'r>(
+        &self,
+        plan: &MatchingPlan,
+        rule: &BlockingRule,
+        patterns: &'r RulePatterns,
+    ) -> Pass<'r> {
         let fields: Vec<_> = rule.parts.iter().map(|part| part.field).collect();
         let included: Vec<usize> = (0..plan.comparisons.len())
             .filter(|&c| !touches(&plan.comparisons[c], &fields))
             .collect();
-        let mut pass = TrainingPass { rule: rule.name.clone(), pairs: patterns.pairs, ..TrainingPass::default() };
-        if included.len() >= 2 && patterns.pairs >= 20 {
-            let fit = expectation_maximisation(&patterns.all, &included, &initial, u);
-            pass.rounds = fit.rounds;
-            pass.matched = fit.matched;
-            pass.used = fit.rounds < ROUNDS_MAX && ordered(&included, &fit.m, u);
-            let weight = fit.matched * patterns.all.values().sum::<f64>();
-            for &c in included.iter().filter(|_| pass.used) {
-                let present = fit.present[c] * weight;
-                sums[c].iter_mut().zip(&fit.m[c]).for_each(|(sum, m)| *sum += m * present);
+        let personal = included
+            .iter()
+            .any(|&c| plan.comparisons[c].scope == Scope::Person);
+        let tells_related = self.tells_related && personal;
+        let mix = if tells_related {
+            [0.5, 0.25, 0.25]
+        } else {
+            [0.5, 0.0, 0.5]
+        };
+        Pass {
+            patterns: &patterns.all,
+            included,
+            tells_related,
+            mix,
+        }
+    }
+
+    /// One round of EM; returns the largest move of a parameter.
+    fn round(&mut self, plan: &MatchingPlan, passes: &mut [Pass<'_>]) -> f64 {
+        // The guess counts as a few pairs, so that a comparison that no pass could learn keeps it.
+        let mut matched: Levels = initial_m(plan);
+        matched.iter_mut().flatten().for_each(|m| *m *= GUESS_PAIRS);
+        let mut related = matched.clone();
+        let mut moved: f64 = 0.0;
+        for pass in passes.iter_mut().filter(|pass| pass.usable()) {
+            let mut sums = [1e-9; 3];
+            for (pattern, count) in pass.patterns {
+                let shares = self.shares_of(*pattern, &pass.included, pass.mix);
+                for (sum, share) in sums.iter_mut().zip(shares) {
+                    *sum += share * count;
+                }
+                for &c in &pass.included {
+                    if let level @ 1.. = pattern.level(c) as usize {
+                        matched[c][level - 1] += shares[0] * count;
+                        related[c][level - 1] += shares[1] * count;
+                    }
+                }
+            }
+            let total: f64 = sums.iter().sum();
+            for (mix, sum) in pass.mix.iter_mut().zip(sums) {
+                moved = moved.max((sum / total - *mix).abs());
+                *mix = sum / total;
+            }
+            if !pass.tells_related {
+                pass.mix[1] = 0.0;
             }
         }
-        passes.push(pass);
+        for (index, comparison) in plan.comparisons.iter().enumerate() {
+            moved = moved.max(settle(&mut self.m[index], &matched[index]));
+            if comparison.scope != Scope::Person {
+                moved = moved.max(settle(&mut self.related[index], &related[index]));
+            }
+        }
+        moved
     }
-    // The guess counts as a few pairs, so that a comparison that no pass could learn keeps it.
-    let blend = |(sum, guess): (&Vec<f64>, &Vec<f64>)| {
-        let total: f64 = sum.iter().sum::<f64>() + 2.0;
-        sum.iter().zip(guess).map(|(s, g)| ((s + 2.0 * g) / total).max(1e-9)).collect()
-    };
-    sums.iter().zip(&initial).map(blend).collect()
+
+    /// Returns how likely a pattern is of a match, of relatives, of strangers.
+    fn shares_of(&self, pattern: LevelPattern, included: &[usize], mix: [f64; 3]) -> [f64; 3] {
+        let mut odds = mix;
+        for &c in included {
+            if let level @ 1.. = pattern.level(c) as usize {
+                odds[0] *= self.m[c][level - 1];
+                odds[1] *= self.related[c][level - 1];
+                odds[2] *= self.u[c][level - 1];
+            }
+        }
+        let total: f64 = odds.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        odds.map(|o| o / total)
+    }
+
+    fn level_parameters(&self, index: usize, comparison: &Comparison) -> Vec<LevelParameters> {
+        let names = comparison.level_names().into_iter().skip(1).enumerate();
+        names
+            .map(|(l, level)| LevelParameters {
+                level,
+                m: self.m[index][l],
+                u: self.u[index][l],
+                related: self.tells_related.then_some(self.related[index][l]),
+            })
+            .collect()
+    }
+}
+
+impl Pass<'_> {
+    fn usable(&self) -> bool {
+        self.included.len() >= 2 && self.patterns.values().sum::<f64>() >= PASS_PAIRS_LEAST
+    }
+}
+
+/// Moves probabilities to their shares of the sums; returns the largest move.
+fn settle(probabilities: &mut [f64], sums: &[f64]) -> f64 {
+    let total: f64 = sums.iter().sum();
+    let mut moved: f64 = 0.0;
+    for (probability, sum) in probabilities.iter_mut().zip(sums) {
+        let next = (sum / total).max(1e-9);
+        moved = moved.max((next - *probability).abs());
+        *probability = next;
+    }
+    moved
 }
 
 fn touches(comparison: &Comparison, fields: &[sameas_record::FieldId]) -> bool {
     let clauses = comparison.levels.iter().flat_map(|level| &level.clauses);
     fields.contains(&comparison.field)
-        || clauses.into_iter().any(|c| fields.contains(&c.field) || fields.contains(&c.other))
-}
-
-struct Fit {
-    m: Levels,
-    /// The share of matched pairs that have both values, by comparison.
-    present: Vec<f64>,
-    matched: f64,
-    rounds: usize,
-}
-
-/// EM for a mixture of matches and others with independent levels and known u
-/// (Winkler 1988; Jaro 1989). Missing levels say nothing.
-fn expectation_maximisation(
-    patterns: &Patterns,
-    included: &[usize],
-    initial: &Levels,
-    u: &Levels,
-) -> Fit {
-    let total: f64 = patterns.values().sum();
-    let mut fit = Fit {
-        m: initial.clone(),
-        present: vec![0.0; initial.len()],
-        matched: 0.5,
-        rounds: ROUNDS_MAX,
-    };
-    for round in 0..ROUNDS_MAX {
-        let mut sums: Levels = fit.m.iter().map(|m| vec![1e-6; m.len()]).collect();
-        let mut matched = 0.0;
-        for (pattern, count) in patterns {
-            let mut odds = fit.matched / (1.0 - fit.matched);
-            for &c in included {
-                if let level @ 1.. = pattern.level(c) as usize {
-                    odds *= fit.m[c][level - 1] / u[c][level - 1];
-                }
-            }
-            let expected = count * odds / (1.0 + odds);
-            matched += expected;
-            for &c in included {
-                if let level @ 1.. = pattern.level(c) as usize {
-                    sums[c][level - 1] += expected;
-                }
-            }
-        }
-        let mut moved = (matched / total - fit.matched).abs();
-        fit.matched = (matched / total).clamp(1e-9, 1.0 - 1e-9);
-        for &c in included {
-            let sum: f64 = sums[c].iter().sum();
-            fit.present[c] = sum / matched.max(1e-9);
-            for (m, s) in fit.m[c].iter_mut().zip(&sums[c]) {
-                moved = moved.max((s / sum - *m).abs());
-                *m = s / sum;
-            }
-        }
-        if moved < CONVERGED {
-            fit.rounds = round + 1;
-            break;
-        }
-    }
-    fit
+        || clauses
+            .into_iter()
+            .any(|c| fields.contains(&c.field) || fields.contains(&c.other))
 }
 
 /// Guards against switched labels: equality must speak for a match in most comparisons.
@@ -412,31 +541,39 @@ fn ordered(included: &[usize], m: &Levels, u: &Levels) -> bool {
     2 * speaks_for > included.len()
 }
 
-/// Finds the prior at which the expected matches among all candidate pairs are those it says there are.
-fn estimate_prior(rules: &[RulePatterns], m: &Levels, u: &Levels, total: f64, start: f64) -> f64 {
-    let mut ratios: Vec<(f64, f64)> = Vec::new();
-    for (pattern, count) in rules.iter().flat_map(|rule| &rule.owned) {
-        let mut ratio = 1.0;
-        for c in 0..m.len() {
-            if let level @ 1.. = pattern.level(c) as usize {
-                ratio *= m[c][level - 1] / u[c][level - 1];
-            }
-        }
-        ratios.push((ratio, *count));
-    }
-    let mut prior = start;
+/// Finds the shares at which the matches and relatives expected among all candidate pairs are those they say there are.
+fn estimate_shares(rules: &[RulePatterns], classes: &Classes, total: f64, start: f64) -> Shares {
+    let all: Vec<usize> = (0..classes.m.len()).collect();
+    let related = if classes.tells_related { start } else { 0.0 };
+    let mut shares = Shares {
+        matched: start,
+        related,
+    };
     for _ in 0..ROUNDS_MAX {
-        let odds = prior / (1.0 - prior);
-        let expected: f64 =
-            ratios.iter().map(|(ratio, count)| count * (odds * ratio) / (1.0 + odds * ratio)).sum();
-        let next = (expected / total).clamp(1e-15, 0.5);
-        let moved = (next / prior - 1.0).abs();
-        prior = next;
+        let mix = [
+            shares.matched,
+            shares.related,
+            1.0 - shares.matched - shares.related,
+        ];
+        let mut sums = [0.0; 2];
+        for (pattern, count) in rules.iter().flat_map(|rule| &rule.owned) {
+            let of = classes.shares_of(*pattern, &all, mix);
+            sums[0] += of[0] * count;
+            sums[1] += of[1] * count;
+        }
+        let next = Shares {
+            matched: (sums[0] / total).clamp(1e-15, 0.45),
+            related: (sums[1] / total).clamp(0.0, 0.45),
+        };
+        let moved = (next.matched / shares.matched - 1.0)
+            .abs()
+            .max((next.related - shares.related).abs() / next.related.max(1e-15));
+        shares = next;
         if moved < CONVERGED {
             break;
         }
     }
-    prior
+    shares
 }
 
 fn warn(training: &mut Training, plan: &MatchingPlan, m: &Levels, u: &Levels) {
@@ -455,10 +592,18 @@ fn warn(training: &mut Training, plan: &MatchingPlan, m: &Levels, u: &Levels) {
     }
 }
 
-fn frequencies(prepared: &Prepared<'_>, comparison: &Comparison, key: &FrequencyKey) -> FrequencyTable {
+fn frequencies(
+    prepared: &Prepared<'_>,
+    comparison: &Comparison,
+    key: &FrequencyKey,
+) -> FrequencyTable {
     let column = prepared.field(comparison.field).column;
     let counts = column.counts();
-    let total = counts[1..].iter().map(|&c| f64::from(c)).sum::<f64>().max(1.0);
+    let total = counts[1..]
+        .iter()
+        .map(|&c| f64::from(c))
+        .sum::<f64>()
+        .max(1.0);
     let mut frequent: Vec<(u32, &str)> = column
         .dictionary()
         .values()

@@ -11,12 +11,12 @@ use sameas_graph::{
 };
 use sameas_record::ValueId;
 
-use crate::DecideSettings;
 use crate::blocking::{Block, Blocking};
 use crate::compare::Comparer;
 use crate::model::{FrequencyKey, FrequencyTable, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::Prepared;
+use crate::{DecideSettings, Scope};
 
 /// The weight in bits of a pair that a deterministic rule links, at least.
 const RULE_BITS: f64 = 40.0;
@@ -37,7 +37,10 @@ impl Threshold {
     /// Converts probabilities to log odds.
     pub fn of(decide: &DecideSettings) -> Self {
         let bits = |p: f64| (p / (1.0 - p)).log2().clamp(-300.0, 300.0);
-        Self { link: bits(decide.link), review: bits(decide.review.min(decide.link)) }
+        Self {
+            link: bits(decide.link),
+            review: bits(decide.review.min(decide.link)),
+        }
     }
 }
 
@@ -60,6 +63,8 @@ pub struct Weigher<'p> {
     rows: Vec<u32>,
     tables: Vec<Table>,
     prior: f64,
+    /// The prior against related records, if the model knows them.
+    related_prior: Option<f64>,
     threshold: Threshold,
     exclusive: Vec<u16>,
     deterministic: usize,
@@ -68,8 +73,12 @@ pub struct Weigher<'p> {
 /// What one comparison's levels weigh.
 #[derive(Debug)]
 struct Table {
-    /// Bits of each level, the missing level first.
+    /// Bits of each level against strangers, the missing level first.
     bits: Vec<f64>,
+    /// Bits of each level against related records.
+    related_bits: Vec<f64>,
+    /// Whether relatives differ in this like strangers, so that rarity counts against them too.
+    personal: bool,
     /// The most bits a pair of unequal present values can win.
     best_unequal: f64,
     /// What an equal value adds because it is rarer than the average, by value number.
@@ -97,7 +106,15 @@ impl<'p> Weigher<'p> {
             .map(|(comparison, parameters)| {
                 let column = prepared.field(comparison.field).column;
                 let mut bits = vec![0.0];
-                bits.extend(parameters.levels.iter().map(super::model::LevelParameters::bits));
+                bits.extend(
+                    parameters
+                        .levels
+                        .iter()
+                        .map(super::model::LevelParameters::bits),
+                );
+                let mut related_bits = vec![0.0];
+                related_bits.extend(parameters.levels.iter().map(|l| l.bits_against_related()));
+                let personal = comparison.scope == Scope::Person;
                 let exact_first = comparison.levels[0].exact;
                 let unequal = if exact_first { 2 } else { 1 };
                 let best_unequal = bits[unequal..].iter().copied().fold(f64::MIN, f64::max);
@@ -107,14 +124,27 @@ impl<'p> Weigher<'p> {
                 };
                 let rarity_max = rarity.iter().copied().fold(0.0, f32::max).into();
                 let multi = column.is_multi_valued();
-                Table { bits, best_unequal, rarity, rarity_max, multi, exact_first }
+                Table {
+                    bits,
+                    related_bits,
+                    personal,
+                    best_unequal,
+                    rarity,
+                    rarity_max,
+                    multi,
+                    exact_first,
+                }
             })
             .collect();
         let width = plan.comparisons.len();
         let mut rows = vec![0; width * prepared.records.len()];
         for (index, comparison) in plan.comparisons.iter().enumerate() {
             let ids = prepared.field(comparison.field).column.first_ids();
-            rows.iter_mut().skip(index).step_by(width).zip(ids).for_each(|(slot, &id)| *slot = id);
+            rows.iter_mut()
+                .skip(index)
+                .step_by(width)
+                .zip(ids)
+                .for_each(|(slot, &id)| *slot = id);
         }
         Self {
             comparer,
@@ -122,6 +152,7 @@ impl<'p> Weigher<'p> {
             rows,
             tables,
             prior: model.prior_bits(),
+            related_prior: model.prior_bits_against_related(),
             threshold,
             exclusive: prepared.exclusive_sources(),
             deterministic: plan.deterministic_count(),
@@ -136,12 +167,16 @@ impl<'p> Weigher<'p> {
             let parts = blocking.map_blocks(rule, Part::default, |part, block| {
                 self.weigh_block(blocking, block, part);
             });
-            weighed.pairs_of_rule.push(parts.iter().map(|p| p.pairs).sum());
+            weighed
+                .pairs_of_rule
+                .push(parts.iter().map(|p| p.pairs).sum());
             weighed.compared += parts.iter().map(|p| p.compared).sum::<u64>();
             found.extend(parts.into_iter().map(|p| p.evidence));
         }
         weighed.evidence = found.concat();
-        weighed.evidence.par_sort_unstable_by_key(|e| (e.left, e.right));
+        weighed
+            .evidence
+            .par_sort_unstable_by_key(|e| (e.left, e.right));
         weighed
     }
 
@@ -187,7 +222,11 @@ impl<'p> Weigher<'p> {
             None if bits >= self.threshold.review => Decision::Review,
             None => return None,
         };
-        let bits = if linked.is_some() { bits.max(RULE_BITS) } else { bits };
+        let bits = if linked.is_some() {
+            bits.max(RULE_BITS)
+        } else {
+            bits
+        };
         Some(Evidence {
             left: NodeId::new(a.min(b)),
             right: NodeId::new(a.max(b)),
@@ -233,7 +272,8 @@ impl<'p> Weigher<'p> {
             let level = self.comparer.level(index, a, b);
             pattern = pattern.with(index, level);
             let rarity = self.rarity(index, level, a, b);
-            bound += table.bits[level as usize] + rarity - self.most(table, row_a[index], row_b[index]);
+            bound +=
+                table.bits[level as usize] + rarity - self.most(table, row_a[index], row_b[index]);
             if bound < self.threshold.review - ROUNDING_BITS {
                 return None;
             }
@@ -242,11 +282,23 @@ impl<'p> Weigher<'p> {
     }
 
     /// Returns the posterior weight of a pattern: prior, levels, and the rarity of equal values.
+    ///
+    /// A pair that is no match is of strangers or of relatives, so the odds are those of a match
+    /// against both: `M / (U + R)`, in bits the soft minimum of the two weights.
     fn posterior_bits(&self, pattern: LevelPattern, a: u32, b: u32) -> f64 {
-        self.tables.iter().enumerate().fold(self.prior, |bits, (index, table)| {
+        let mut bits = self.prior;
+        let mut related = self.related_prior.unwrap_or(0.0);
+        for (index, table) in self.tables.iter().enumerate() {
             let level = pattern.level(index);
-            bits + table.bits[level as usize] + self.rarity(index, level, a, b)
-        })
+            let rarity = self.rarity(index, level, a, b);
+            bits += table.bits[level as usize] + rarity;
+            related +=
+                table.related_bits[level as usize] + if table.personal { rarity } else { 0.0 };
+        }
+        match self.related_prior {
+            Some(_) => -((-bits).exp2() + (-related).exp2()).log2(),
+            None => bits,
+        }
     }
 
     fn rarity(&self, comparison: usize, level: u8, a: u32, b: u32) -> f64 {
@@ -255,7 +307,11 @@ impl<'p> Weigher<'p> {
             return 0.0;
         }
         let (x, y) = (self.row(a)[comparison], self.row(b)[comparison]);
-        if x == y { f64::from(table.rarity[x as usize]) } else { 0.0 }
+        if x == y {
+            f64::from(table.rarity[x as usize])
+        } else {
+            0.0
+        }
     }
 }
 
@@ -282,7 +338,10 @@ fn rarity(
         .map(|id| {
             let value = ValueId::new(id);
             let token = key.token(comparison, dictionary.text(value));
-            table.frequent.get(&token).map_or(rest, |frequency| (u_exact / frequency).log2() as f32)
+            table
+                .frequent
+                .get(&token)
+                .map_or(rest, |frequency| (u_exact / frequency).log2() as f32)
         })
         .collect()
 }
@@ -292,7 +351,10 @@ pub fn legend(plan: &MatchingPlan, model: &Model, threshold: Threshold) -> Legen
     let comparisons = plan.comparisons.iter().zip(&model.comparisons);
     let comparisons = comparisons
         .map(|(comparison, parameters)| {
-            let missing = LevelLegend { name: "missing".to_owned(), weight: MatchWeight::default() };
+            let missing = LevelLegend {
+                name: "missing".to_owned(),
+                weight: MatchWeight::default(),
+            };
             let levels = parameters.levels.iter().map(|level| LevelLegend {
                 name: level.level.clone(),
                 weight: MatchWeight::from_bits(level.bits()),
@@ -305,7 +367,11 @@ pub fn legend(plan: &MatchingPlan, model: &Model, threshold: Threshold) -> Legen
         .collect();
     let rules = plan.rules.iter().map(|rule| RuleLegend {
         name: rule.name.clone(),
-        kind: if rule.links_when.is_some() { RuleKind::Deterministic } else { RuleKind::Blocking },
+        kind: if rule.links_when.is_some() {
+            RuleKind::Deterministic
+        } else {
+            RuleKind::Blocking
+        },
     });
     Legend {
         comparisons,
