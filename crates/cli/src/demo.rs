@@ -57,7 +57,7 @@ pub(crate) fn prepare(folder: &Path) -> Result<Sample> {
     Ok(Sample {
         settings,
         truth: data.join("truth.csv"),
-        guest: files.guest(),
+        guest: files.guest(&people),
         counts: files.counts(),
     })
 }

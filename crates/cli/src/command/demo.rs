@@ -141,10 +141,11 @@ async fn tour(address: SocketAddr, sample: &Sample) -> Result<()> {
         look_up(&mut client, reference).await?;
     }
     look_up(&mut client, &reference("crm", "C-99999")).await?;
-    if let [left, .., right] = &guest[..] {
+    let of = |source: &str| guest.iter().find(|reference| reference.source == source);
+    if let (Some(left), Some(right)) = (of("crm"), of("support")) {
         let names = [left, right].map(|side| format!("{} {}", side.source, side.key));
         heading(&format!(
-            "Explain: why are {} one customer, or not?",
+            "Explain: why are {} one customer?",
             names.join(" and ")
         ))?;
         explain(&mut client, left, right).await?;

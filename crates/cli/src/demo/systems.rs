@@ -86,20 +86,35 @@ impl SystemFiles {
         ]
     }
 
-    /// Returns the records of the first person whom all four systems know.
-    pub(super) fn guest(&self) -> Vec<(&'static str, String)> {
+    /// Returns the records of somebody whom all four systems know, and support by another name.
+    pub(super) fn guest(&self, people: &[Person]) -> Vec<(&'static str, String)> {
         let mut records: BTreeMap<usize, Vec<(&'static str, String)>> = BTreeMap::new();
         for (source, key, person) in &self.truth {
-            records
-                .entry(*person)
-                .or_default()
-                .push((source, key.clone()));
+            let of_person = records.entry(*person).or_default();
+            of_person.push((source, key.clone()));
         }
-        let knows_all = |records: &Vec<(&'static str, String)>| {
+        records.retain(|_, records| {
             let knows = |name| records.iter().any(|(source, _)| *source == name);
             ["crm", "shop", "support", "loyalty"].into_iter().all(knows)
+        });
+        let has_nickname = |person: &usize| {
+            let ticket = records[person]
+                .iter()
+                .find(|(source, _)| *source == "support");
+            let of_ticket =
+                |record: &&SupportRecord| Some(&record.ticket) == ticket.map(|(_, key)| key);
+            let given = people[*person].given.to_lowercase();
+            let requester = self
+                .support
+                .iter()
+                .find(of_ticket)
+                .map(|record| &record.requester);
+            requester.is_some_and(|requester| !requester.to_lowercase().contains(&given))
         };
-        records.into_values().find(knows_all).unwrap_or_default()
+        let guest = records.keys().copied().find(has_nickname);
+        guest
+            .and_then(|guest| records.remove(&guest))
+            .unwrap_or_default()
     }
 
     /// Writes every system in a format of its own, and the truth beside them.
