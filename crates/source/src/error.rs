@@ -1,0 +1,489 @@
+//! What can go wrong with a source, told without a single field value.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::DataFusionError;
+
+use crate::flaw::Flaw;
+
+/// Why a source could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The settings name no place at all.
+    #[error(
+        "source {source_name}: uri is empty; name a file, a glob, a folder or an object store address"
+    )]
+    NoUri {
+        /// The source.
+        source_name: String,
+    },
+    /// An address could not be understood.
+    #[error("source {source_name}: {uri} is no address: {reason}")]
+    Address {
+        /// The source.
+        source_name: String,
+        /// The address, without credentials.
+        uri: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An address whose scheme this build does not serve.
+    #[error(
+        "source {source_name}: {uri} needs a build with object stores; \
+         build with `--features object-stores`"
+    )]
+    ObjectStoresOff {
+        /// The source.
+        source_name: String,
+        /// The address, without credentials.
+        uri: String,
+    },
+    /// Nothing stands at the address.
+    #[error(
+        "source {source_name}: there is no file at {place}; \
+         check `uri` (relative paths start at the folder of the settings file)"
+    )]
+    Missing {
+        /// The source.
+        source_name: String,
+        /// The place looked at.
+        place: String,
+    },
+    /// A glob matched no file.
+    #[error("source {source_name}: no file matches {pattern}; check `uri`")]
+    NoMatch {
+        /// The source.
+        source_name: String,
+        /// The glob.
+        pattern: String,
+    },
+    /// A folder without a data file.
+    #[error(
+        "source {source_name}: folder {folder} has no file that ends in {extensions}; name the files or set `format`"
+    )]
+    EmptyFolder {
+        /// The source.
+        source_name: String,
+        /// The folder.
+        folder: String,
+        /// The extensions looked for.
+        extensions: String,
+    },
+    /// A file without content.
+    #[error(
+        "source {source_name}: {file} is empty; write it again, with a header if it is CSV, or take it out of `uri`"
+    )]
+    EmptyFile {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+    },
+    /// The extension tells no format.
+    #[error(
+        "source {source_name}: the name of {file} tells no format; set `format` to csv, ndjson, parquet or arrow"
+    )]
+    UnknownFormat {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+    },
+    /// Files of more than one format.
+    #[error("source {source_name}: {file} and {other} differ in format; make them two sources")]
+    MixedFormats {
+        /// The source.
+        source_name: String,
+        /// One file.
+        file: String,
+        /// Another file.
+        other: String,
+    },
+    /// A compression that is not read.
+    #[error(
+        "source {source_name}: {file} is compressed in a way that is not read; decompress it, or use gzip or zstd with CSV or NDJSON"
+    )]
+    Compression {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+    },
+    /// A separator that cannot separate.
+    #[error(
+        "source {source_name}: `delimiter` cannot be {delimiter:?}; use one ASCII character other than a quote or a line break"
+    )]
+    Delimiter {
+        /// The source.
+        source_name: String,
+        /// The separator.
+        delimiter: char,
+    },
+    /// A header that names a column twice.
+    #[error("source {source_name}: the header of {file} names column {column:?} twice; rename one")]
+    DuplicateColumn {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+    },
+    /// A text file whose beginning cannot be read.
+    #[error("source {source_name}: {file}, {flaw}")]
+    Flawed {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+        /// What is wrong, and where.
+        flaw: Flaw,
+    },
+    /// A binary file that is not what its format says.
+    #[error(
+        "source {source_name}: {file} cannot be read as {format}: it is damaged, truncated or of another format; write it again"
+    )]
+    Damaged {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+        /// The format it should have.
+        format: &'static str,
+    },
+    /// The store did not answer.
+    #[error("source {source_name}: {place} cannot be read: {reason}")]
+    Store {
+        /// The source.
+        source_name: String,
+        /// The file, folder or address.
+        place: String,
+        /// The kind of failure.
+        reason: String,
+        /// The store's own words.
+        #[source]
+        cause: StoreCause,
+    },
+}
+
+/// Why a scan was refused or stopped.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// A name that no column has.
+    #[error("source {source_name}: there is no column {column:?}{}{}", InExpression { text, column }, Closest(closest))]
+    UnknownColumn {
+        /// The source.
+        source_name: String,
+        /// What the settings say.
+        text: String,
+        /// The name that was not found.
+        column: String,
+        /// Columns with similar names, best first.
+        closest: Vec<String>,
+    },
+    /// An expression that cannot be computed over the columns.
+    #[error(
+        "source {source_name}: {text:?} is neither a column nor a SQL expression over columns: {reason}{}",
+        Closest(closest)
+    )]
+    Expression {
+        /// The source.
+        source_name: String,
+        /// What the settings say.
+        text: String,
+        /// Why it is refused.
+        reason: String,
+        /// Columns with similar names, best first.
+        closest: Vec<String>,
+    },
+    /// A column whose values have no common type.
+    #[error(
+        "source {source_name}: column {column:?} has no single type: {conflict}; write all its values as one type"
+    )]
+    MixedTypes {
+        /// The source.
+        source_name: String,
+        /// The column.
+        column: String,
+        /// The types that do not go together, and where they stand.
+        conflict: String,
+    },
+    /// A key of a type that is no exact text.
+    #[error(
+        "source {source_name}: key {text:?} is of type {data_type}, which is no exact key; use a text or integer column, or cast it"
+    )]
+    KeyType {
+        /// The source.
+        source_name: String,
+        /// What the settings say.
+        text: String,
+        /// Its type.
+        data_type: String,
+    },
+    /// A condition that is not a condition.
+    #[error(
+        "source {source_name}: `where` {text:?} is of type {data_type}; it must be true or false"
+    )]
+    FilterType {
+        /// The source.
+        source_name: String,
+        /// What the settings say.
+        text: String,
+        /// Its type.
+        data_type: String,
+    },
+    /// A text file with a record that cannot be read.
+    #[error("source {source_name}: {file}, {flaw}")]
+    Flawed {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+        /// What is wrong, and where.
+        flaw: Flaw,
+    },
+    /// A binary file whose content cannot be read.
+    #[error("source {source_name}: {file} is damaged or truncated; write it again")]
+    Damaged {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+    },
+    /// A file that was replaced, appended to or removed while it was read.
+    #[error(
+        "source {source_name}: {file} changed while it was read; rebuild when its writer is done"
+    )]
+    Changed {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+    },
+    /// The store did not answer.
+    #[error("source {source_name}: {file} cannot be read: {reason}")]
+    Store {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+        /// The kind of failure.
+        reason: String,
+        /// The store's own words.
+        #[source]
+        cause: StoreCause,
+    },
+    /// An expression that failed on some record.
+    #[error("source {source_name}: an expression cannot be computed for some record: {reason}")]
+    Compute {
+        /// The source.
+        source_name: String,
+        /// The kind of failure and its remedy, without the value.
+        reason: &'static str,
+    },
+    /// The engine failed in a way that no settings or data explain.
+    #[error("source {source_name}: the scan stopped: {reason}")]
+    Engine {
+        /// The source.
+        source_name: String,
+        /// The kind of failure, without its text, which may quote values.
+        reason: &'static str,
+    },
+}
+
+/// A failure of a file system or an object store.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct StoreCause {
+    reason: String,
+    #[source]
+    cause: Option<Arc<std::io::Error>>,
+}
+
+impl ScanError {
+    /// Tells what went wrong from an item of a scan's stream.
+    ///
+    /// Engines quote cells in their errors, so only errors of this crate pass on their text; of all
+    /// others the kind is kept and the text is dropped.
+    pub fn from_stream(source_name: &str, error: &DataFusionError) -> Self {
+        match error {
+            DataFusionError::External(cause) => match cause.downcast_ref::<Self>() {
+                Some(known) => known.clone(),
+                None => Self::engine(source_name, "a part of the engine failed"),
+            },
+            DataFusionError::Shared(inner) => Self::from_stream(source_name, inner),
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+                Self::from_stream(source_name, inner)
+            }
+            DataFusionError::Collection(errors) => match errors.first() {
+                Some(first) => Self::from_stream(source_name, first),
+                None => Self::engine(source_name, "the engine failed without a reason"),
+            },
+            DataFusionError::ArrowError(cause, _) => Self::from_arrow(source_name, cause),
+            DataFusionError::Execution(_) => Self::Compute {
+                source_name: source_name.to_owned(),
+                reason: VALUE_REFUSED,
+            },
+            DataFusionError::ResourcesExhausted(_) => Self::engine(source_name, "out of memory"),
+            DataFusionError::ExecutionJoin(_) => {
+                Self::engine(source_name, "a task of the scan panicked or was cancelled")
+            }
+            DataFusionError::ParquetError(_)
+            | DataFusionError::IoError(_)
+            | DataFusionError::ObjectStore(_) => {
+                Self::engine(source_name, "a file could not be read")
+            }
+            _ => Self::engine(source_name, "the engine could not carry out the plan"),
+        }
+    }
+
+    fn from_arrow(source_name: &str, error: &arrow_schema::ArrowError) -> Self {
+        use arrow_schema::ArrowError as Arrow;
+        let source_name = source_name.to_owned();
+        match error {
+            Arrow::ExternalError(cause) => {
+                if let Some(known) = cause.downcast_ref::<Self>() {
+                    return known.clone();
+                }
+                match cause.downcast_ref::<DataFusionError>() {
+                    Some(inner) => Self::from_stream(&source_name, inner),
+                    None => Self::engine(&source_name, "a part of the engine failed"),
+                }
+            }
+            Arrow::CastError(_) | Arrow::ParseError(_) => {
+                let reason = "a value cannot be cast; use try_cast, which gives null instead";
+                Self::Compute {
+                    source_name,
+                    reason,
+                }
+            }
+            Arrow::DivideByZero => {
+                let reason = "division by zero; use nullif around the divisor";
+                Self::Compute {
+                    source_name,
+                    reason,
+                }
+            }
+            Arrow::ArithmeticOverflow(_) => {
+                let reason = "a number is too large; cast the operands to a wider type";
+                Self::Compute {
+                    source_name,
+                    reason,
+                }
+            }
+            Arrow::ComputeError(_) | Arrow::InvalidArgumentError(_) => Self::Compute {
+                source_name,
+                reason: VALUE_REFUSED,
+            },
+            Arrow::OffsetOverflowError(_) => {
+                Self::engine(&source_name, "the texts of one batch are longer than 2 GiB")
+            }
+            Arrow::MemoryError(_) => Self::engine(&source_name, "out of memory"),
+            _ => Self::engine(&source_name, "a file could not be decoded"),
+        }
+    }
+
+    fn engine(source_name: &str, reason: &'static str) -> Self {
+        Self::Engine {
+            source_name: source_name.to_owned(),
+            reason,
+        }
+    }
+}
+
+impl From<ScanError> for DataFusionError {
+    fn from(error: ScanError) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+const VALUE_REFUSED: &str = "a function refuses a value; guard it with case, nullif or try_cast";
+
+impl StoreCause {
+    /// Keeps of a store's failure what cannot hold content: the answers of servers are dropped.
+    pub(crate) fn new(error: &object_store::Error) -> Self {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(current) = cause {
+            if let Some(io) = current.downcast_ref::<std::io::Error>() {
+                let kept = std::io::Error::from(io.kind());
+                return Self {
+                    reason: io.kind().to_string(),
+                    cause: Some(Arc::new(kept)),
+                };
+            }
+            cause = current.source();
+        }
+        Self {
+            reason: kind_of(error).to_owned(),
+            cause: None,
+        }
+    }
+
+    /// Keeps the kind of an input or output failure.
+    pub(crate) fn from_io(error: &std::io::Error) -> Self {
+        let kept = Arc::new(std::io::Error::from(error.kind()));
+        Self {
+            reason: error.kind().to_string(),
+            cause: Some(kept),
+        }
+    }
+
+    /// Returns the failure in a few words.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+fn kind_of(error: &object_store::Error) -> &'static str {
+    use object_store::Error;
+    match error {
+        Error::NotFound { .. } => "it is not there",
+        Error::PermissionDenied { .. } => "permission denied; check the credentials",
+        Error::Unauthenticated { .. } => "not authenticated; set the store's credentials",
+        Error::InvalidPath { .. } => "its path is not valid",
+        Error::NotSupported { .. } | Error::NotImplemented { .. } => {
+            "the store does not support the request"
+        }
+        Error::Precondition { .. } | Error::NotModified { .. } => "it changed meanwhile",
+        Error::UnknownConfigurationKey { .. } => "the store's configuration is not valid",
+        _ => "the store did not answer as it should; check its address and the network",
+    }
+}
+
+struct Closest<'a>(&'a [String]);
+
+impl fmt::Display for Closest<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            out.write_str(if index == 0 {
+                "; did you mean "
+            } else {
+                " or "
+            })?;
+            write!(out, "{name:?}")?;
+        }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            out.write_str("?")
+        }
+    }
+}
+
+struct InExpression<'a> {
+    text: &'a str,
+    column: &'a str,
+}
+
+impl fmt::Display for InExpression<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text == self.column {
+            Ok(())
+        } else {
+            write!(out, " in {:?}", self.text)
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! From texts in settings to expressions over columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::compute::can_cast_types;
+use arrow_schema::{DataType, SchemaRef};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::utils::datafusion_strsim::levenshtein;
+use datafusion::common::{Column, DFSchema, DataFusionError, SchemaError};
+use datafusion::logical_expr::{Expr, Volatility, cast};
+use datafusion::prelude::{SessionContext, ident};
+use datafusion::sql::sqlparser::parser::ParserError;
+
+use crate::error::ScanError;
+use crate::request::ScanRequest;
+
+/// The similar names that an error offers.
+const CLOSEST_COUNT_MAX: usize = 3;
+
+/// The bytes of an engine's message that an error quotes.
+const REASON_LEN_MAX: usize = 400;
+
+/// What the texts of a request may refer to.
+pub(crate) struct Resolver<'a> {
+    pub(crate) source_name: &'a str,
+    pub(crate) context: &'a SessionContext,
+    pub(crate) schema: &'a SchemaRef,
+    /// Columns without a single type, and why.
+    pub(crate) conflicts: &'a BTreeMap<String, String>,
+}
+
+/// A request whose every text is an expression over known columns.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// The key, then the columns in the order asked.
+    pub(crate) outputs: Vec<Expr>,
+    pub(crate) filter: Option<Expr>,
+}
+
+impl Resolved {
+    /// Returns the positions of the columns that are read, ascending.
+    pub(crate) fn used(&self, schema: &SchemaRef) -> Vec<usize> {
+        let mut names = BTreeSet::new();
+        for expr in self.outputs.iter().chain(&self.filter) {
+            names.extend(
+                expr.column_refs()
+                    .into_iter()
+                    .map(|column| column.name.as_str()),
+            );
+        }
+        let is_used = |index: &usize| names.contains(schema.field(*index).name().as_str());
+        (0..schema.fields().len()).filter(is_used).collect()
+    }
+}
+
+impl Resolver<'_> {
+    /// Resolves all texts of a request, without reading data.
+    pub(crate) fn request(&self, request: &ScanRequest) -> Result<Resolved, ScanError> {
+        let schema = self.df_schema()?;
+        let mut outputs = vec![self.key(&schema, &request.key)?.alias("key")];
+        for (index, text) in request.columns.iter().enumerate() {
+            let (expr, _) = self.expression(&schema, text)?;
+            outputs.push(expr.alias(format!("column{index}")));
+        }
+        let filter = request
+            .filter
+            .as_deref()
+            .map(|text| self.filter(&schema, text))
+            .transpose()?;
+        Ok(Resolved { outputs, filter })
+    }
+
+    fn key(&self, schema: &DFSchema, text: &str) -> Result<Expr, ScanError> {
+        let (expr, data_type) = self.expression(schema, text)?;
+        // Floating-point numbers are refused because their texts change when a column widens.
+        let is_exact = !data_type.is_floating()
+            && !data_type.is_nested()
+            && can_cast_types(&data_type, &DataType::Utf8);
+        if is_exact {
+            return Ok(cast(expr, DataType::Utf8));
+        }
+        Err(ScanError::KeyType {
+            source_name: self.source_name.to_owned(),
+            text: text.to_owned(),
+            data_type: data_type.to_string(),
+        })
+    }
+
+    fn filter(&self, schema: &DFSchema, text: &str) -> Result<Expr, ScanError> {
+        let (expr, data_type) = self.expression(schema, text)?;
+        if data_type == DataType::Boolean {
+            return Ok(expr);
+        }
+        Err(ScanError::FilterType {
+            source_name: self.source_name.to_owned(),
+            text: text.to_owned(),
+            data_type: data_type.to_string(),
+        })
+    }
+
+    fn expression(&self, schema: &DFSchema, text: &str) -> Result<(Expr, DataType), ScanError> {
+        if let Ok(field) = self.schema.field_with_name(text) {
+            return Ok((ident(text), field.data_type().clone()));
+        }
+        if let Some(conflict) = self.conflicts.get(text) {
+            return Err(self.mixed(text, conflict));
+        }
+        let parsed = self.context.parse_sql_expr(text, schema);
+        let expr = parsed.map_err(|error| self.explain(text, &error))?;
+        if let Some(reason) = refusal(&expr) {
+            return Err(self.refuse(text, reason));
+        }
+        let computed = self.context.create_physical_expr(expr.clone(), schema);
+        let data_type = computed.and_then(|computed| computed.data_type(schema.as_arrow()));
+        let data_type = data_type.map_err(|error| self.explain(text, &error))?;
+        Ok((expr, data_type))
+    }
+
+    fn df_schema(&self) -> Result<DFSchema, ScanError> {
+        DFSchema::try_from(self.schema.as_ref().clone()).map_err(|_| ScanError::Engine {
+            source_name: self.source_name.to_owned(),
+            reason: "the columns cannot be told apart",
+        })
+    }
+
+    /// Turns the engine's refusal into ours; nothing is read yet, so its words hold no value.
+    fn explain(&self, text: &str, error: &DataFusionError) -> ScanError {
+        match error {
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+                self.explain(text, inner)
+            }
+            DataFusionError::Shared(inner) => self.explain(text, inner),
+            DataFusionError::Collection(errors) if !errors.is_empty() => {
+                self.explain(text, &errors[0])
+            }
+            DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
+                SchemaError::FieldNotFound { field, .. } => self.unknown(text, &name_of(field)),
+                other => self.refuse(text, &other.to_string()),
+            },
+            DataFusionError::SQL(cause, _) => match cause.as_ref() {
+                ParserError::ParserError(words) | ParserError::TokenizerError(words) => {
+                    self.refuse(text, words)
+                }
+                ParserError::RecursionLimitExceeded => self.refuse(text, "it is nested too deeply"),
+            },
+            DataFusionError::Plan(words)
+            | DataFusionError::NotImplemented(words)
+            | DataFusionError::Execution(words) => self.refuse(text, words),
+            other => self.refuse(text, &other.strip_backtrace()),
+        }
+    }
+
+    fn unknown(&self, text: &str, column: &str) -> ScanError {
+        let top = column.split('.').next().unwrap_or(column);
+        for name in [column, top] {
+            if let Some(conflict) = self.conflicts.get(name) {
+                return self.mixed(name, conflict);
+            }
+        }
+        let mut closest = self.closest(column);
+        if closest.is_empty() {
+            closest = self.closest(text);
+        }
+        ScanError::UnknownColumn {
+            source_name: self.source_name.to_owned(),
+            text: text.to_owned(),
+            column: column.to_owned(),
+            closest,
+        }
+    }
+
+    fn refuse(&self, text: &str, reason: &str) -> ScanError {
+        let first = reason
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('.');
+        let mut reason = first[..first.floor_char_boundary(REASON_LEN_MAX)].to_owned();
+        if text.contains('[') {
+            reason.push_str("; a key of an object is written column.key");
+        }
+        ScanError::Expression {
+            source_name: self.source_name.to_owned(),
+            text: text.to_owned(),
+            reason,
+            closest: self.closest(text),
+        }
+    }
+
+    fn mixed(&self, column: &str, conflict: &str) -> ScanError {
+        ScanError::MixedTypes {
+            source_name: self.source_name.to_owned(),
+            column: column.to_owned(),
+            conflict: conflict.to_owned(),
+        }
+    }
+
+    /// Returns the columns whose names differ little from a text, best first.
+    fn closest(&self, text: &str) -> Vec<String> {
+        let folded = text.trim_matches('"').to_lowercase();
+        let names = self.schema.fields().iter().map(|field| field.name());
+        let mut near: Vec<_> = names
+            .filter_map(|name| {
+                let distance = levenshtein(&folded, &name.to_lowercase());
+                let bound = folded.chars().count().max(name.chars().count()).div_ceil(3);
+                (distance <= bound.min(5)).then_some((distance, name))
+            })
+            .collect();
+        near.sort();
+        near.into_iter()
+            .take(CLOSEST_COUNT_MAX)
+            .map(|(_, name)| name.clone())
+            .collect()
+    }
+}
+
+/// A name with a dot is parsed as a qualified one; this is how it was written.
+fn name_of(column: &Column) -> String {
+    match &column.relation {
+        Some(relation) => format!("{relation}.{}", column.name),
+        None => column.name.clone(),
+    }
+}
+
+/// Tells why an expression is no scalar expression over the columns of one record, if so.
+fn refusal(expr: &Expr) -> Option<&'static str> {
+    let mut found = None;
+    let walked = expr.apply(|part| {
+        found = refusal_of(part);
+        Ok(if found.is_some() {
+            TreeNodeRecursion::Stop
+        } else {
+            TreeNodeRecursion::Continue
+        })
+    });
+    if walked.is_err() {
+        Some("it cannot be followed")
+    } else {
+        found
+    }
+}
+
+fn refusal_of(part: &Expr) -> Option<&'static str> {
+    match part {
+        Expr::AggregateFunction(_) | Expr::GroupingSet(_) => {
+            Some("aggregates look at more than one record")
+        }
+        Expr::WindowFunction(_) => Some("window functions look at more than one record"),
+        Expr::Exists(_)
+        | Expr::InSubquery(_)
+        | Expr::ScalarSubquery(_)
+        | Expr::SetComparison(_) => Some("subqueries look at more than one record"),
+        Expr::Alias(_) => Some("it ends in a second name; put a column's name in double quotes"),
+        Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
+            Some(
+                "it calls a function of time or chance; results must follow from the records alone",
+            )
+        }
+        Expr::Column(_)
+        | Expr::Literal(..)
+        | Expr::BinaryExpr(_)
+        | Expr::Like(_)
+        | Expr::SimilarTo(_)
+        | Expr::Not(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::Negative(_)
+        | Expr::Between(_)
+        | Expr::Case(_)
+        | Expr::Cast(_)
+        | Expr::TryCast(_)
+        | Expr::ScalarFunction(_)
+        | Expr::InList(_) => None,
+        _ => Some("only columns, literals, operators, case, cast and scalar functions are allowed"),
+    }
+}

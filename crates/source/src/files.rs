@@ -1,0 +1,337 @@
+//! Files: found, probed, and read as one table.
+
+mod arrow;
+mod columns;
+mod csv;
+mod format;
+mod location;
+mod ndjson;
+mod parquet;
+mod piece;
+mod probe;
+mod shape;
+mod store;
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::DataFusionError;
+use datafusion::datasource::TableProvider;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::prelude::SessionContext;
+
+use self::arrow::{ArrowFile, ArrowPiece};
+use self::columns::Columns;
+use self::format::{Compression, compression_of, delimiter_of, format_of};
+use self::piece::{FilePartition, Piece, Reading, TextReading, spread};
+use self::probe::{Detail, Probe, probe_all};
+use self::shape::{Shape, shape_of};
+use self::store::DataFile;
+use crate::count::RowCount;
+use crate::descriptor::{FileFormat, SourceSettings};
+use crate::error::{OpenError, ScanError};
+
+/// The rows of a batch.
+pub(crate) const BATCH_ROWS_MAX: usize = 8_192;
+
+/// The bytes of text after which a batch is full before it has [`BATCH_ROWS_MAX`] rows.
+const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// The bytes kept of a cell. What reads records skips and counts far shorter cells, so no cut cell
+/// passes for a whole one.
+const CELL_KEPT_MAX: usize = 128 << 10;
+
+/// The bytes of one NDJSON record.
+const RECORD_LEN_MAX: usize = 128 << 20;
+
+/// The columns of a file.
+const COLUMN_COUNT_MAX: usize = 10_000;
+
+/// The files of a source, as they were when it was opened.
+#[derive(Debug)]
+pub(crate) struct Files {
+    source_name: Arc<str>,
+    files: Vec<DataFile>,
+    content: Content,
+    schema: SchemaRef,
+    conflicts: BTreeMap<String, String>,
+    row_count: RowCount,
+}
+
+/// What the probes of all files found.
+#[derive(Debug)]
+enum Content {
+    Csv { delimiter: Option<u8> },
+    Ndjson { keys: Vec<(String, Shape)> },
+    Parquet { row_lens: BTreeMap<String, u64> },
+    Arrow { footers: Vec<Arc<ArrowFile>> },
+}
+
+impl Content {
+    fn gather(
+        format: FileFormat,
+        delimiter: Option<u8>,
+        files: &[DataFile],
+        probes: Vec<Probe>,
+    ) -> Self {
+        let (mut keys, mut row_lens, mut footers) = (Vec::new(), BTreeMap::new(), Vec::new());
+        for (file, probe) in files.iter().zip(probes) {
+            match probe.detail {
+                Detail::Csv => {}
+                Detail::Ndjson(found) => {
+                    for (name, shape) in found {
+                        shape_of(&mut keys, &name).widen(shape, &file.name);
+                    }
+                }
+                Detail::Parquet(found) => {
+                    for (name, len) in found {
+                        let most: &mut u64 = row_lens.entry(name).or_default();
+                        *most = len.max(*most);
+                    }
+                }
+                Detail::Arrow(footer) => footers.push(Arc::new(footer)),
+            }
+        }
+        match format {
+            FileFormat::Csv => Self::Csv { delimiter },
+            FileFormat::Ndjson => Self::Ndjson { keys },
+            FileFormat::Parquet => Self::Parquet { row_lens },
+            FileFormat::Arrow => Self::Arrow { footers },
+        }
+    }
+}
+
+impl Files {
+    /// Finds the files, and learns their columns and row counts.
+    pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
+        let source_name: Arc<str> = settings.name.as_str().into();
+        let delimiter = checked_delimiter(settings)?;
+        let files = location::locate(settings, base).await?;
+        let format = common_format(settings, &files)?;
+        for file in &files {
+            check_file(&source_name, format, file)?;
+        }
+        let probes = probe_all(&source_name, &files, format, delimiter).await?;
+        let mut columns = Columns::default();
+        let mut row_count = RowCount::Exact(0);
+        for (file, probe) in files.iter().zip(&probes) {
+            row_count = row_count + probe.row_count;
+            for (name, data_type) in &probe.columns {
+                columns.add(name, data_type, &file.name);
+            }
+        }
+        let content = Content::gather(format, delimiter, &files, probes);
+        if let Content::Ndjson { keys } = &content {
+            columns = Columns::of_keys(keys);
+        }
+        let (schema, conflicts) = columns.finish();
+        Ok(Self {
+            source_name,
+            files,
+            content,
+            schema,
+            conflicts,
+            row_count,
+        })
+    }
+
+    /// Returns the columns that have a single type.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Returns the columns that have none, and why.
+    pub(crate) fn conflicts(&self) -> &BTreeMap<String, String> {
+        &self.conflicts
+    }
+
+    /// Returns the rows of all files.
+    pub(crate) fn row_count(&self) -> RowCount {
+        self.row_count
+    }
+
+    /// Returns how many rows of the given columns make a batch of bounded size.
+    pub(crate) fn batch_rows(&self, used: &[usize]) -> usize {
+        let Content::Parquet { row_lens } = &self.content else {
+            return BATCH_ROWS_MAX;
+        };
+        let len_of = |index: &usize| row_lens.get(self.schema.field(*index).name()).copied();
+        let row_len: u64 = used.iter().filter_map(len_of).sum();
+        (BATCH_BYTES_MAX as u64 / row_len.max(1)).clamp(1, BATCH_ROWS_MAX as u64) as usize
+    }
+
+    /// Returns the given columns as a table of at most `partition_count` partitions.
+    pub(crate) fn table(
+        &self,
+        context: &SessionContext,
+        used: &[usize],
+        partition_count: usize,
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        let schema = Arc::new(self.schema.project(used)?);
+        if let Content::Parquet { .. } = self.content {
+            return parquet::table(context, &self.files, schema);
+        }
+        let partitions = spread(self.pieces(&schema), partition_count)
+            .into_iter()
+            .map(|pieces| {
+                let schema = Arc::clone(&schema);
+                Arc::new(FilePartition { schema, pieces }) as Arc<dyn PartitionStream>
+            })
+            .collect();
+        Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
+    }
+
+    /// Refuses a scan during which a file changed.
+    pub(crate) async fn require_unchanged(&self) -> Result<(), ScanError> {
+        for file in &self.files {
+            file.require_unchanged(&self.source_name).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the file that an engine's error is about, which the engine does not tell.
+    pub(crate) async fn find_damaged(
+        &self,
+        context: &SessionContext,
+        used: &[usize],
+    ) -> Option<ScanError> {
+        let Content::Parquet { .. } = self.content else {
+            return None;
+        };
+        let schema = Arc::new(self.schema.project(used).ok()?);
+        for file in &self.files {
+            if !parquet::is_readable(context, file, Arc::clone(&schema)).await {
+                let source_name = self.source_name.to_string();
+                return Some(ScanError::Damaged {
+                    source_name,
+                    file: file.name.clone(),
+                });
+            }
+        }
+        None
+    }
+
+    fn pieces(&self, schema: &SchemaRef) -> Vec<Piece> {
+        let text = |file: &DataFile, reading| {
+            let (source_name, file) = (Arc::clone(&self.source_name), file.clone());
+            Piece {
+                len: file.meta.size,
+                reading: Reading::Text {
+                    source_name,
+                    file,
+                    reading,
+                },
+            }
+        };
+        match &self.content {
+            Content::Csv { delimiter } => self
+                .files
+                .iter()
+                .map(|file| {
+                    let delimiter = delimiter.unwrap_or_else(|| delimiter_of(&file.name));
+                    text(file, TextReading::Csv { delimiter })
+                })
+                .collect(),
+            Content::Ndjson { keys } => {
+                let wanted = |(name, _): &&(String, Shape)| schema.index_of(name).is_ok();
+                let keys: Arc<[_]> = keys.iter().filter(wanted).cloned().collect();
+                let reading = |_| TextReading::Ndjson {
+                    keys: Arc::clone(&keys),
+                };
+                self.files
+                    .iter()
+                    .map(|file| text(file, reading(file)))
+                    .collect()
+            }
+            Content::Arrow { footers } => self
+                .files
+                .iter()
+                .zip(footers)
+                .flat_map(|(file, footer)| self.blocks(file, footer))
+                .collect(),
+            Content::Parquet { .. } => Vec::new(),
+        }
+    }
+
+    fn blocks(&self, file: &DataFile, footer: &Arc<ArrowFile>) -> Vec<Piece> {
+        let piece = |block: &::arrow::ipc::Block| {
+            let piece = ArrowPiece {
+                source_name: Arc::clone(&self.source_name),
+                file: file.clone(),
+                content: Arc::clone(footer),
+                blocks: vec![*block],
+            };
+            Piece {
+                len: block.bodyLength().unsigned_abs(),
+                reading: Reading::Arrow(piece),
+            }
+        };
+        footer.blocks.iter().map(piece).collect()
+    }
+}
+
+fn checked_delimiter(settings: &SourceSettings) -> Result<Option<u8>, OpenError> {
+    let Some(delimiter) = settings.delimiter else {
+        return Ok(None);
+    };
+    match u8::try_from(delimiter) {
+        Ok(byte) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => Ok(Some(byte)),
+        _ => Err(OpenError::Delimiter {
+            source_name: settings.name.clone(),
+            delimiter,
+        }),
+    }
+}
+
+fn common_format(settings: &SourceSettings, files: &[DataFile]) -> Result<FileFormat, OpenError> {
+    if let Some(format) = settings.format {
+        return Ok(format);
+    }
+    let source_name = || settings.name.clone();
+    let mut common: Option<(FileFormat, &DataFile)> = None;
+    for file in files {
+        let format = format_of(&file.name).ok_or_else(|| OpenError::UnknownFormat {
+            source_name: source_name(),
+            file: file.name.clone(),
+        })?;
+        match common {
+            Some((known, first)) if known != format => {
+                let (file, other) = (first.name.clone(), file.name.clone());
+                return Err(OpenError::MixedFormats {
+                    source_name: source_name(),
+                    file,
+                    other,
+                });
+            }
+            Some(_) => {}
+            None => common = Some((format, file)),
+        }
+    }
+    let none = OpenError::NoUri {
+        source_name: source_name(),
+    };
+    common.map(|(format, _)| format).ok_or(none)
+}
+
+fn check_file(source_name: &str, format: FileFormat, file: &DataFile) -> Result<(), OpenError> {
+    let (source_name, name) = (source_name.to_owned(), file.name.clone());
+    if file.meta.size == 0 {
+        return Err(OpenError::EmptyFile {
+            source_name,
+            file: name,
+        });
+    }
+    let is_text = matches!(format, FileFormat::Csv | FileFormat::Ndjson);
+    match compression_of(&file.name) {
+        Compression::None => Ok(()),
+        Compression::Gzip | Compression::Zstd if is_text => Ok(()),
+        _ => Err(OpenError::Compression {
+            source_name,
+            file: name,
+        }),
+    }
+}

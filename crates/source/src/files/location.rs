@@ -1,0 +1,412 @@
+//! From the addresses in settings to files.
+
+use std::path::{Path as LocalPath, PathBuf};
+use std::sync::Arc;
+
+use glob::{MatchOptions, Pattern};
+use object_store::local::LocalFileSystem;
+use url::Url;
+
+use super::format::{extensions, format_of};
+use super::store::DataFile;
+use crate::descriptor::{FileFormat, SourceSettings};
+use crate::error::{OpenError, StoreCause};
+
+/// How deep folders are searched; deeper is a loop of links.
+const FOLDER_DEPTH_MAX: usize = 32;
+
+const GLOB: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// Finds the files that settings name, each once, sorted by name.
+pub(crate) async fn locate(
+    settings: &SourceSettings,
+    base: &LocalPath,
+) -> Result<Vec<DataFile>, OpenError> {
+    let finder = Finder {
+        source_name: &settings.name,
+        format: settings.format,
+        base,
+    };
+    let uris = settings.uri.as_slice();
+    if uris.iter().all(|uri| uri.is_empty()) {
+        return Err(OpenError::NoUri {
+            source_name: settings.name.clone(),
+        });
+    }
+    let local = Arc::new(LocalFileSystem::new());
+    let mut files = Vec::new();
+    for uri in uris {
+        if is_remote(uri) {
+            files.extend(finder.remote(uri).await?);
+            continue;
+        }
+        for path in finder.local(uri)? {
+            files.push(DataFile::local(&settings.name, &local, &path).await?);
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files.dedup_by(|a, b| a.name == b.name);
+    Ok(files)
+}
+
+fn is_remote(uri: &str) -> bool {
+    uri.split_once("://")
+        .is_some_and(|(scheme, _)| scheme != "file")
+}
+
+struct Finder<'a> {
+    source_name: &'a str,
+    format: Option<FileFormat>,
+    base: &'a LocalPath,
+}
+
+impl Finder<'_> {
+    fn local(&self, uri: &str) -> Result<Vec<PathBuf>, OpenError> {
+        let path = self.path_of(uri)?;
+        match std::fs::metadata(&path) {
+            Ok(meta) if meta.is_dir() => self.folder(&path),
+            Ok(meta) if meta.is_file() => Ok(vec![path]),
+            Ok(_) => Err(self.address(uri, "it is neither a file nor a folder")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if has_glob(uri) {
+                    self.matching(uri)
+                } else {
+                    Err(self.missing(&path.display().to_string()))
+                }
+            }
+            Err(error) => Err(self.unreadable(&path, &error)),
+        }
+    }
+
+    fn path_of(&self, uri: &str) -> Result<PathBuf, OpenError> {
+        if !uri.starts_with("file://") {
+            return Ok(self.base.join(uri));
+        }
+        let url = Url::parse(uri).map_err(|error| self.address(uri, &error.to_string()))?;
+        url.to_file_path()
+            .map_err(|()| self.address(uri, "it has a host or no absolute path"))
+    }
+
+    fn matching(&self, uri: &str) -> Result<Vec<PathBuf>, OpenError> {
+        let pattern = self.pattern_of(uri)?;
+        let found =
+            glob::glob_with(&pattern, GLOB).map_err(|error| self.address(uri, error.msg))?;
+        let mut paths = Vec::new();
+        for path in found {
+            let path = path.map_err(|error| self.unreadable(error.path(), error.error()))?;
+            if path.is_file() {
+                paths.push(path);
+            }
+        }
+        if paths.is_empty() {
+            let pattern = self.base.join(uri).display().to_string();
+            return Err(OpenError::NoMatch {
+                source_name: self.source_name.to_owned(),
+                pattern,
+            });
+        }
+        Ok(paths)
+    }
+
+    fn pattern_of(&self, uri: &str) -> Result<String, OpenError> {
+        let uri = uri.strip_prefix("file://").unwrap_or(uri);
+        if LocalPath::new(uri).is_absolute() {
+            return Ok(uri.to_owned());
+        }
+        let base = self
+            .base
+            .to_str()
+            .ok_or_else(|| self.address(uri, "its folder is not UTF-8"))?;
+        let base = if base.is_empty() { "." } else { base };
+        Ok(format!("{}/{uri}", Pattern::escape(base)))
+    }
+
+    fn folder(&self, folder: &LocalPath) -> Result<Vec<PathBuf>, OpenError> {
+        let mut paths = Vec::new();
+        self.walk(folder, 0, &mut paths)?;
+        if paths.is_empty() {
+            return Err(self.empty_folder(&folder.display().to_string()));
+        }
+        Ok(paths)
+    }
+
+    fn walk(
+        &self,
+        folder: &LocalPath,
+        depth: usize,
+        paths: &mut Vec<PathBuf>,
+    ) -> Result<(), OpenError> {
+        if depth > FOLDER_DEPTH_MAX {
+            return Err(self.address(&folder.display().to_string(), "its folders are too deep"));
+        }
+        let fail = |error: &std::io::Error| self.unreadable(folder, error);
+        for entry in std::fs::read_dir(folder).map_err(|error| fail(&error))? {
+            let path = entry.map_err(|error| fail(&error))?.path();
+            if is_hidden(&path) {
+                continue;
+            }
+            // A link to nowhere is no file.
+            let Ok(meta) = std::fs::metadata(&path) else {
+                continue;
+            };
+            if meta.is_dir() {
+                self.walk(&path, depth + 1, paths)?;
+            } else if meta.is_file() && self.is_wanted(&path.to_string_lossy()) {
+                paths.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        let found = format_of(name);
+        found.is_some() && (self.format.is_none() || found == self.format)
+    }
+
+    fn address(&self, uri: &str, reason: &str) -> OpenError {
+        OpenError::Address {
+            source_name: self.source_name.to_owned(),
+            uri: without_secrets(uri),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn missing(&self, place: &str) -> OpenError {
+        OpenError::Missing {
+            source_name: self.source_name.to_owned(),
+            place: place.to_owned(),
+        }
+    }
+
+    fn empty_folder(&self, folder: &str) -> OpenError {
+        OpenError::EmptyFolder {
+            source_name: self.source_name.to_owned(),
+            folder: folder.to_owned(),
+            extensions: extensions(self.format),
+        }
+    }
+
+    fn unreadable(&self, path: &LocalPath, error: &std::io::Error) -> OpenError {
+        let cause = StoreCause::from_io(error);
+        OpenError::Store {
+            source_name: self.source_name.to_owned(),
+            place: path.display().to_string(),
+            reason: cause.reason().to_owned(),
+            cause,
+        }
+    }
+}
+
+#[cfg(not(feature = "object-stores"))]
+impl Finder<'_> {
+    #[expect(
+        clippy::unused_async,
+        reason = "a build with object stores awaits their answers"
+    )]
+    async fn remote(&self, uri: &str) -> Result<Vec<DataFile>, OpenError> {
+        Err(match uri.split_once("://") {
+            Some(("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "http" | "https", _)) => {
+                OpenError::ObjectStoresOff {
+                    source_name: self.source_name.to_owned(),
+                    uri: without_secrets(uri),
+                }
+            }
+            _ => self.address(
+                uri,
+                "its scheme is none of file, s3, gs, az, http and https",
+            ),
+        })
+    }
+}
+
+#[cfg(feature = "object-stores")]
+mod remote {
+    use futures::{StreamExt, TryStreamExt};
+    use object_store::path::Path;
+    use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+
+    use super::*;
+
+    /// The objects that one address may name.
+    struct Remote<'a> {
+        finder: &'a Finder<'a>,
+        uri: &'a str,
+        origin: String,
+        store: Arc<dyn ObjectStore>,
+    }
+
+    impl Finder<'_> {
+        pub(super) async fn remote(&self, uri: &str) -> Result<Vec<DataFile>, OpenError> {
+            let (literal, pattern) = split_glob(uri);
+            let url = Url::parse(literal).map_err(|error| self.address(uri, &error.to_string()))?;
+            if url.query().is_some() {
+                return Err(self.address(
+                    uri,
+                    "query strings are not sent; use the store's own scheme",
+                ));
+            }
+            let (store, path) = object_store::parse_url_opts(&url, options(&url))
+                .map_err(|error| self.store_failed(uri, &error))?;
+            let origin = without_secrets(literal)
+                .trim_end_matches(path.as_ref())
+                .to_owned();
+            let origin = origin.trim_end_matches('/').to_owned();
+            let remote = Remote {
+                finder: self,
+                uri,
+                origin,
+                store: Arc::from(store),
+            };
+            match pattern {
+                Some(pattern) => remote.matching(&path, pattern).await,
+                None => remote.object_or_folder(&path).await,
+            }
+        }
+
+        fn store_failed(&self, uri: &str, error: &object_store::Error) -> OpenError {
+            let cause = StoreCause::new(error);
+            OpenError::Store {
+                source_name: self.source_name.to_owned(),
+                place: without_secrets(uri),
+                reason: cause.reason().to_owned(),
+                cause,
+            }
+        }
+    }
+
+    impl Remote<'_> {
+        async fn matching(&self, prefix: &Path, pattern: &str) -> Result<Vec<DataFile>, OpenError> {
+            let separator = if prefix.as_ref().is_empty() { "" } else { "/" };
+            let pattern = format!("{}{separator}{pattern}", Pattern::escape(prefix.as_ref()));
+            let pattern =
+                Pattern::new(&pattern).map_err(|error| self.finder.address(self.uri, error.msg))?;
+            let found = self
+                .list(prefix, |name| pattern.matches_with(name, GLOB))
+                .await?;
+            if found.is_empty() {
+                let pattern = without_secrets(self.uri);
+                let source_name = self.finder.source_name.to_owned();
+                return Err(OpenError::NoMatch {
+                    source_name,
+                    pattern,
+                });
+            }
+            Ok(found)
+        }
+
+        async fn object_or_folder(&self, path: &Path) -> Result<Vec<DataFile>, OpenError> {
+            if !self.uri.ends_with('/') {
+                match self.store.head(path).await {
+                    Ok(meta) => return Ok(vec![self.file(meta)]),
+                    Err(object_store::Error::NotFound { .. }) if !self.uri.starts_with("http") => {}
+                    Err(object_store::Error::NotFound { .. }) => {
+                        return Err(self.finder.missing(&without_secrets(self.uri)));
+                    }
+                    Err(error) => return Err(self.finder.store_failed(self.uri, &error)),
+                }
+            }
+            let is_wanted = |name: &str| {
+                !name.split('/').any(|part| part.starts_with(['.', '_']))
+                    && self.finder.is_wanted(name)
+            };
+            let found = self.list(path, is_wanted).await?;
+            if found.is_empty() {
+                return Err(self.finder.empty_folder(&without_secrets(self.uri)));
+            }
+            Ok(found)
+        }
+
+        async fn list(
+            &self,
+            prefix: &Path,
+            is_wanted: impl Fn(&str) -> bool,
+        ) -> Result<Vec<DataFile>, OpenError> {
+            let listed: Vec<ObjectMeta> = self
+                .store
+                .list(Some(prefix))
+                .filter(|meta| {
+                    let keep = meta
+                        .as_ref()
+                        .map_or(true, |meta| is_wanted(meta.location.as_ref()));
+                    std::future::ready(keep)
+                })
+                .try_collect()
+                .await
+                .map_err(|error| self.finder.store_failed(self.uri, &error))?;
+            Ok(listed.into_iter().map(|meta| self.file(meta)).collect())
+        }
+
+        fn file(&self, meta: ObjectMeta) -> DataFile {
+            let name = format!("{}/{}", self.origin, meta.location);
+            DataFile {
+                name,
+                store: Arc::clone(&self.store),
+                meta,
+            }
+        }
+    }
+
+    /// Returns the address up to the folder of the first `*` or `[`, and the rest as a glob.
+    fn split_glob(uri: &str) -> (&str, Option<&str>) {
+        let Some(first) = uri.find(['*', '[']) else {
+            return (uri, None);
+        };
+        let folder_end = uri[..first].rfind('/').map_or(first, |slash| slash + 1);
+        (&uri[..folder_end], Some(&uri[folder_end..]))
+    }
+
+    /// Returns what the environment says about stores: credentials are never part of settings.
+    fn options(url: &Url) -> Vec<(String, String)> {
+        let is_known = |key: &str| {
+            ["AWS_", "GOOGLE_", "AZURE_"]
+                .iter()
+                .any(|prefix| key.starts_with(prefix))
+        };
+        let mut options: Vec<_> = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(key, _)| is_known(key))
+            .collect();
+        if url.scheme() == "http" {
+            options.push(("allow_http".to_owned(), "true".to_owned()));
+        }
+        options
+    }
+}
+
+fn has_glob(uri: &str) -> bool {
+    uri.contains(['*', '?', '['])
+}
+
+fn is_hidden(path: &LocalPath) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
+}
+
+/// Returns an address without its user, password and query.
+fn without_secrets(uri: &str) -> String {
+    let uri = uri.split_once('?').map_or(uri, |(address, _)| address);
+    match uri.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => uri.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_without_secrets() {
+        let shown = without_secrets("https://user:hunter2@host/a.csv?sig=abc");
+        assert_eq!(shown, "https://host/a.csv");
+        assert_eq!(without_secrets("data/a@b.csv"), "data/a@b.csv");
+    }
+}

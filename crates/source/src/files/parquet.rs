@@ -1,0 +1,138 @@
+//! Parquet files: their footers here, their content through the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::DataFusionError;
+use datafusion::datasource::TableProvider;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
+};
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::parquet::arrow::parquet_to_arrow_schema;
+use datafusion::parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+use object_store::ObjectStore;
+use url::Url;
+
+use super::store::DataFile;
+
+/// What the footer of a file tells.
+#[derive(Debug)]
+pub(crate) struct ParquetFile {
+    pub(crate) schema: SchemaRef,
+    pub(crate) row_count: u64,
+    /// For each column, the most bytes that a row takes on average in a row group.
+    pub(crate) row_lens: BTreeMap<String, u64>,
+}
+
+/// Reads the footer; a file without one is damaged.
+pub(crate) async fn probe(file: &DataFile) -> Option<ParquetFile> {
+    let footer = DFParquetMetadata::new(&file.store, &file.meta)
+        .with_page_index_policy(Some(PageIndexPolicy::Skip))
+        .fetch_metadata()
+        .await
+        .ok()?;
+    let about = footer.file_metadata();
+    let found = parquet_to_arrow_schema(about.schema_descr(), about.key_value_metadata()).ok()?;
+    let fields: Vec<_> = found.fields().iter().map(|field| as_view(field)).collect();
+    Some(ParquetFile {
+        schema: Arc::new(Schema::new(fields)),
+        row_count: u64::try_from(about.num_rows()).ok()?,
+        row_lens: row_lens(&footer),
+    })
+}
+
+/// Texts are read as views into the pages of the file: nothing is copied.
+fn as_view(field: &Field) -> Field {
+    let data_type = match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        other => other.clone(),
+    };
+    Field::new(field.name(), data_type, true)
+}
+
+fn row_lens(metadata: &ParquetMetaData) -> BTreeMap<String, u64> {
+    let mut row_lens = BTreeMap::new();
+    for group in metadata.row_groups() {
+        let mut group_lens: BTreeMap<&str, u64> = BTreeMap::new();
+        let row_count = u64::try_from(group.num_rows()).unwrap_or(0).max(1);
+        for column in group.columns() {
+            let Some(name) = column.column_path().parts().first() else {
+                continue;
+            };
+            let len = u64::try_from(column.uncompressed_size()).unwrap_or(0);
+            *group_lens.entry(name).or_default() += len / row_count;
+        }
+        for (name, len) in group_lens {
+            let most = row_lens.entry(name.to_owned()).or_default();
+            *most = len.max(*most);
+        }
+    }
+    row_lens
+}
+
+/// Returns the files as one table that the engine reads by row groups.
+pub(crate) fn table(
+    context: &SessionContext,
+    files: &[DataFile],
+    schema: SchemaRef,
+) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let mut stores: Vec<&Arc<dyn ObjectStore>> = Vec::new();
+    let mut urls = Vec::with_capacity(files.len());
+    for file in files {
+        let known = stores
+            .iter()
+            .position(|store| Arc::ptr_eq(store, &file.store));
+        let index = known.unwrap_or(stores.len());
+        let root = root_of(index)?;
+        if known.is_none() {
+            context.register_object_store(&root, Arc::clone(&file.store));
+            stores.push(&file.store);
+        }
+        urls.push(ListingTableUrl::try_new(address(root, file), None)?);
+    }
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
+    let config = ListingTableConfig::new_with_multi_paths(urls)
+        .with_listing_options(options)
+        .with_schema(schema);
+    Ok(Arc::new(ListingTable::try_new(config)?))
+}
+
+/// The engine finds stores by scheme and host: ours get names of their own.
+fn root_of(index: usize) -> Result<Url, DataFusionError> {
+    Url::parse(&format!("sameas://store{index}/"))
+        .map_err(|error| DataFusionError::External(Box::new(error)))
+}
+
+fn address(mut root: Url, file: &DataFile) -> Url {
+    if let Ok(mut segments) = root.path_segments_mut() {
+        segments
+            .clear()
+            .extend(file.meta.location.as_ref().split('/'));
+    }
+    root
+}
+
+/// Tells whether the columns of `schema` can be read to the end of a file.
+pub(crate) async fn is_readable(
+    context: &SessionContext,
+    file: &DataFile,
+    schema: SchemaRef,
+) -> bool {
+    let frame = table(context, std::slice::from_ref(file), schema)
+        .and_then(|table| context.read_table(table));
+    let Ok(frame) = frame else { return false };
+    let Ok(mut batches) = frame.execute_stream().await else {
+        return false;
+    };
+    while let Some(batch) = batches.next().await {
+        if batch.is_err() {
+            return false;
+        }
+    }
+    true
+}

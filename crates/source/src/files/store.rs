@@ -1,0 +1,89 @@
+//! Where files stand: the local file system, or an object store when the build has them.
+
+use std::path::Path as LocalPath;
+use std::sync::Arc;
+
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+
+use crate::error::{OpenError, ScanError, StoreCause};
+
+/// A file as it was when the source was opened.
+#[derive(Clone, Debug)]
+pub(crate) struct DataFile {
+    /// The file as messages name it.
+    pub(crate) name: String,
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) meta: ObjectMeta,
+}
+
+impl DataFile {
+    /// Looks at a file of the local file system.
+    pub(crate) async fn local(
+        source_name: &str,
+        store: &Arc<LocalFileSystem>,
+        path: &LocalPath,
+    ) -> Result<Self, OpenError> {
+        let name = path.display().to_string();
+        let fail = |reason: String, cause| OpenError::Store {
+            source_name: source_name.to_owned(),
+            place: name.clone(),
+            reason,
+            cause,
+        };
+        let canonical = path.canonicalize().map_err(|error| {
+            let cause = StoreCause::from_io(&error);
+            fail(cause.reason().to_owned(), cause)
+        })?;
+        let location = Path::from_absolute_path(&canonical).map_err(|_| OpenError::Address {
+            source_name: source_name.to_owned(),
+            uri: name.clone(),
+            reason: "its path is not valid UTF-8 or holds odd characters".to_owned(),
+        })?;
+        let meta = store.head(&location).await.map_err(|error| {
+            let cause = StoreCause::new(&error);
+            fail(cause.reason().to_owned(), cause)
+        })?;
+        Ok(Self {
+            store: Arc::clone(store) as Arc<dyn ObjectStore>,
+            meta,
+            name,
+        })
+    }
+
+    /// Refuses the file if it is not as it was when the source was opened.
+    pub(crate) async fn require_unchanged(&self, source_name: &str) -> Result<(), ScanError> {
+        let changed = || ScanError::Changed {
+            source_name: source_name.to_owned(),
+            file: self.name.clone(),
+        };
+        match self.store.head(&self.meta.location).await {
+            Ok(now) if is_same(&self.meta, &now) => Ok(()),
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Err(changed()),
+            Err(error) => Err(self.unreadable(source_name, &error)),
+        }
+    }
+
+    /// Returns a store's failure as an error of the scan.
+    pub(crate) fn unreadable(&self, source_name: &str, error: &object_store::Error) -> ScanError {
+        self.failed(source_name, StoreCause::new(error))
+    }
+
+    /// Returns a failure to read as an error of the scan.
+    pub(crate) fn failed(&self, source_name: &str, cause: StoreCause) -> ScanError {
+        ScanError::Store {
+            source_name: source_name.to_owned(),
+            file: self.name.clone(),
+            reason: cause.reason().to_owned(),
+            cause,
+        }
+    }
+}
+
+fn is_same(before: &ObjectMeta, now: &ObjectMeta) -> bool {
+    before.size == now.size
+        && before.last_modified == now.last_modified
+        && before.e_tag == now.e_tag
+        && before.version == now.version
+}
