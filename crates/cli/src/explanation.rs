@@ -52,14 +52,14 @@ struct Edge {
     weight_bits: f64,
     probability: f64,
     rule: String,
-    comparisons: Vec<Level>,
+    comparisons: Vec<Answered>,
     /// What the frequency of the values adds to the levels.
     frequency_bits: f64,
 }
 
 /// What one comparison said.
 #[derive(Debug, Serialize)]
-struct Level {
+struct Answered {
     comparison: String,
     level: String,
     weight_bits: f64,
@@ -71,11 +71,10 @@ impl Explanation {
         let together = left.entity.id == right.entity.id;
         let direct = snapshot.evidence_between(left.member, right.member)?;
         let is_linked = direct.is_some_and(|edge| edge.decision == Decision::Link);
-        let path = match together && !is_linked {
-            true => snapshot
-                .strongest_path(left.member, right.member)?
-                .unwrap_or_default(),
-            false => Vec::new(),
+        let path = if together && !is_linked {
+            snapshot.strongest_path(left.member, right.member)?
+        } else {
+            None
         };
         let shown = |edges: &[MemberEvidence]| -> Result<Vec<Edge>, CorruptError> {
             edges.iter().map(|edge| Edge::of(snapshot, edge)).collect()
@@ -90,7 +89,7 @@ impl Explanation {
             review_bits: legend.review.bits(),
             prior_bits: legend.prior.bits(),
             direct: direct.map(|edge| Edge::of(snapshot, &edge)).transpose()?,
-            path: shown(&path)?,
+            path: shown(&path.unwrap_or_default())?,
             undecided: shown(&undecided(snapshot, left, right)?)?,
         })
     }
@@ -161,13 +160,13 @@ impl Edge {
     }
 }
 
-fn levels(legend: &Legend, edge: &MemberEvidence) -> Vec<Level> {
+fn levels(legend: &Legend, edge: &MemberEvidence) -> Vec<Answered> {
     let comparisons = legend.comparisons.iter().enumerate();
     let level = |(index, comparison): (usize, &sameas_graph::ComparisonLegend)| {
         let level = comparison
             .levels
             .get(usize::from(edge.pattern.level(index)));
-        Level {
+        Answered {
             comparison: comparison.name.clone(),
             level: level.map_or_else(String::new, |level| level.name.clone()),
             weight_bits: level.map_or(0.0, |level| level.weight.bits()),
@@ -248,7 +247,7 @@ impl Edge {
         if !with_levels {
             return;
         }
-        for Level {
+        for Answered {
             comparison,
             level,
             weight_bits,

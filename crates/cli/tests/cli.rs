@@ -119,8 +119,7 @@ fn an_entity_lists_its_records_and_a_foreign_id_is_a_no() {
     assert_eq!(entity["state"], Value::from("active"));
     assert_eq!(entity["history"][0]["event"], Value::from("born"));
     let members = entity["members"].as_array().unwrap();
-    let is_listed =
-        |m: &Value| m["source"] == Value::from(&*source) && m["key"] == Value::from(&*key);
+    let is_listed = |m: &Value| m["source"] == *source && m["key"] == *key;
     assert!(members.iter().any(is_listed));
     let text = on(config, &["entity", &id]);
     assert!(

@@ -144,7 +144,7 @@ fn home(draw: &mut Draw) -> (Home, &'static str) {
     let &(town, postcode, area_code) = draw.pick(TOWNS);
     let home = Home {
         house_number: draw.between(1, 240),
-        street: *draw.pick::<&str>(STREETS),
+        street: draw.pick::<&str>(STREETS),
         street_kind: draw.below(STREET_KINDS.len()),
         town,
         postcode: format!("{postcode}{:02}", draw.below(40)),
@@ -170,8 +170,7 @@ fn person(draw: &mut Draw, number: usize, home: &Home, area_code: &str, surname:
     let born = jiff::civil::date(year as i16, month as i8, day as i8);
     let user = format!("{given}.{surname}")
         .to_lowercase()
-        .replace('é', "e")
-        .replace('ë', "e");
+        .replace(['é', 'ë'], "e");
     let private = format!("{user}{}@mail.example", draw.between(1, 99));
     let initial = user.chars().next().unwrap_or('x');
     let lower = surname.to_lowercase();

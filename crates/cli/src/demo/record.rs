@@ -140,9 +140,10 @@ pub(super) struct LoyaltyRecord {
 
 impl LoyaltyRecord {
     pub(super) fn new(draw: &mut Draw, number: usize, person: &Person) -> Self {
-        let given = match draw.percent(6) {
-            true => person.given.chars().take(1).collect(),
-            false => sometimes_typo(draw, 2, person.given),
+        let given = if draw.percent(6) {
+            person.given.chars().take(1).collect()
+        } else {
+            sometimes_typo(draw, 2, person.given)
         };
         let (area, line) = person.phone.split_at(3);
         let telephone = format!("{area}.{}.{}", &line[..3], &line[3..]);

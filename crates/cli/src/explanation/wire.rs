@@ -3,7 +3,7 @@
 use sameas_api::v1::{self, Reference};
 use sameas_graph::{Decision, QuarantineReason};
 
-use super::{EDGES_SHOWN_MAX, Edge, Explanation, Level, Side};
+use super::{Answered, EDGES_SHOWN_MAX, Edge, Explanation, Side};
 
 impl Explanation {
     /// Reads the answer to a question about these two references.
@@ -57,13 +57,13 @@ fn edge(evidence: v1::Evidence) -> Edge {
     }
 }
 
-fn level(evidence: v1::ComparisonEvidence) -> Level {
+fn level(evidence: v1::ComparisonEvidence) -> Answered {
     let v1::ComparisonEvidence {
         comparison,
         level,
         weight_bits,
     } = evidence;
-    Level {
+    Answered {
         comparison,
         level,
         weight_bits,

@@ -95,7 +95,9 @@ impl Quality {
 fn sizes(codes: &[u32]) -> Vec<u64> {
     let count = codes.iter().max().map_or(0, |&max| max as usize + 1);
     let mut sizes = vec![0; count];
-    codes.iter().for_each(|&code| sizes[code as usize] += 1);
+    for &code in codes {
+        sizes[code as usize] += 1;
+    }
     sizes
 }
 

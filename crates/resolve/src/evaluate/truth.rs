@@ -69,15 +69,13 @@ impl Truth {
 
     /// Compares entities with clusters.
     pub(super) fn compare(mut self) -> Evaluation {
-        let mut next = self.cluster_codes.len();
-        let mut missing = 0;
-        for cluster in self
+        let lonely = self
             .clusters
             .iter_mut()
-            .filter(|cluster| **cluster == NO_CLUSTER)
-        {
-            *cluster = next;
-            next += 1;
+            .filter(|cluster| **cluster == NO_CLUSTER);
+        let mut missing = 0;
+        for (cluster, code) in lonely.zip(self.cluster_codes.len()..) {
+            *cluster = code;
             missing += 1;
         }
         Agreement::new(&self.entities, &self.clusters).evaluation(missing, self.extra)
@@ -159,7 +157,7 @@ impl Reading<'_> {
             cast(column, &DataType::LargeUtf8).map_err(|cause| self.parquet_error(cause))
         };
         let columns = [text("source")?, text("key")?, text("entity")?];
-        let [sources, keys, entities] = columns.each_ref().map(|c| c.as_string::<i64>());
+        let [sources, keys, entities] = columns.each_ref().map(AsArray::as_string::<i64>);
         for index in 0..batch.num_rows() {
             let row = before + index as u64 + 1;
             if columns.iter().any(|column| column.is_null(index)) {

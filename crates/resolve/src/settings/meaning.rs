@@ -67,7 +67,7 @@ struct Meaning<'s> {
     findings: Vec<Finding>,
 }
 
-impl<'s> Meaning<'s> {
+impl Meaning<'_> {
     fn say(&mut self, key: KeyPath, message: impl Into<String>) {
         self.findings.push(Finding::new(key, message));
     }

@@ -108,16 +108,14 @@ impl<'s> Shape<'s> {
         let mut meant = Vec::new();
         for (key, value) in table {
             let (name, path) = (key.get_ref().as_ref(), path.with(key.get_ref().as_ref()));
-            match properties.and_then(|known| known.get(name)).or(others) {
-                Some(schema) => self.value(schema, value.get_ref(), &path),
-                None => {
-                    let known = properties.unwrap_or(&none).keys().map(String::as_str);
-                    let message = format!("unknown key \"{name}\"");
-                    let finding = Finding::unknown(path, message, name, known);
-                    meant.extend(finding.suggestion.clone());
-                    self.findings.push(finding);
-                }
+            if let Some(schema) = properties.and_then(|known| known.get(name)).or(others) {
+                self.value(schema, value.get_ref(), &path);
+                continue;
             }
+            let known = properties.unwrap_or(&none).keys().map(String::as_str);
+            let finding = Finding::unknown(path, format!("unknown key \"{name}\""), name, known);
+            meant.extend(finding.suggestion.clone());
+            self.findings.push(finding);
         }
         let required = schema
             .get("required")
@@ -169,9 +167,9 @@ impl<'s> Shape<'s> {
 
     fn wrong_type(&mut self, schemas: &[&'s Value], value: &DeValue<'_>, path: &KeyPath) {
         let mut expected = Vec::new();
-        schemas
-            .iter()
-            .for_each(|schema| self.expected(schema, &mut expected));
+        for schema in schemas {
+            self.expected(schema, &mut expected);
+        }
         let found = type_of(value);
         let message = format!("expected {}, found {found}", expected.join(" or "));
         self.findings.push(Finding::new(path.clone(), message));
