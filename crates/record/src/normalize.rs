@@ -70,6 +70,10 @@ impl Normalizer {
             Some(part) => self.push_part(part, &folded, out),
             None => self.push_value(&folded, out),
         }
+        // What is left without titles, marks and signs may be a placeholder after all.
+        if placeholder::stands_for_missing(self.kind, &out[start..].to_ascii_lowercase()) {
+            out.truncate(start);
+        }
         out.len() > start
     }
 

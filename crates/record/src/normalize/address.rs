@@ -132,8 +132,11 @@ fn street_end(words: &[Word<'_>], first: usize, segment: usize) -> usize {
     after
 }
 
-/// Tells whether a number stands before its street: a kind of street follows in the segment.
+/// Tells whether a number is a house's or a box's: a kind of street follows in the segment.
 fn is_house(words: &[Word<'_>], index: usize) -> bool {
+    if index > 0 && words[index - 1].text == "box" {
+        return true;
+    }
     let segment = words[index].segment;
     let after = words[index + 1..]
         .iter()

@@ -20,9 +20,9 @@ pub(super) fn push_email(folded: &str, out: &mut String) {
 
 /// Reads one address as user and domain.
 fn parse(text: &str) -> Option<(&str, &str)> {
-    let mut text = text;
+    let mut text = text.trim_start_matches(is_edge);
     while let Some(address) = text.strip_prefix("mailto:") {
-        text = address;
+        text = address.trim_start_matches(is_edge);
     }
     let text = text.split('?').next().unwrap_or(text);
     let (user, domain) = text.rsplit_once('@')?;

@@ -49,17 +49,18 @@ pub(super) fn push_part(folded: &str, part: Part, out: &mut String) {
     }
 }
 
-/// Keeps letters, digits, commas and hyphens; apostrophes vanish, other signs become spaces.
+/// Keeps letters, digits, commas and single hyphens in words; apostrophes vanish, other signs become spaces.
 fn cleaned(folded: &str) -> String {
-    let kept = folded.chars().filter(|c| !matches!(c, '\'' | '`'));
-    kept.map(|c| {
-        if c.is_alphanumeric() || matches!(c, ',' | '-') {
-            c
-        } else {
-            ' '
+    let mut text = String::with_capacity(folded.len());
+    for character in folded.chars() {
+        match character {
+            '\'' | '`' => {}
+            '-' if text.ends_with(char::is_alphanumeric) => text.push('-'),
+            _ if character.is_alphanumeric() || character == ',' => text.push(character),
+            _ => text.push(' '),
         }
-    })
-    .collect()
+    }
+    text
 }
 
 /// Takes a cleaned name apart: what stands before a comma is the surname, unless only suffixes follow.
@@ -102,14 +103,11 @@ fn parse(cleaned: &str) -> FullName<'_> {
     }
 }
 
-/// Lists the units of a segment; hyphens around and between them hold nothing.
+/// Lists the units of a segment.
 fn units_of(segment: &str) -> impl Iterator<Item = &str> {
-    let trimmed = segment
+    segment
         .split_ascii_whitespace()
-        .map(|unit| unit.trim_matches('-'));
-    trimmed
-        .flat_map(|unit| unit.split("--"))
-        .filter(|unit| !unit.is_empty())
+        .map(|unit| unit.trim_end_matches('-'))
 }
 
 fn is_extra(unit: &str) -> bool {

@@ -145,6 +145,7 @@ const WORDS: &[(&str, &str)] = &[
 const UNIT: &str = "unit";
 const FLOOR: &str = "floor";
 const BUILDING: &str = "bldg";
+const COMMA: &str = ",";
 /// Stands before a house number and says nothing.
 const NUMBER: &str = "no";
 
@@ -160,11 +161,11 @@ pub(super) fn push_street(folded: &str, out: &mut String) {
         .map(|(unit, _)| format!("{UNIT}{unit}"))
         .collect();
     let words = rest.split([' ', '/']).filter(|word| !word.is_empty());
-    let spelt: Vec<String> = words.map(spelling).collect();
-    let mut words: Vec<&str> = joined_post_box(spelt.iter().map(String::as_str).collect());
-    // Taking words away brings others together that may name another unit.
+    let mut words: Vec<&str> = words.map(spelling).collect();
+    // Taking words away brings others together that may mean something else.
     loop {
         let count = words.len();
+        words = joined_post_box(&words);
         words = without_units(&without_number_marks(&words), &mut units);
         if words.len() == count {
             break;
@@ -186,13 +187,14 @@ pub(super) fn is_unit_mark(word: &str) -> bool {
     matches!(replaced(WORDS, word), UNIT | FLOOR | BUILDING)
 }
 
-/// Keeps letters, digits, `/`, and `#` where something follows it; apostrophes vanish.
+/// Keeps letters, digits and `/`; `#` and commas become words; apostrophes vanish.
 fn cleaned(folded: &str) -> String {
     let mut text = String::with_capacity(folded.len() + 8);
     for character in folded.chars() {
         match character {
             '\'' | '`' => {}
             '#' => text.push_str(" # "),
+            ',' => text.push_str(" , "),
             '/' => text.push('/'),
             _ if character.is_alphanumeric() => text.push(character),
             _ => text.push(' '),
@@ -209,25 +211,25 @@ fn leading_unit(cleaned: &str) -> Option<(&str, &str)> {
         .then_some((unit, rest))
 }
 
-fn spelling(word: &str) -> String {
+fn spelling(word: &str) -> &str {
     let kept = replaced(TYPES, replaced(WORDS, word));
-    match kept.strip_suffix("strasse") {
-        Some(name) => format!("{name}str"),
-        None => kept.to_owned(),
-    }
+    let short = kept
+        .strip_suffix("asse")
+        .filter(|short| short.ends_with("str"));
+    short.unwrap_or(kept)
 }
 
 /// Writes every spelling of a post-office box as `po box`.
-fn joined_post_box(words: Vec<&str>) -> Vec<&str> {
-    let mut joined: Vec<&str> = Vec::with_capacity(words.len());
+fn joined_post_box<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let mut joined: Vec<&str> = Vec::with_capacity(words.len() + 1);
     for word in words {
-        match word {
+        match *word {
             "box" if joined.ends_with(&["p", "o"]) => {
                 joined.truncate(joined.len() - 2);
                 joined.extend(["po", "box"]);
             }
             "pobox" | "postbox" | "postfach" | "pob" => joined.extend(["po", "box"]),
-            _ => joined.push(word),
+            word => joined.push(word),
         }
     }
     joined
@@ -246,6 +248,9 @@ fn without_number_marks<'a>(words: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Returns the words that name no unit; units are appended to `units` as one word each.
+///
+/// A mark without a number says nothing and is dropped, as are commas once they kept what is
+/// before them apart from what is behind.
 fn without_units<'a>(words: &[&'a str], units: &mut Vec<String>) -> Vec<&'a str> {
     let mut kept = Vec::with_capacity(words.len());
     let mut rest = words;
@@ -256,7 +261,7 @@ fn without_units<'a>(words: &[&'a str], units: &mut Vec<String>) -> Vec<&'a str>
             rest = &after[1..];
         } else if is_unit(word) {
             units.push((*word).to_owned());
-        } else if *word != UNIT {
+        } else if !matches!(*word, UNIT | FLOOR | BUILDING | COMMA) {
             kept.push(*word);
         }
     }
@@ -282,7 +287,7 @@ fn is_unit(word: &str) -> bool {
 }
 
 fn is_unit_number(word: &str) -> bool {
-    has_digit(word) && !is_unit(word) || word.len() == 1
+    has_digit(word) && !is_unit(word) || word.len() == 1 && word != COMMA
 }
 
 fn has_digit(word: &str) -> bool {

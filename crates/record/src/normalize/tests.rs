@@ -389,6 +389,16 @@ fn streets() {
             ("P.O. Box 77", "po box 77"),
             ("PO Box 77", "po box 77"),
             ("No. 5 O'Connell Street", "5 oconnell st"),
+            (
+                "Chrysler Building, 405 Lexington Avenue",
+                "chrysler 405 lexington ave",
+            ),
+            ("350 W 32nd St, Floor 3", "350 w 32nd st floor3"),
+            (
+                "Tolmacheva Ul., bld. 8, appt. 71",
+                "tolmacheva ul bldg8 unit71",
+            ),
+            ("Müllerstr. 3 / 4. Etage", "mullerstr 3 4"),
             ("#", ""),
             ("unknown", ""),
         ],
@@ -415,6 +425,7 @@ fn parts_of_addresses() {
             ("24 Sussex Dr, Ottawa, ON K1M 1M4", "K1M1M4"),
             ("Hardenbergstr. 87, 66879 Berlin", "66879"),
             ("1450 N City Rd", ""),
+            ("P.O. Box 12987", ""),
             ("123 Main St, Las Vegas", ""),
         ],
     );
@@ -593,7 +604,7 @@ fn spaced() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 4_000, failure_persistence: None, ..ProptestConfig::default()
+        cases: 3_000, failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]
