@@ -201,9 +201,10 @@ fn verification_notices_what_checksums_cannot() {
         // What these say is free: no other section repeats it.
         let free = [
             Section::Legend,
-            Section::Changed,
             Section::EdgeKindsHigh,
+            Section::LineageTargets,
             Section::PastKeys,
+            Section::Changed,
         ];
         if free.contains(&section) {
             continue;
@@ -212,8 +213,8 @@ fn verification_notices_what_checksums_cannot() {
         let target = match section {
             // The counts come after revision and namespace.
             Section::Meta => offset + 24,
-            // Any larger number could be the last revision.
-            Section::Revisions => offset,
+            // The last revision, name or id could be any larger one.
+            Section::Revisions | Section::PastSources | Section::Past => offset,
             _ => offset + len - 1,
         };
         bytes[target] ^= 0x55;
@@ -265,4 +266,22 @@ fn other_files_and_other_formats_are_named() {
         Snapshot::open(path.parent().unwrap()),
         Err(OpenError::Io { .. })
     ));
+}
+
+#[test]
+fn an_edge_that_leads_to_no_reference_is_an_error() {
+    let OnDisk {
+        snapshot,
+        path,
+        _folder,
+    } = on_disk(&small());
+    let offset = snapshot.prefix().entry(Section::Edges).offset as usize;
+    drop(snapshot);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[offset..offset + 4].copy_from_slice(&8_u32.to_le_bytes());
+    seal(&mut bytes);
+    put(&path, &bytes);
+    let snapshot = Snapshot::open(&path).unwrap();
+    assert!(snapshot.cluster_evidence(Member(0)).is_err());
+    assert!(snapshot.evidence_of(Member(0)).is_err());
 }
