@@ -38,10 +38,19 @@ impl Bar {
         // A bar is whole whatever a thread that held it did.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Clears the bar of the stage that ends and leaves its line.
+    fn end(&self) {
+        if let Some(bar) = self.current().take() {
+            bar.finish_and_clear();
+            output::note(&summary(&bar));
+        }
+    }
 }
 
 impl Progress for Bar {
     fn stage(&self, name: &'static str, total: Option<u64>) {
+        self.end();
         let template = match total {
             Some(_) => {
                 "{msg:<12} [{bar:30}] {percent:>3} %  {human_pos}/{human_len}  {per_sec}  {eta} left"
@@ -53,10 +62,7 @@ impl Progress for Bar {
         bar.set_style(style.progress_chars("=> "));
         bar.set_message(name);
         bar.enable_steady_tick(TICK_INTERVAL);
-        if let Some(before) = self.current().replace(bar) {
-            before.finish_and_clear();
-            output::note(&summary(&before));
-        }
+        *self.current() = Some(bar);
     }
 
     fn advance(&self, count: u64) {
@@ -75,10 +81,7 @@ impl Progress for Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(last) = self.current().take() {
-            last.finish_and_clear();
-            output::note(&summary(&last));
-        }
+        self.end();
     }
 }
 

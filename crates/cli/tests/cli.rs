@@ -335,6 +335,31 @@ fn what_cannot_run_says_why_on_stderr_alone() {
 }
 
 #[test]
+fn the_readme_shows_settings_that_are_good_and_commands_that_exist() {
+    let readme = include_str!("../../../README.md");
+    let shown = readme
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("sameas.toml");
+    fs::write(&config, shown).unwrap();
+    let ran = on(&config, &["plan"]);
+    // The settings pass; the files they name are not there.
+    assert!(ran.stderr.contains("no file matches"), "{}", ran.stderr);
+    let help = sameas(&["--help"]).stdout;
+    let commands = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    for command in commands {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}");
+    }
+}
+
+#[test]
 fn the_schema_is_json() {
     assert_eq!(
         json(&sameas(&["schema"]))["title"],
