@@ -116,10 +116,10 @@ impl Visit {
         response: http::Response<Body>,
     ) -> Poll<Result<http::Response<Guarded>, Infallible>> {
         self.answer = None;
-        let (pass, shutdown) = (self.pass.take(), self.house.shutdown.clone());
+        let (pass, house) = (self.pass.take(), Arc::clone(&self.house));
         Poll::Ready(Ok(response.map(|body| Guarded {
             body,
-            end: End::Open(shutdown),
+            end: End::Open(house),
             _pass: pass,
         })))
     }
@@ -158,7 +158,7 @@ pub(crate) struct Guarded {
 
 enum End {
     /// The body has never had to wait.
-    Open(Shutdown),
+    Open(Arc<House>),
     /// The body has waited, so that it also listens for the shutdown.
     Listening(Pin<Box<dyn Future<Output = ()> + Send>>),
     /// The shutdown has ended the body.
@@ -167,8 +167,8 @@ enum End {
 
 impl End {
     fn poll_fired(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Self::Open(shutdown) = self {
-            *self = Self::Listening(Box::pin(shutdown.clone().fired()));
+        if let Self::Open(house) = self {
+            *self = Self::Listening(Box::pin(house.shutdown.clone().fired()));
         }
         match self {
             Self::Listening(fired) => fired.as_mut().poll(context),

@@ -10,7 +10,10 @@ use crate::refusal::Refusal;
 /// How the names of reasons begin in `proto/`; an `ErrorInfo` leaves it out.
 const REASON_PREFIX: &str = "ERROR_REASON_";
 
-/// What `ErrorInfo` calls its map; at most two entries, so its order is of no account.
+#[expect(
+    clippy::disallowed_types,
+    reason = "tonic-types asks for it; at most two entries, whose order says nothing"
+)]
 type Metadata = std::collections::HashMap<String, String>;
 
 /// Returns the status of a refusal, and the revision that refused if one was asked.
