@@ -59,8 +59,8 @@ pub struct TrainingPass {
     pub used: bool,
 }
 
-/// Counts of level patterns; a pattern stands for all pairs that show it.
-type Patterns = BTreeMap<LevelPattern, f64>;
+/// Counts of level patterns, in pattern order; a pattern stands for all pairs that show it.
+type Patterns = Vec<(LevelPattern, f64)>;
 
 /// Pairs of one rule: all, and those that no earlier rule makes.
 struct RulePatterns {
@@ -84,7 +84,7 @@ pub fn train(
     let mut training = Training::default();
     let total = total_pairs(prepared);
     let random = random_patterns(prepared, comparer, settings);
-    training.random_pairs = random.values().sum::<f64>() as u64;
+    training.random_pairs = random.iter().map(|(_, count)| count).sum::<f64>() as u64;
     let observed = observed_u(prepared, plan, &random);
     let rules = rule_patterns(prepared, comparer, blocking, plan, settings);
     let mut classes = Classes::guess(plan, &observed);
@@ -190,28 +190,35 @@ fn drawn_pair(draw: u64, len: u64, seed: u64) -> (u64, u64) {
     (hash(0) % len, hash(1) % len)
 }
 
-/// Counts patterns while a chunk is read.
+/// Lists the patterns of a chunk, to be counted at its end: sorting words beats hashing them.
 #[derive(Default)]
-struct Counter(
-    hashbrown::HashMap<LevelPattern, f64, std::hash::BuildHasherDefault<std::hash::DefaultHasher>>,
-);
+struct Counter(Vec<LevelPattern>);
 
 impl Counter {
     fn add(&mut self, pattern: LevelPattern) {
-        *self.0.entry(pattern).or_default() += 1.0;
+        self.0.push(pattern);
     }
 
-    fn sorted(self) -> Patterns {
-        self.0.into_iter().collect()
+    fn sorted(mut self) -> Patterns {
+        self.0.sort_unstable();
+        self.0
+            .chunk_by(|a, b| a == b)
+            .map(|run| (run[0], run.len() as f64))
+            .collect()
     }
 }
 
 fn merge(chunks: impl IntoIterator<Item = Patterns>) -> Patterns {
-    let mut merged = Patterns::new();
-    for (pattern, count) in chunks.into_iter().flatten() {
-        *merged.entry(pattern).or_default() += count;
-    }
-    merged
+    let mut all: Patterns = chunks.into_iter().flatten().collect();
+    all.sort_unstable_by_key(|&(pattern, _)| pattern);
+    all.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    all
 }
 
 /// Returns the share of each level among random pairs with both values present.
@@ -359,8 +366,6 @@ struct Shares {
 struct Pass<'r> {
     patterns: &'r Patterns,
     included: Vec<usize>,
-    /// Whether relatives can be told from matches without the rule's own fields.
-    tells_related: bool,
     /// The shares of matches, relatives and strangers.
     mix: [f64; 3],
 }
@@ -429,8 +434,8 @@ impl Classes {
         let personal = included
             .iter()
             .any(|&c| plan.comparisons[c].scope == Scope::Person);
-        let tells_related = self.tells_related && personal;
-        let mix = if tells_related {
+        // Without a person's own fields relatives look like matches; then there are none in this pass.
+        let mix = if self.tells_related && personal {
             [0.5, 0.25, 0.25]
         } else {
             [0.5, 0.0, 0.5]
@@ -450,27 +455,17 @@ impl Classes {
         matched.iter_mut().flatten().for_each(|m| *m *= GUESS_PAIRS);
         let mut related = matched.clone();
         let mut moved: f64 = 0.0;
-        for pass in passes.iter_mut().filter(|pass| pass.usable()) {
-            let mut sums = [1e-9; 3];
-            for (pattern, count) in pass.patterns {
-                let shares = self.shares_of(*pattern, &pass.included, pass.mix);
-                for (sum, share) in sums.iter_mut().zip(shares) {
-                    *sum += share * count;
-                }
-                for &c in &pass.included {
-                    if let level @ 1.. = pattern.level(c) as usize {
-                        matched[c][level - 1] += shares[0] * count;
-                        related[c][level - 1] += shares[1] * count;
-                    }
-                }
+        let expected: Vec<Expected> = passes.par_iter().map(|pass| self.expect(pass)).collect();
+        for (pass, expected) in passes.iter_mut().zip(expected) {
+            let total: f64 = expected.sums.iter().sum();
+            if total <= 0.0 {
+                continue;
             }
-            let total: f64 = sums.iter().sum();
-            for (mix, sum) in pass.mix.iter_mut().zip(sums) {
+            add(&mut matched, &expected.matched);
+            add(&mut related, &expected.related);
+            for (mix, sum) in pass.mix.iter_mut().zip(expected.sums) {
                 moved = moved.max((sum / total - *mix).abs());
                 *mix = sum / total;
-            }
-            if !pass.tells_related {
-                pass.mix[1] = 0.0;
             }
         }
         for (index, comparison) in plan.comparisons.iter().enumerate() {
@@ -480,6 +475,32 @@ impl Classes {
             }
         }
         moved
+    }
+
+    /// Returns how many pairs of a pass are expected to be of each kind, and at which levels.
+    fn expect(&self, pass: &Pass<'_>) -> Expected {
+        let zeros: Levels = self.m.iter().map(|m| vec![0.0; m.len()]).collect();
+        let mut expected = Expected {
+            sums: [0.0; 3],
+            matched: zeros.clone(),
+            related: zeros,
+        };
+        if !pass.usable() {
+            return expected;
+        }
+        for &(pattern, count) in pass.patterns {
+            let shares = self.shares_of(pattern, &pass.included, pass.mix);
+            for (sum, share) in expected.sums.iter_mut().zip(shares) {
+                *sum += share * count;
+            }
+            for &c in &pass.included {
+                if let level @ 1.. = pattern.level(c) as usize {
+                    expected.matched[c][level - 1] += shares[0] * count;
+                    expected.related[c][level - 1] += shares[1] * count;
+                }
+            }
+        }
+        expected
     }
 
     /// Returns how likely a pattern is of a match, of relatives, of strangers.
@@ -509,9 +530,23 @@ impl Classes {
     }
 }
 
+/// What one pass expects.
+struct Expected {
+    sums: [f64; 3],
+    matched: Levels,
+    related: Levels,
+}
+
+fn add(sums: &mut Levels, more: &Levels) {
+    for (sum, more) in sums.iter_mut().flatten().zip(more.iter().flatten()) {
+        *sum += more;
+    }
+}
+
 impl Pass<'_> {
     fn usable(&self) -> bool {
-        self.included.len() >= 2 && self.patterns.values().sum::<f64>() >= PASS_PAIRS_LEAST
+        self.included.len() >= 2
+            && self.patterns.iter().map(|(_, count)| count).sum::<f64>() >= PASS_PAIRS_LEAST
     }
 }
 

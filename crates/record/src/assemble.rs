@@ -28,7 +28,11 @@ pub struct SourceParts {
 /// Refuses missing, overlong and duplicate keys, naming source, count and some keys.
 pub fn assemble(mut sources: Vec<SourceParts>, schema: Schema) -> Result<Records, IngestError> {
     sources.sort_by(|a, b| a.plan.name.cmp(&b.plan.name));
-    let count: u64 = sources.iter().flat_map(|s| &s.parts).map(|p| p.len() as u64).sum();
+    let count: u64 = sources
+        .iter()
+        .flat_map(|s| &s.parts)
+        .map(|p| p.len() as u64)
+        .sum();
     if count >= u64::from(u32::MAX) {
         return Err(IngestError::TooManyRecords { count });
     }
@@ -52,13 +56,19 @@ fn refuse_bad_keys(source: &SourceParts) -> Result<(), IngestError> {
     let source_name = || source.plan.name.clone();
     let count: u64 = source.parts.iter().map(|p| p.missing_keys).sum();
     if count > 0 {
-        return Err(IngestError::MissingKeys { source_name: source_name(), count });
+        return Err(IngestError::MissingKeys {
+            source_name: source_name(),
+            count,
+        });
     }
     let count = source.parts.iter().map(|p| p.long_keys).sum();
     match source.parts.iter().filter_map(|p| p.long_key.clone()).max() {
-        Some((len, start)) => {
-            Err(IngestError::KeyTooLong { source_name: source_name(), count, len, start })
-        }
+        Some((len, start)) => Err(IngestError::KeyTooLong {
+            source_name: source_name(),
+            count,
+            len,
+            start,
+        }),
         None => Ok(()),
     }
 }
@@ -95,7 +105,9 @@ impl<'a> Rows<'a> {
 
 impl RawPart {
     fn columns_len(&self) -> u32 {
-        self.columns.first().map_or(self.keys.len(), |c| c.first.len()) as u32
+        self.columns
+            .first()
+            .map_or(self.keys.len(), |c| c.first.len()) as u32
     }
 }
 
@@ -108,15 +120,17 @@ fn order_by_key(source: &SourceParts) -> Result<Vec<u32>, IngestError> {
         .into_par_iter()
         .map(|row| (prefix_word(&rows.key(row).as_bytes()[shared..]), row))
         .collect();
-    order.par_sort_unstable_by(|a, b| {
-        a.0.cmp(&b.0).then_with(|| rows.key(a.1).cmp(rows.key(b.1)))
-    });
+    order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rows.key(a.1).cmp(rows.key(b.1))));
     let mut order: Vec<u32> = order.into_iter().map(|(_, row)| row).collect();
     let repeated = |pair: &&[u32]| rows.key(pair[0]) == rows.key(pair[1]);
     let merging = source.plan.duplicate_keys == DuplicateKeys::Merge;
-    let refused = |pair: &&[u32]| repeated(pair) && !(merging && rows_equal(&rows, pair[0], pair[1]));
-    let mut keys: Vec<&str> =
-        order.windows(2).filter(refused).map(|pair| rows.key(pair[0])).collect();
+    let refused =
+        |pair: &&[u32]| repeated(pair) && !(merging && rows_equal(&rows, pair[0], pair[1]));
+    let mut keys: Vec<&str> = order
+        .windows(2)
+        .filter(refused)
+        .map(|pair| rows.key(pair[0]))
+        .collect();
     keys.dedup();
     if !keys.is_empty() {
         let source_name = source.plan.name.clone();
@@ -124,9 +138,17 @@ fn order_by_key(source: &SourceParts) -> Result<Vec<u32>, IngestError> {
         let named = keys.iter().take(EXAMPLE_COUNT_MAX);
         let examples = named.map(|key| format!("`{}`", short(key))).collect();
         return Err(if merging {
-            IngestError::ConflictingKeys { source_name, count, examples }
+            IngestError::ConflictingKeys {
+                source_name,
+                count,
+                examples,
+            }
         } else {
-            IngestError::DuplicateKeys { source_name, count, examples }
+            IngestError::DuplicateKeys {
+                source_name,
+                count,
+                examples,
+            }
         });
     }
     order.dedup_by(|b, a| rows.key(*a) == rows.key(*b));
@@ -144,7 +166,11 @@ fn shared_prefix_len(rows: &Rows<'_>) -> usize {
     let first = rows.key(0).as_bytes();
     (1..rows.len() as u32).fold(first.len(), |shared, row| {
         let key = rows.key(row).as_bytes();
-        first[..shared].iter().zip(key).take_while(|(a, b)| a == b).count()
+        first[..shared]
+            .iter()
+            .zip(key)
+            .take_while(|(a, b)| a == b)
+            .count()
     })
 }
 
@@ -157,14 +183,18 @@ fn prefix_word(bytes: &[u8]) -> u64 {
 
 fn rows_equal(rows: &Rows<'_>, a: u32, b: u32) -> bool {
     let ((part_a, row_a), (part_b, row_b)) = (rows.locate(a), rows.locate(b));
-    part_a.columns.iter().zip(&part_b.columns).all(|(column_a, column_b)| {
-        raw_texts(column_a, row_a).eq(raw_texts(column_b, row_b))
-    })
+    part_a
+        .columns
+        .iter()
+        .zip(&part_b.columns)
+        .all(|(column_a, column_b)| raw_texts(column_a, row_a).eq(raw_texts(column_b, row_b)))
 }
 
 fn raw_texts(column: &RawColumn, row: usize) -> impl Iterator<Item = &str> {
     let from = column.more.partition_point(|&(r, _)| (r as usize) < row);
-    let more = column.more[from..].iter().take_while(move |&&(r, _)| r as usize == row);
+    let more = column.more[from..]
+        .iter()
+        .take_while(move |&&(r, _)| r as usize == row);
     std::iter::once(column.first[row])
         .chain(more.map(|&(_, id)| id))
         .map(|id| column.dictionary.text(ValueId::new(id)))
@@ -175,7 +205,10 @@ fn reference_table(sources: &[SourceParts], orders: &[Vec<u32>]) -> ReferenceTab
     let mut builder = ReferenceTableBuilder::new(names);
     for (index, (source, order)) in sources.iter().zip(orders).enumerate() {
         let rows = Rows::of(&source.parts);
-        builder.reserve(order.len(), order.iter().map(|&row| rows.key(row).len()).sum());
+        builder.reserve(
+            order.len(),
+            order.iter().map(|&row| rows.key(row).len()).sum(),
+        );
         for &row in order {
             builder.push(SourceId::new(index as u16), rows.key(row));
         }
@@ -188,7 +221,10 @@ fn drop_keys(sources: &mut [SourceParts]) {
         let len = part.keys.len();
         if part.columns.is_empty() {
             // A partition without columns still needs its row count.
-            part.columns.push(RawColumn { first: vec![0; len], ..RawColumn::default() });
+            part.columns.push(RawColumn {
+                first: vec![0; len],
+                ..RawColumn::default()
+            });
         }
         part.keys = Keys::default();
     }
@@ -223,22 +259,35 @@ fn build_column(
     let mut more_by_row: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sources.len()];
     for (source, base, column) in parts {
         let plan = &sources[source].plan;
-        let part = plan.fields.iter().find(|f| f.field == field).and_then(|f| f.part);
+        let part = plan
+            .fields
+            .iter()
+            .find(|f| f.field == field)
+            .and_then(|f| f.part);
         let normalizer = Normalizer::new(schema.field(field).kind, part, &plan.locale);
         let map = normalize_into(&mut dictionary, &column.dictionary, &normalizer);
         let rows = &mut by_row[source];
         rows.resize(base as usize, 0);
         rows.extend(column.first.iter().map(|&id| map[id as usize]));
-        let more = column.more.iter().map(|&(row, id)| (base + row, map[id as usize]));
+        let more = column
+            .more
+            .iter()
+            .map(|&(row, id)| (base + row, map[id as usize]));
         more_by_row[source].extend(more.filter(|&(_, id)| id != 0));
     }
     dictionary.seal();
     let order = orders.iter().zip(&by_row).flat_map(|(order, rows)| {
-        order.iter().map(|&row| rows.get(row as usize).copied().unwrap_or(0))
+        order
+            .iter()
+            .map(|&row| rows.get(row as usize).copied().unwrap_or(0))
     });
     let mut first: Vec<u32> = order.collect();
     let more = more_values(&mut first, &mut more_by_row, orders);
-    Column { dictionary, first, more }
+    Column {
+        dictionary,
+        first,
+        more,
+    }
 }
 
 /// Interns the normalised form of every raw value and returns raw number to normalised number.
@@ -263,7 +312,11 @@ fn normalize_into(target: &mut Dictionary, raw: &Dictionary, normalizer: &Normal
         let mut from = 0;
         for end in ends {
             // An empty normalised value is a missing one.
-            map.push(if end == from { 0 } else { target.intern(&texts[from..end]).get() });
+            map.push(if end == from {
+                0
+            } else {
+                target.intern(&texts[from..end]).get()
+            });
             from = end;
         }
     }
@@ -279,13 +332,19 @@ fn more_values(
     if more_by_row.iter().all(Vec::is_empty) {
         return None;
     }
-    let mut more = MoreValues { starts: vec![0], ids: Vec::new() };
+    let mut more = MoreValues {
+        starts: vec![0],
+        ids: Vec::new(),
+    };
     let rows = orders.iter().zip(more_by_row).flat_map(|(order, listed)| {
         listed.sort_by_key(|&(row, _)| row);
         let listed = &*listed;
         order.iter().map(move |&row| {
             let from = listed.partition_point(|&(r, _)| r < row);
-            listed[from..].iter().take_while(move |&&(r, _)| r == row).map(|&(_, id)| id)
+            listed[from..]
+                .iter()
+                .take_while(move |&&(r, _)| r == row)
+                .map(|&(_, id)| id)
         })
     });
     for (node, values) in rows.enumerate() {

@@ -21,8 +21,14 @@ impl Column {
     /// Makes a column from the value of each node; tests and benches use it.
     pub fn from_texts<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
         let mut dictionary = Dictionary::default();
-        let first = texts.map(|t| t.map_or(0, |t| dictionary.intern(t).get())).collect();
-        Self { dictionary, first, more: None }
+        let first = texts
+            .map(|t| t.map_or(0, |t| dictionary.intern(t).get()))
+            .collect();
+        Self {
+            dictionary,
+            first,
+            more: None,
+        }
     }
 
     /// Returns the values.
@@ -66,7 +72,10 @@ impl Column {
     pub fn values(&self, node: usize) -> impl Iterator<Item = ValueId> + '_ {
         let first = self.first(node);
         let more = self.more(node).iter().map(|&id| ValueId::new(id));
-        (!first.is_missing()).then_some(first).into_iter().chain(more)
+        (!first.is_missing())
+            .then_some(first)
+            .into_iter()
+            .chain(more)
     }
 
     /// Returns how many nodes have each value, in order of value numbers.

@@ -24,13 +24,21 @@ impl Derived {
             let dictionary = column.dictionary();
             let ids = (0..dictionary.len() as u32).collect();
             let hashes = (0..dictionary.len() as u32).map(|id| dictionary.hash(ValueId::new(id)));
-            return Self { starts: None, ids, hashes: hashes.collect() };
+            return Self {
+                starts: None,
+                ids,
+                hashes: hashes.collect(),
+            };
         }
         let raw = derive_hashes(column, kind, form);
         let mut interner = HashInterner::default();
         if !form.is_multi() {
             let ids = raw.into_iter().map(|hash| interner.intern(hash)).collect();
-            return Self { starts: None, ids, hashes: interner.hashes };
+            return Self {
+                starts: None,
+                ids,
+                hashes: interner.hashes,
+            };
         }
         let mut starts = Vec::with_capacity(column.dictionary().len() + 1);
         let mut ids = Vec::with_capacity(raw.len());
@@ -54,7 +62,11 @@ impl Derived {
             from = ids.len();
             starts.push(from as u32);
         }
-        Self { starts: Some(starts), ids, hashes: interner.hashes }
+        Self {
+            starts: Some(starts),
+            ids,
+            hashes: interner.hashes,
+        }
     }
 
     /// Returns the derived values of a value as sorted numbers; empty where there are none.
@@ -103,7 +115,10 @@ struct HashInterner {
 
 impl Default for HashInterner {
     fn default() -> Self {
-        Self { index: HashTable::new(), hashes: vec![0] }
+        Self {
+            index: HashTable::new(),
+            hashes: vec![0],
+        }
     }
 }
 
@@ -118,7 +133,8 @@ impl HashInterner {
         }
         let id = hashes.len() as u32;
         hashes.push(hash);
-        self.index.insert_unique(hash, id, |&id| hashes[id as usize]);
+        self.index
+            .insert_unique(hash, id, |&id| hashes[id as usize]);
         id
     }
 }
@@ -132,7 +148,12 @@ fn derive_hashes(column: &Column, kind: FieldKind, form: Form) -> Vec<u64> {
         .map(|chunk| {
             let mut hashes = Vec::with_capacity(CHUNK_LEN);
             for id in chunk * CHUNK_LEN..len.min((chunk + 1) * CHUNK_LEN) {
-                push_hashes(&mut hashes, dictionary.text(ValueId::new(id as u32)), kind, form);
+                push_hashes(
+                    &mut hashes,
+                    dictionary.text(ValueId::new(id as u32)),
+                    kind,
+                    form,
+                );
             }
             hashes
         })
@@ -143,7 +164,9 @@ fn derive_hashes(column: &Column, kind: FieldKind, form: Form) -> Vec<u64> {
 fn push_hashes(hashes: &mut Vec<u64>, text: &str, kind: FieldKind, form: Form) {
     let from = hashes.len();
     if !text.is_empty() {
-        derive(form, kind, text, &mut |derived| hashes.push(xxh3_64(derived.as_bytes()).max(1)));
+        derive(form, kind, text, &mut |derived| {
+            hashes.push(xxh3_64(derived.as_bytes()).max(1))
+        });
     }
     if form.is_multi() {
         hashes.push(0);

@@ -47,13 +47,23 @@ pub struct Dictionary {
 
 impl Default for Dictionary {
     fn default() -> Self {
-        Self { bytes: Vec::new(), ends: vec![0], hashes: vec![0], index: HashTable::new() }
+        Self {
+            bytes: Vec::new(),
+            ends: vec![0],
+            hashes: vec![0],
+            index: HashTable::new(),
+        }
     }
 }
 
 impl fmt::Debug for Dictionary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Dictionary({} values, {} bytes)", self.len() - 1, self.bytes.len())
+        write!(
+            f,
+            "Dictionary({} values, {} bytes)",
+            self.len() - 1,
+            self.bytes.len()
+        )
     }
 }
 
@@ -86,7 +96,8 @@ impl Dictionary {
         self.ends.push(self.bytes.len() as u64);
         self.hashes.push(hash);
         let hashes = &self.hashes;
-        self.index.insert_unique(hash, id, |&id| hashes[id as usize]);
+        self.index
+            .insert_unique(hash, id, |&id| hashes[id as usize]);
         ValueId(id)
     }
 

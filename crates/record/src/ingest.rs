@@ -128,7 +128,12 @@ pub struct RawPart {
 
 impl fmt::Debug for RawPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RawPart({} rows, {} fields)", self.keys.len(), self.columns.len())
+        write!(
+            f,
+            "RawPart({} rows, {} fields)",
+            self.keys.len(),
+            self.columns.len()
+        )
     }
 }
 
@@ -307,19 +312,34 @@ impl<'a> PartitionIngest<'a> {
 fn for_each_text(array: &ArrayRef, call: &mut dyn FnMut(usize, Option<&str>)) {
     match array.data_type() {
         DataType::Utf8 => {
-            array.as_string::<i32>().iter().enumerate().for_each(|(i, text)| call(i, text));
+            array
+                .as_string::<i32>()
+                .iter()
+                .enumerate()
+                .for_each(|(i, text)| call(i, text));
         }
         DataType::LargeUtf8 => {
-            array.as_string::<i64>().iter().enumerate().for_each(|(i, text)| call(i, text));
+            array
+                .as_string::<i64>()
+                .iter()
+                .enumerate()
+                .for_each(|(i, text)| call(i, text));
         }
         DataType::Utf8View => {
-            array.as_string_view().iter().enumerate().for_each(|(i, text)| call(i, text));
+            array
+                .as_string_view()
+                .iter()
+                .enumerate()
+                .for_each(|(i, text)| call(i, text));
         }
         DataType::List(_) => {
             let lists = array.as_list::<i32>();
             for row in (0..lists.len()).filter(|&row| lists.is_valid(row)) {
                 let items = lists.value(row);
-                items.as_string::<i32>().iter().for_each(|text| call(row, text));
+                items
+                    .as_string::<i32>()
+                    .iter()
+                    .for_each(|text| call(row, text));
             }
         }
         other => unreachable!("`readable` gives text or lists of text, not {other}"),

@@ -19,8 +19,15 @@ impl Records {
     /// Panics unless every column has a value id for every node.
     pub fn new(references: ReferenceTable, schema: Schema, columns: Vec<Column>) -> Self {
         assert_eq!(schema.fields().len(), columns.len(), "one column per field");
-        assert!(columns.iter().all(|c| c.len() == references.len()), "one value per node");
-        Self { references, schema, columns }
+        assert!(
+            columns.iter().all(|c| c.len() == references.len()),
+            "one value per node"
+        );
+        Self {
+            references,
+            schema,
+            columns,
+        }
     }
 
     /// Returns how many records there are.

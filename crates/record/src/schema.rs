@@ -43,22 +43,64 @@ impl FieldKind {
     /// Guesses the kind that a field's name tells; free text when it tells nothing.
     pub fn of_name(name: &str) -> Self {
         const NAMES: &[(FieldKind, &[&str])] = &[
-            (FieldKind::GivenName, &["given_name", "first_name", "forename", "middle_name"]),
-            (FieldKind::Surname, &["surname", "last_name", "family_name", "maiden_name"]),
+            (
+                FieldKind::GivenName,
+                &["given_name", "first_name", "forename", "middle_name"],
+            ),
+            (
+                FieldKind::Surname,
+                &["surname", "last_name", "family_name", "maiden_name"],
+            ),
             (FieldKind::FullName, &["full_name", "name", "person_name"]),
-            (FieldKind::Date, &["date", "dob", "birth_date", "date_of_birth", "birthday"]),
+            (
+                FieldKind::Date,
+                &["date", "dob", "birth_date", "date_of_birth", "birthday"],
+            ),
             (FieldKind::Email, &["email", "e_mail", "email_address"]),
-            (FieldKind::Phone, &["phone", "mobile", "telephone", "phone_number", "fax"]),
-            (FieldKind::Street, &["street", "address", "address_line", "address_1", "address_2"]),
-            (FieldKind::City, &["city", "town", "suburb", "state", "region", "country"]),
-            (FieldKind::Postcode, &["postcode", "postal_code", "zip", "zip_code"]),
-            (FieldKind::Company, &["company", "organisation", "organization", "employer"]),
-            (FieldKind::Number, &["number", "year", "price", "amount", "age"]),
+            (
+                FieldKind::Phone,
+                &["phone", "mobile", "telephone", "phone_number", "fax"],
+            ),
+            (
+                FieldKind::Street,
+                &[
+                    "street",
+                    "address",
+                    "address_line",
+                    "address_1",
+                    "address_2",
+                ],
+            ),
+            (
+                FieldKind::City,
+                &["city", "town", "suburb", "state", "region", "country"],
+            ),
+            (
+                FieldKind::Postcode,
+                &["postcode", "postal_code", "zip", "zip_code"],
+            ),
+            (
+                FieldKind::Company,
+                &["company", "organisation", "organization", "employer"],
+            ),
+            (
+                FieldKind::Number,
+                &["number", "year", "price", "amount", "age"],
+            ),
         ];
         NAMES
             .iter()
             .find(|(_, names)| names.contains(&name))
-            .map_or_else(|| if name.ends_with("_id") { Self::Identifier } else { Self::Text }, |(kind, _)| *kind)
+            .map_or_else(
+                || {
+                    if name.ends_with("_id") {
+                        Self::Identifier
+                    } else {
+                        Self::Text
+                    }
+                },
+                |(kind, _)| *kind,
+            )
     }
 }
 
@@ -145,7 +187,9 @@ impl Schema {
             name: name.clone(),
             kind: kind.unwrap_or_else(|| FieldKind::of_name(name)),
         };
-        Self { fields: fields.iter().map(field).collect() }
+        Self {
+            fields: fields.iter().map(field).collect(),
+        }
     }
 
     /// Returns the fields in order.
@@ -155,7 +199,10 @@ impl Schema {
 
     /// Finds a field by name.
     pub fn field_id(&self, name: &str) -> Option<FieldId> {
-        let index = self.fields.binary_search_by(|f| f.name.as_str().cmp(name)).ok()?;
+        let index = self
+            .fields
+            .binary_search_by(|f| f.name.as_str().cmp(name))
+            .ok()?;
         Some(FieldId(index as u16))
     }
 
