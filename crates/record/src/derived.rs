@@ -165,7 +165,7 @@ fn push_hashes(hashes: &mut Vec<u64>, text: &str, kind: FieldKind, form: Form) {
     let from = hashes.len();
     if !text.is_empty() {
         derive(form, kind, text, &mut |derived| {
-            hashes.push(xxh3_64(derived.as_bytes()).max(1))
+            hashes.push(xxh3_64(derived.as_bytes()).max(1));
         });
     }
     if form.is_multi() {

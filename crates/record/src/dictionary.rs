@@ -111,6 +111,9 @@ impl Dictionary {
     }
 
     /// Returns the text of a value; empty for the missing value.
+    ///
+    /// # Panics
+    /// Panics if no value has this number.
     pub fn text(&self, id: ValueId) -> &str {
         std::str::from_utf8(self.raw(id)).expect("texts are interned as str, so bytes are UTF-8")
     }

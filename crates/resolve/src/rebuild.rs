@@ -28,15 +28,14 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
     let mut stages = Stages::new(&*options.progress);
     let job = Job::read(settings, options, &mut stages).await?;
     let mut report = PlanReport::default();
-    job.compute(options, || -> Result<(), JobError> {
+    threads(options)?.install(|| {
         stages.begin("block", None);
         let prepared = job.prepared();
         let blocking = Blocking::new(&prepared, &job.plan, settings.budget.block_len_max);
         report.rules = rule_reports(&job.plan, &blocking);
         report.pairs = report.rules.iter().map(|rule| rule.pairs).sum();
         report.budget = settings.budget.pairs_per_record_max * job.records.len() as u64;
-        Ok(())
-    })??;
+    });
     report.sources = source_reports(&job.records);
     report.fields = field_reports(&job.records);
     report.stages = stages.finish();
@@ -52,11 +51,11 @@ pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainRep
     let job = Job::read(settings, options, &mut stages).await?;
     let path = settings.model_path();
     let key = model_file::secret(&path, options.new_key)?;
-    let (model, training) = job.compute(options, || {
+    let (model, training) = threads(options)?.install(|| {
         let prepared = job.prepared();
         let blocking = job.block(&prepared, &mut stages)?;
         Ok::<_, JobError>(job.train(&prepared, &blocking, &key, &mut stages))
-    })??;
+    })?;
     model_file::write(&path, &model)?;
     let mut report = TrainReport::of(&model, training);
     report.stages = stages.finish();
@@ -89,11 +88,9 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         ..RebuildReport::default()
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
-    let (model, weighed, threads) = {
-        let threads = job.threads(options)?;
-        let (model, weighed) = threads.install(|| job.weigh(trained, &key, &mut report, &mut stages))?;
-        (model, weighed, threads)
-    };
+    let threads = threads(options)?;
+    let (model, weighed) =
+        threads.install(|| job.weigh(trained, &key, &mut report, &mut stages))?;
     if report.trained.is_some() {
         model_file::write(&path, &model)?;
     }
@@ -127,6 +124,12 @@ fn pairs_per_second(report: &RebuildReport) -> f64 {
     report.pairs as f64 / weighing.map_or(1.0, |stage| stage.seconds.max(1e-9))
 }
 
+/// Returns the threads that compute, apart from those that wait for sources.
+fn threads(options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1));
+    threads.build().map_err(|error| JobError::Threads { what: error.to_string() })
+}
+
 /// Records in flight and what the settings want of them.
 struct Job<'s> {
     settings: &'s Settings,
@@ -150,19 +153,6 @@ impl<'s> Job<'s> {
         stages.begin("read", expected);
         let ingested = ingest::scan(sources, schema, options).await?;
         Ok(Self { settings, plan, records: ingested.records, long_cells: ingested.long_cells })
-    }
-
-    fn threads(&self, options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
-        let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1));
-        threads.build().map_err(|error| JobError::Threads { what: error.to_string() })
-    }
-
-    fn compute<T: Send>(
-        &self,
-        options: &JobOptions,
-        work: impl FnOnce() -> T + Send,
-    ) -> Result<T, JobError> {
-        Ok(self.threads(options)?.install(work))
     }
 
     /// Returns the numbers of the sources that hold each customer once.
