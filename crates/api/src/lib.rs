@@ -16,6 +16,7 @@
 #[allow(
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
+    clippy::excessive_nesting,
     missing_docs,
     reason = "generated code follows its generator, not this repository"
 )]

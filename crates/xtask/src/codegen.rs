@@ -91,6 +91,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_committed_is_what_proto_says() {
+        check().unwrap();
+    }
+
+    #[test]
     fn generating_twice_gives_the_same_bytes() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         generate(one.path()).unwrap();
