@@ -324,9 +324,7 @@ fn rule_patterns(
                 owned.push(part_owned.sorted());
             }
             let (mut all, mut owned) = (merge(all), merge(owned));
-            all.values_mut()
-                .chain(owned.values_mut())
-                .for_each(|count| *count /= fraction);
+            all.iter_mut().chain(&mut owned).for_each(|(_, count)| *count /= fraction);
             RulePatterns { all, owned, pairs }
         })
         .collect()
@@ -443,7 +441,6 @@ impl Classes {
         Pass {
             patterns: &patterns.all,
             included,
-            tells_related,
             mix,
         }
     }
