@@ -26,12 +26,12 @@ pub const BATCH_COUNT_MAX: usize = 1_000;
 pub const PAGE_COUNT_MAX: u32 = 1_000;
 /// The members on a page if the request does not say.
 pub const PAGE_COUNT_DEFAULT: u32 = 100;
-/// The most edges of one kind, and the most steps of a path, in an explanation.
+/// The most edges of one kind in an explanation.
 pub const EVIDENCE_COUNT_MAX: usize = 100;
-/// The longest chain of links in an explanation.
-pub const PATH_COUNT_MAX: usize = 1_000;
+/// The longest chain of links in an explanation; with the longest keys it fits a response.
+pub const PATH_COUNT_MAX: usize = 500;
 /// The most events or memberships in a history.
-pub const HISTORY_COUNT_MAX: usize = 10_000;
+pub const HISTORY_COUNT_MAX: usize = 1_000;
 /// How long a connection may be silent before the server asks whether it lives.
 pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long the server waits for that answer.

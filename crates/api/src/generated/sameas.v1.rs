@@ -591,7 +591,7 @@ pub struct ExplainResponse {
     pub direct: ::core::option::Option<Evidence>,
     /// If the two are together without a direct link: the chain of links from
     /// left to right whose weakest link is strongest; the shortest such chain.
-    /// At most 1,000 links; empty if it is longer.
+    /// At most 500 links; empty if it is longer.
     #[prost(message, repeated, tag = "6")]
     pub path: ::prost::alloc::vec::Vec<Evidence>,
     /// Evidence between the two entities (or, if they are one, within it) that
@@ -651,11 +651,11 @@ pub struct GetHistoryResponse {
     #[prost(string, repeated, tag = "3")]
     pub successor_unified_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// What happened to the id, oldest first; none for a reference. At most
-    /// 10,000, the newest.
+    /// 1,000, the newest.
     #[prost(message, repeated, tag = "4")]
     pub events: ::prost::alloc::vec::Vec<LineageEvent>,
     /// Where the reference belonged, oldest first; none for an id. At most
-    /// 10,000, the newest.
+    /// 1,000, the newest.
     #[prost(message, repeated, tag = "5")]
     pub memberships: ::prost::alloc::vec::Vec<Membership>,
 }
