@@ -29,7 +29,7 @@ use self::columns::Columns;
 use self::format::{Compression, compression_of, delimiter_of, format_of};
 use self::piece::{FilePartition, Piece, Reading, TextReading, spread};
 use self::probe::{Detail, Probe, probe_all};
-use self::shape::{Shape, shape_of};
+use self::shape::Keys;
 use self::store::DataFile;
 use crate::count::RowCount;
 use crate::descriptor::{FileFormat, SourceSettings};
@@ -66,7 +66,7 @@ pub(crate) struct Files {
 #[derive(Debug)]
 enum Content {
     Csv { delimiter: Option<u8> },
-    Ndjson { keys: Vec<(String, Shape)> },
+    Ndjson { keys: Keys },
     Parquet { row_lens: BTreeMap<String, u64> },
     Arrow { footers: Vec<Arc<ArrowFile>> },
 }
@@ -78,13 +78,13 @@ impl Content {
         files: &[DataFile],
         probes: Vec<Probe>,
     ) -> Self {
-        let (mut keys, mut row_lens, mut footers) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let (mut keys, mut row_lens, mut footers) = (Keys::new(), BTreeMap::new(), Vec::new());
         for (file, probe) in files.iter().zip(probes) {
             match probe.detail {
                 Detail::Csv => {}
                 Detail::Ndjson(found) => {
                     for (name, shape) in found {
-                        shape_of(&mut keys, &name).widen(shape, &file.name);
+                        keys.entry(name).or_default().widen(shape, &file.name);
                     }
                 }
                 Detail::Parquet(found) => {
@@ -237,14 +237,17 @@ impl Files {
                 })
                 .collect(),
             Content::Ndjson { keys } => {
-                let wanted = |(name, _): &&(String, Shape)| schema.index_of(name).is_ok();
-                let keys: Arc<[_]> = keys.iter().filter(wanted).cloned().collect();
-                let reading = |_| TextReading::Ndjson {
+                let wanted = keys
+                    .iter()
+                    .filter(|(name, _)| schema.index_of(name).is_ok());
+                let wanted = wanted.map(|(name, shape)| (name.clone(), shape.clone()));
+                let keys: Arc<Keys> = Arc::new(wanted.collect());
+                let reading = || TextReading::Ndjson {
                     keys: Arc::clone(&keys),
                 };
                 self.files
                     .iter()
-                    .map(|file| text(file, reading(file)))
+                    .map(|file| text(file, reading()))
                     .collect()
             }
             Content::Arrow { footers } => self

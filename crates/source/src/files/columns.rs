@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::shape::Shape;
+use super::shape::Keys;
 
 /// The columns of all files, in order of appearance.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ struct Column {
 
 impl Columns {
     /// Returns the columns that the keys of JSON records make.
-    pub(crate) fn of_keys(keys: &[(String, Shape)]) -> Self {
+    pub(crate) fn of_keys(keys: &Keys) -> Self {
         let mut columns = Self::default();
         for (name, shape) in keys {
             columns.add(name, &shape.data_type(), "");

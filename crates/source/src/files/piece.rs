@@ -14,7 +14,7 @@ use super::BATCH_ROWS_MAX;
 use super::arrow::ArrowPiece;
 use super::csv::CsvDecoder;
 use super::ndjson::NdjsonDecoder;
-use super::shape::Shape;
+use super::shape::Keys;
 use super::store::DataFile;
 use super::text::{self, Decoder};
 
@@ -38,7 +38,7 @@ pub(crate) enum Reading {
 #[derive(Clone, Debug)]
 pub(crate) enum TextReading {
     Csv { delimiter: u8 },
-    Ndjson { keys: Arc<[(String, Shape)]> },
+    Ndjson { keys: Arc<Keys> },
 }
 
 impl Piece {

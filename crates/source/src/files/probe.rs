@@ -11,7 +11,7 @@ use super::csv::CsvDecoder;
 use super::format::{Compression, compression_of, delimiter_of};
 use super::ndjson::ShapeFinder;
 use super::parquet;
-use super::shape::{Shape, name_file};
+use super::shape::{Keys, name_file};
 use super::store::DataFile;
 use super::text::{CHUNK_LEN, ChunkError, Chunks};
 use crate::count::RowCount;
@@ -39,7 +39,7 @@ pub(crate) enum Detail {
     /// Nothing.
     Csv,
     /// The keys, whose shapes widen with those of other files.
-    Ndjson(Vec<(String, Shape)>),
+    Ndjson(Keys),
     /// The bytes a row takes in each column.
     Parquet(BTreeMap<String, u64>),
     /// Where the blocks are.
@@ -236,8 +236,8 @@ async fn probe_ndjson(source_name: &str, file: &DataFile) -> Result<Probe, OpenE
             .map_err(|flaw| flawed(source_name, file, flaw))?;
     }
     let (mut keys, rows) = finder.into_keys();
-    keys.iter_mut()
-        .for_each(|(_, shape)| name_file(shape, &file.name));
+    keys.values_mut()
+        .for_each(|shape| name_file(shape, &file.name));
     let row_count = match is_whole {
         true => RowCount::Exact(rows),
         false if compression_of(&file.name) == Compression::None => RowCount::Estimate(

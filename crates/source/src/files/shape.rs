@@ -1,11 +1,15 @@
 //! The type of a JSON key, widened record by record.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use arrow_schema::{DataType, Field, Fields};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::COLUMN_COUNT_MAX;
+
+/// The keys of an object.
+pub(crate) type Keys = BTreeMap<String, Shape>;
 
 /// What the values of one key are.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -23,8 +27,8 @@ pub(crate) enum Shape {
     Text,
     /// A list.
     List(Box<Shape>),
-    /// An object, its keys in order of appearance.
-    Object(Vec<(String, Shape)>),
+    /// An object.
+    Object(Keys),
     /// Types that do not go together.
     Mixed(Clash),
 }
@@ -79,7 +83,7 @@ impl Shape {
         match self {
             Self::Mixed(clash) => Some(clash),
             Self::List(item) => item.clash(),
-            Self::Object(keys) => keys.iter().find_map(|(_, shape)| shape.clash()),
+            Self::Object(keys) => keys.values().find_map(Self::clash),
             _ => None,
         }
     }
@@ -93,7 +97,7 @@ impl Shape {
             Self::List(item) => DataType::new_list(item.data_type(), true),
             Self::Object(keys) if !keys.is_empty() => {
                 let field =
-                    |(name, shape): &(String, Self)| Field::new(name, shape.data_type(), true);
+                    |(name, shape): (&String, &Self)| Field::new(name, shape.data_type(), true);
                 DataType::Struct(keys.iter().map(field).collect::<Fields>())
             }
             Self::Null | Self::Text | Self::Object(_) | Self::Mixed(_) => DataType::Utf8,
@@ -113,7 +117,7 @@ impl Shape {
             (Self::List(item), Self::List(other)) => item.widen(*other, file),
             (Self::Object(keys), Self::Object(others)) => {
                 for (name, other) in others {
-                    shape_of(keys, &name).widen(other, file);
+                    keys.entry(name).or_default().widen(other, file);
                 }
             }
             (_, other) => self.meet(other, 0, file),
@@ -150,23 +154,9 @@ pub(crate) fn name_file(shape: &mut Shape, file: &str) {
     match shape {
         Shape::Mixed(clash) => file.clone_into(&mut clash.file),
         Shape::List(item) => name_file(item, file),
-        Shape::Object(keys) => keys
-            .iter_mut()
-            .for_each(|(_, shape)| name_file(shape, file)),
+        Shape::Object(keys) => keys.values_mut().for_each(|shape| name_file(shape, file)),
         _ => {}
     }
-}
-
-/// Returns the shape of a key, null when it is new.
-pub(crate) fn shape_of<'a>(keys: &'a mut Vec<(String, Shape)>, name: &str) -> &'a mut Shape {
-    let index = keys
-        .iter()
-        .position(|(known, _)| known == name)
-        .unwrap_or_else(|| {
-            keys.push((name.to_owned(), Shape::Null));
-            keys.len() - 1
-        });
-    &mut keys[index].1
 }
 
 /// Widens a shape by one value while it is parsed.
@@ -246,63 +236,47 @@ impl<'de> Visitor<'de> for Widen<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let Self { shape, line } = self;
-        shape.meet(Shape::Object(Vec::new()), line, "");
+        shape.meet(Shape::Object(Keys::new()), line, "");
         let Shape::Object(keys) = shape else {
             while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return Ok(());
         };
-        let mut hint = 0;
-        while let Some(index) = entries.next_key_seed(KeyIndex {
-            keys: &mut *keys,
-            hint,
-        })? {
-            match keys.get_mut(index) {
-                Some((_, shape)) => entries.next_value_seed(Widen { shape, line })?,
+        while let Some(found) = entries.next_key_seed(KeyShape(&mut *keys))? {
+            match found {
+                Some(shape) => entries.next_value_seed(Widen { shape, line })?,
                 None => entries.next_value::<IgnoredAny>().map(drop)?,
             }
-            hint = index + 1;
         }
         Ok(())
     }
 }
 
-/// Finds a key among the known ones, or adds it; objects mostly repeat the order of their keys.
-struct KeyIndex<'a> {
-    keys: &'a mut Vec<(String, Shape)>,
-    hint: usize,
-}
+/// Finds the shape of a key, null when the key is new and none when there are too many.
+struct KeyShape<'a>(&'a mut Keys);
 
-impl<'de> DeserializeSeed<'de> for KeyIndex<'_> {
-    type Value = usize;
+impl<'de, 'a> DeserializeSeed<'de> for KeyShape<'a> {
+    type Value = Option<&'a mut Shape>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, parser: D) -> Result<usize, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, parser: D) -> Result<Self::Value, D::Error> {
         parser.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for KeyIndex<'_> {
-    type Value = usize;
+impl<'a> Visitor<'_> for KeyShape<'a> {
+    type Value = Option<&'a mut Shape>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a key")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<usize, E> {
-        if self
-            .keys
-            .get(self.hint)
-            .is_some_and(|(known, _)| known == name)
-        {
-            return Ok(self.hint);
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        if !self.0.contains_key(name) {
+            if self.0.len() >= COLUMN_COUNT_MAX {
+                return Ok(None);
+            }
+            self.0.insert(name.to_owned(), Shape::Null);
         }
-        if let Some(index) = self.keys.iter().position(|(known, _)| known == name) {
-            return Ok(index);
-        }
-        if self.keys.len() < COLUMN_COUNT_MAX {
-            self.keys.push((name.to_owned(), Shape::Null));
-            return Ok(self.keys.len() - 1);
-        }
-        Ok(usize::MAX - 1)
+        Ok(self.0.get_mut(name))
     }
 }
 
@@ -330,8 +304,8 @@ mod tests {
     fn numbers_widen_and_nulls_fit_everything() {
         let shape = shape_of_lines(&[r#"{"a":1,"b":null}"#, r#"{"a":1.5}"#, r#"{"b":[null,"x"]}"#]);
         let list = Shape::List(Box::new(Shape::Text));
-        let expected = vec![("a".to_owned(), Shape::Float), ("b".to_owned(), list)];
-        assert_eq!(shape, Shape::Object(expected));
+        let expected = [("a".to_owned(), Shape::Float), ("b".to_owned(), list)];
+        assert_eq!(shape, Shape::Object(Keys::from(expected)));
     }
 
     #[test]
@@ -340,12 +314,12 @@ mod tests {
         let Shape::Object(keys) = shape else {
             panic!("an object")
         };
-        let clash = keys[0].1.clash().unwrap();
+        let clash = keys["zip"].clash().unwrap();
         assert_eq!(
             (clash.first, clash.second, clash.line),
             ("a whole number", "text", 3)
         );
-        assert_eq!(keys[1].1, Shape::Int);
+        assert_eq!(keys["n"], Shape::Int);
     }
 
     #[test]

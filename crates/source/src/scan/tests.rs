@@ -4,6 +4,8 @@ mod binary;
 mod expressions;
 mod flaws;
 mod places;
+#[cfg(feature = "object-stores")]
+mod remote;
 mod text;
 
 use std::collections::BTreeMap;

@@ -1,11 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use arrow::util::pretty::pretty_format_batches;
-use arrow_schema::Schema;
+use arrow_array::Array;
+use arrow_schema::{Field, Schema};
 
 use super::*;
 
-fn find(text: &str, chunk_len: usize) -> Result<(Vec<(String, Shape)>, u64), Flaw> {
+fn find(text: &str, chunk_len: usize) -> Result<(Keys, u64), Flaw> {
     let mut finder = ShapeFinder::new();
     for chunk in text.as_bytes().chunks(chunk_len) {
         finder.decode(chunk)?;
@@ -14,8 +15,8 @@ fn find(text: &str, chunk_len: usize) -> Result<(Vec<(String, Shape)>, u64), Fla
     Ok(finder.into_keys())
 }
 
-fn decode(keys: &[(String, Shape)], text: &[u8], chunk_len: usize) -> Result<RecordBatch, Flaw> {
-    let field = |(name, shape): &(String, Shape)| Field::new(name, shape.data_type(), true);
+fn decode(keys: &Keys, text: &[u8], chunk_len: usize) -> Result<RecordBatch, Flaw> {
+    let field = |(name, shape): (&String, &Shape)| Field::new(name, shape.data_type(), true);
     let schema = Arc::new(Schema::new(keys.iter().map(field).collect::<Vec<_>>()));
     let mut decoder = NdjsonDecoder::new(keys, schema, usize::MAX);
     for chunk in text.chunks(chunk_len) {
@@ -62,11 +63,11 @@ fn records_become_columns_however_the_bytes_arrive() {
 
 #[test]
 fn flaws_name_the_line_and_the_key_and_no_value() {
-    let keys = [
+    let keys = Keys::from([
         key("n", Shape::Int),
         key("t", Shape::Text),
-        key("o", Shape::Object(Vec::new())),
-    ];
+        key("o", Shape::Object(Keys::new())),
+    ]);
     let kind = |key: &str, expected, found| Problem::Kind {
         key: key.to_owned(),
         expected,
@@ -120,10 +121,10 @@ fn flaws_name_the_line_and_the_key_and_no_value() {
 fn long_texts_are_cut_and_longer_records_refused() {
     let long = "é".repeat(CELL_KEPT_MAX);
     let text = format!("{{\"t\":\"{long}\"}}");
-    let batch = decode(&[key("t", Shape::Text)], text.as_bytes(), 4096).unwrap();
+    let batch = decode(&Keys::from([key("t", Shape::Text)]), text.as_bytes(), 4096).unwrap();
     assert_eq!(batch.column(0).to_data().buffers()[1].len(), CELL_KEPT_MAX);
 
-    let mut decoder = NdjsonDecoder::new(&[], Arc::new(Schema::empty()), 1);
+    let mut decoder = NdjsonDecoder::new(&Keys::new(), Arc::new(Schema::empty()), 1);
     let chunk = vec![b' '; 1 << 20];
     let flaw = (0..=RECORD_LEN_MAX >> 20)
         .find_map(|_| decoder.decode(&chunk).err())

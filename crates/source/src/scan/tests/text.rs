@@ -60,12 +60,12 @@ async fn json_records_are_typed_by_all_lines() {
         "{\"id\":1,\"age\":30,\"tags\":[\"a\",\"b\"]}\n{\"id\":2,\"age\":30.5,\"at\":{\"city\":\"Bonn\"}}\n",
     );
     let source = folder.open("crm.ndjson").await.unwrap();
-    let types: Vec<_> = source
+    let types: BTreeMap<_, _> = source
         .columns()
         .iter()
-        .map(|column| column.data_type.as_str())
+        .map(|column| (&*column.name, &*column.data_type))
         .collect();
-    assert_eq!(types[..2], ["Int64", "Float64"]);
+    assert_eq!((types["id"], types["age"]), ("Int64", "Float64"));
     assert_eq!(source.row_count().await.unwrap(), RowCount::Exact(2));
     let found = rows(&source, &request("id", &["age", "tags", "at.city"]), 2)
         .await
