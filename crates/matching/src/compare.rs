@@ -174,21 +174,31 @@ fn holds_for(test: &ReadyTest<'_>, (a, b): (usize, usize)) -> bool {
         return swapped(test, a, b);
     }
     let column = test.field.column;
-    column.values(a).any(|value_a| {
-        column
-            .values(b)
-            .any(|value_b| holds(test, (value_a, value_b)))
-    })
+    if !column.is_multi_valued() {
+        let values = (column.first(a), column.first(b));
+        return !values.0.is_missing() && !values.1.is_missing() && holds(test, values);
+    }
+    column
+        .values(a)
+        .any(|x| column.values(b).any(|y| holds(test, (x, y))))
 }
 
+/// Returns whether each record's value is the other record's value of the second field.
+///
+/// Values of two fields have no number in common, so their content hashes are compared:
+/// 64 bits, one load each.
 fn swapped(test: &ReadyTest<'_>, a: usize, b: usize) -> bool {
     let (field, other) = (test.field.column, test.other.column);
     let crosses = |one: usize, two: usize| {
+        if !field.is_multi_valued() && !other.is_multi_valued() {
+            let hash = field.dictionary().hash(field.first(one));
+            return hash != 0 && hash == other.dictionary().hash(other.first(two));
+        }
         field.values(one).any(|x| {
-            let text = field.dictionary().text(x);
+            let hash = field.dictionary().hash(x);
             other
                 .values(two)
-                .any(|y| other.dictionary().text(y) == text)
+                .any(|y| other.dictionary().hash(y) == hash)
         })
     };
     crosses(a, b) && crosses(b, a)

@@ -324,7 +324,9 @@ fn rule_patterns(
                 owned.push(part_owned.sorted());
             }
             let (mut all, mut owned) = (merge(all), merge(owned));
-            all.iter_mut().chain(&mut owned).for_each(|(_, count)| *count /= fraction);
+            all.iter_mut()
+                .chain(&mut owned)
+                .for_each(|(_, count)| *count /= fraction);
             RulePatterns { all, owned, pairs }
         })
         .collect()

@@ -163,9 +163,14 @@ impl<'p> Weigher<'p> {
     pub fn weigh_all(&self, blocking: &Blocking<'_>, rule_count: usize) -> Weighed {
         let mut weighed = Weighed::default();
         let mut found: Vec<Vec<Evidence>> = Vec::new();
+        // A pair for which a deterministic rule holds shares that rule's key, so its first rule is
+        // no later one, unless the block was too large and refining it did not make the pair.
+        let costs = &blocking.costs()[..self.deterministic];
+        let hot = costs.iter().position(|cost| cost.hot_count > 0);
         for rule in 0..rule_count {
+            let asked_from = hot.map_or(rule, |hot| hot.min(rule));
             let parts = blocking.map_blocks(rule, Part::default, |part, block| {
-                self.weigh_block(blocking, block, part);
+                self.weigh_block(blocking, block, asked_from, part);
             });
             weighed
                 .pairs_of_rule
@@ -180,14 +185,21 @@ impl<'p> Weigher<'p> {
         weighed
     }
 
-    fn weigh_block(&self, blocking: &Blocking<'_>, block: Block<'_>, part: &mut Part) {
+    fn weigh_block(
+        &self,
+        blocking: &Blocking<'_>,
+        block: Block<'_>,
+        asked_from: usize,
+        part: &mut Part,
+    ) {
         for (i, &a) in block.nodes.iter().enumerate() {
             for &b in &block.nodes[i + 1..] {
                 if a == b || self.exclude(a, b) || !blocking.owns(&block, a, b) {
                     continue;
                 }
                 part.pairs += 1;
-                if let Some(evidence) = self.weigh(block.rule, a, b, &mut part.compared) {
+                let rules = (block.rule, asked_from);
+                if let Some(evidence) = self.weigh(rules, a, b, &mut part.compared) {
                     part.evidence.push(evidence);
                 }
             }
@@ -200,11 +212,16 @@ impl<'p> Weigher<'p> {
             && self.exclusive[a as usize] != Prepared::SHARED
     }
 
-    /// Weighs one pair that a rule made first.
-    fn weigh(&self, rule: usize, a: u32, b: u32, compared: &mut u64) -> Option<Evidence> {
-        // A pair for which a deterministic rule holds shares that rule's key, so its first rule is no later one.
-        let linked = (rule < self.deterministic)
-            .then(|| self.comparer.rule_that_links(rule, a, b))
+    /// Weighs one pair that a rule made first; deterministic rules are asked from another one on.
+    fn weigh(
+        &self,
+        (rule, asked_from): (usize, usize),
+        a: u32,
+        b: u32,
+        compared: &mut u64,
+    ) -> Option<Evidence> {
+        let linked = (asked_from < self.deterministic)
+            .then(|| self.comparer.rule_that_links(asked_from, a, b))
             .flatten();
         let bound = self.bound(a, b);
         if linked.is_none() && bound < self.threshold.review - ROUNDING_BITS {

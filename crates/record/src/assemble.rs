@@ -1,5 +1,7 @@
 //! Partitions of all sources in, records in node order out.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use sameas_graph::{ReferenceTable, ReferenceTableBuilder, SourceId};
 
@@ -221,17 +223,17 @@ fn drop_keys(sources: &mut [SourceParts]) {
         let len = part.keys.len();
         if part.columns.is_empty() {
             // A partition without columns still needs its row count.
-            part.columns.push(RawColumn {
+            part.columns.push(Arc::new(RawColumn {
                 first: vec![0; len],
                 ..RawColumn::default()
-            });
+            }));
         }
         part.keys = Keys::default();
     }
 }
 
 /// The raw columns that feed one field: source, partition's first row in that source, column.
-type FieldParts = Vec<(usize, u32, RawColumn)>;
+type FieldParts = Vec<(usize, u32, Arc<RawColumn>)>;
 
 fn take_columns(sources: &mut [SourceParts], schema: &Schema) -> Vec<FieldParts> {
     let mut taken: Vec<FieldParts> = schema.ids().map(|_| Vec::new()).collect();
@@ -239,8 +241,9 @@ fn take_columns(sources: &mut [SourceParts], schema: &Schema) -> Vec<FieldParts>
         let bases = Rows::of(&source.parts).bases;
         for (part, base) in source.parts.iter_mut().zip(bases) {
             let columns = std::mem::take(&mut part.columns);
-            for (plan, column) in source.plan.fields.iter().zip(columns) {
-                taken[plan.field.index()].push((index, base, column));
+            let (_, of_field) = source.plan.raw_columns();
+            for (plan, raw) in source.plan.fields.iter().zip(of_field) {
+                taken[plan.field.index()].push((index, base, Arc::clone(&columns[raw])));
             }
         }
     }

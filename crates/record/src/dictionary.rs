@@ -39,7 +39,8 @@ impl ValueId {
 /// Numbers depend on the order of arrival, so they serve for equality and indexing
 /// only; whatever must be canonical uses the content hash.
 pub struct Dictionary {
-    bytes: Vec<u8>,
+    /// All texts, one after the other: slicing it checks a boundary, not every byte.
+    texts: String,
     ends: Vec<u64>,
     hashes: Vec<u64>,
     index: HashTable<u32>,
@@ -48,7 +49,7 @@ pub struct Dictionary {
 impl Default for Dictionary {
     fn default() -> Self {
         Self {
-            bytes: Vec::new(),
+            texts: String::new(),
             ends: vec![0],
             hashes: vec![0],
             index: HashTable::new(),
@@ -62,7 +63,7 @@ impl fmt::Debug for Dictionary {
             f,
             "Dictionary({} values, {} bytes)",
             self.len() - 1,
-            self.bytes.len()
+            self.texts.len()
         )
     }
 }
@@ -84,16 +85,15 @@ impl Dictionary {
     /// Panics at 2^32 distinct values.
     pub fn intern(&mut self, text: &str) -> ValueId {
         let hash = xxh3_64(text.as_bytes());
-        let (bytes, ends, hashes) = (&self.bytes, &self.ends, &self.hashes);
-        let same = |&id: &u32| {
-            hashes[id as usize] == hash && slice(bytes, ends, id as usize) == text.as_bytes()
-        };
+        let (texts, ends, hashes) = (&self.texts, &self.ends, &self.hashes);
+        let same =
+            |&id: &u32| hashes[id as usize] == hash && slice(texts, ends, id as usize) == text;
         if let Some(&id) = self.index.find(hash, same) {
             return ValueId(id);
         }
         let id = u32::try_from(self.ends.len()).expect("fewer than 2^32 distinct values");
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.ends.push(self.bytes.len() as u64);
+        self.texts.push_str(text);
+        self.ends.push(self.texts.len() as u64);
         self.hashes.push(hash);
         let hashes = &self.hashes;
         self.index
@@ -104,9 +104,7 @@ impl Dictionary {
     /// Returns the number of a text that was interned before.
     pub fn find(&self, text: &str) -> Option<ValueId> {
         let hash = xxh3_64(text.as_bytes());
-        let same = |&id: &u32| {
-            self.hashes[id as usize] == hash && self.raw(ValueId(id)) == text.as_bytes()
-        };
+        let same = |&id: &u32| self.hashes[id as usize] == hash && self.text(ValueId(id)) == text;
         self.index.find(hash, same).map(|&id| ValueId(id))
     }
 
@@ -115,7 +113,7 @@ impl Dictionary {
     /// # Panics
     /// Panics if no value has this number.
     pub fn text(&self, id: ValueId) -> &str {
-        std::str::from_utf8(self.raw(id)).expect("texts are interned as str, so bytes are UTF-8")
+        slice(&self.texts, &self.ends, id.index())
     }
 
     /// Returns the content hash of a value; 0 for the missing value.
@@ -131,17 +129,13 @@ impl Dictionary {
     /// Drops the index that `intern` and `find` need, when only reading is left.
     pub fn seal(&mut self) {
         self.index = HashTable::new();
-        self.bytes.shrink_to_fit();
+        self.texts.shrink_to_fit();
         self.ends.shrink_to_fit();
         self.hashes.shrink_to_fit();
     }
-
-    fn raw(&self, id: ValueId) -> &[u8] {
-        slice(&self.bytes, &self.ends, id.index())
-    }
 }
 
-fn slice<'a>(bytes: &'a [u8], ends: &[u64], id: usize) -> &'a [u8] {
+fn slice<'a>(texts: &'a str, ends: &[u64], id: usize) -> &'a str {
     let from = if id == 0 { 0 } else { ends[id - 1] };
-    &bytes[from as usize..ends[id] as usize]
+    &texts[from as usize..ends[id] as usize]
 }

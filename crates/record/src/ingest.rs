@@ -1,6 +1,7 @@
 //! Arrow batches of one partition in, keys and distinct raw values out.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::compute::cast;
 use arrow_array::cast::AsArray;
@@ -40,6 +41,25 @@ pub struct SourcePlan {
     pub duplicate_keys: DuplicateKeys,
     /// The fields it feeds, at most one plan for each.
     pub fields: Vec<FieldPlan>,
+}
+
+impl SourcePlan {
+    /// Returns the distinct lists of columns that fields take, and for every field which it takes:
+    /// parts of one value share what was read.
+    pub(crate) fn raw_columns(&self) -> (Vec<&[usize]>, Vec<usize>) {
+        let mut lists: Vec<&[usize]> = Vec::new();
+        let of_field = self.fields.iter().map(|field| {
+            lists
+                .iter()
+                .position(|list| *list == field.columns)
+                .unwrap_or_else(|| {
+                    lists.push(&field.columns);
+                    lists.len() - 1
+                })
+        });
+        let of_field = of_field.collect();
+        (lists, of_field)
+    }
 }
 
 /// Why records could not be taken in.
@@ -119,7 +139,8 @@ pub enum IngestError {
 /// The records of one partition of one source, as they came: keys and distinct raw values.
 pub struct RawPart {
     pub(crate) keys: Keys,
-    pub(crate) columns: Vec<RawColumn>,
+    /// One raw column for every distinct list of batch columns that fields take.
+    pub(crate) columns: Vec<Arc<RawColumn>>,
     pub(crate) missing_keys: u64,
     pub(crate) long_keys: u64,
     pub(crate) long_key: Option<(usize, String)>,
@@ -183,7 +204,7 @@ impl Keys {
 }
 
 /// One field of a partition: the first raw value of each row, further ones beside.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct RawColumn {
     pub(crate) dictionary: Dictionary,
     pub(crate) first: Vec<u32>,
@@ -204,22 +225,30 @@ impl RawColumn {
 #[derive(Debug)]
 pub struct PartitionIngest<'a> {
     plan: &'a SourcePlan,
+    lists: Vec<&'a [usize]>,
+    columns: Vec<RawColumn>,
     part: RawPart,
 }
 
 impl<'a> PartitionIngest<'a> {
     /// Starts an empty partition.
     pub fn new(plan: &'a SourcePlan) -> Self {
-        let columns = plan.fields.iter().map(|_| RawColumn::default()).collect();
+        let (lists, _) = plan.raw_columns();
+        let columns = lists.iter().map(|_| RawColumn::default()).collect();
         let part = RawPart {
             keys: Keys::default(),
-            columns,
+            columns: Vec::new(),
             missing_keys: 0,
             long_keys: 0,
             long_key: None,
             long_cells: 0,
         };
-        Self { plan, part }
+        Self {
+            plan,
+            lists,
+            columns,
+            part,
+        }
     }
 
     /// Takes in one batch; rows without a usable key are counted and refused at the end.
@@ -228,10 +257,10 @@ impl<'a> PartitionIngest<'a> {
     /// Refuses a column whose type cannot be a field.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), IngestError> {
         let rows = self.push_keys(batch)?;
-        for (field, plan) in self.plan.fields.iter().enumerate() {
+        for field in 0..self.lists.len() {
             let len = self.part.keys.len();
-            self.part.columns[field].first.resize(len, 0);
-            for &column in &plan.columns {
+            self.columns[field].first.resize(len, 0);
+            for &column in self.lists[field] {
                 let array = self.readable(batch.column(column), column)?;
                 self.push_values(field, &array, &rows);
             }
@@ -241,9 +270,10 @@ impl<'a> PartitionIngest<'a> {
 
     /// Ends the partition.
     pub fn finish(mut self) -> RawPart {
-        for column in &mut self.part.columns {
+        for column in &mut self.columns {
             column.dictionary.seal();
         }
+        self.part.columns = self.columns.into_iter().map(Arc::new).collect();
         self.part
     }
 
@@ -274,7 +304,7 @@ impl<'a> PartitionIngest<'a> {
     }
 
     fn push_values(&mut self, field: usize, array: &ArrayRef, rows: &[u32]) {
-        let column = &mut self.part.columns[field];
+        let column = &mut self.columns[field];
         let long_cells = &mut self.part.long_cells;
         for_each_text(array, &mut |index, text| match text {
             Some(text) if rows[index] == u32::MAX || text.is_empty() => {}
