@@ -4,6 +4,8 @@
 //! look at each pair of a block. No set of pairs is ever held: a pair belongs to the first rule,
 //! and within a rule to the first key, that makes it, which two nodes' keys decide.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use sameas_record::Derived;
 
@@ -88,18 +90,25 @@ impl PreparedRule<'_> {
 struct PreparedPart<'p> {
     column: &'p sameas_record::Column,
     derived: &'p Derived,
-    /// The derived number of each node, for parts with at most one value a node.
-    of_node: Vec<u32>,
+    /// The derived numbers of all nodes, and this part's place among them; for parts with at most one value a node.
+    rows: Arc<PartRows>,
+    slot: Option<usize>,
 }
 
 impl PreparedPart<'_> {
     fn single(&self) -> bool {
-        !self.of_node.is_empty()
+        self.slot.is_some()
+    }
+
+    /// Returns the derived number of a node; for parts with at most one value a node.
+    fn id(&self, node: usize) -> u32 {
+        self.slot
+            .map_or(0, |slot| self.rows.ids[node * self.rows.width + slot])
     }
 
     fn for_each_hash(&self, node: usize, call: &mut dyn FnMut(u64)) {
         if self.single() {
-            let id = self.of_node[node];
+            let id = self.id(node);
             if id != 0 {
                 call(self.derived.hash(id));
             }
@@ -130,16 +139,11 @@ impl<'p> Blocking<'p> {
     pub fn new(prepared: &'p Prepared<'_>, plan: &MatchingPlan, block_len_max: u32) -> Self {
         let len = prepared.records.len();
         let node_bits = usize::BITS - len.leading_zeros();
-        let mut parts: Vec<KeyPart> = Vec::new();
-        for part in plan.rules.iter().flat_map(|r| &r.parts) {
-            if !parts.contains(part) {
-                parts.push(*part);
-            }
-        }
-        let refinements = parts
-            .into_iter()
-            .map(|part| prepare_part(prepared, part))
-            .filter(PreparedPart::single)
+        let rows = Arc::new(PartRows::new(prepared, plan));
+        let refinements = rows
+            .parts
+            .iter()
+            .map(|&part| prepare_part(prepared, part, &rows))
             .collect();
         let mut blocking = Self {
             rules: Vec::new(),
@@ -149,7 +153,7 @@ impl<'p> Blocking<'p> {
             costs: Vec::new(),
         };
         for rule in &plan.rules {
-            let (rule, cost) = blocking.prepare_rule(prepared, rule);
+            let (rule, cost) = blocking.prepare_rule(prepared, rule, &rows);
             blocking.rules.push(rule);
             blocking.costs.push(cost);
         }
@@ -212,9 +216,7 @@ impl<'p> Blocking<'p> {
 
     fn shares_all(&self, rule: &PreparedRule<'_>, a: usize, b: usize) -> bool {
         // Two different keys can share the hash bits of a word; such pairs are no candidates.
-        rule.parts
-            .iter()
-            .all(|part| part.of_node[a] == part.of_node[b])
+        rule.parts.iter().all(|part| part.id(a) == part.id(b))
     }
 
     /// Returns the smallest key, and refinement, by which a rule makes a pair.
@@ -226,8 +228,8 @@ impl<'p> Blocking<'p> {
     ) -> Option<(u64, Option<usize>)> {
         if !rule.multi {
             for part in &rule.parts {
-                let id = part.of_node[a];
-                if id == 0 || id != part.of_node[b] {
+                let id = part.id(a);
+                if id == 0 || id != part.id(b) {
                     return None;
                 }
             }
@@ -267,9 +269,9 @@ impl<'p> Blocking<'p> {
             return Some((key, None));
         }
         let refined = self.refinements.iter().enumerate().find(|(index, part)| {
-            let id = part.of_node[a];
+            let id = part.id(a);
             id != 0
-                && id == part.of_node[b]
+                && id == part.id(b)
                 && rule
                     .hot_refined
                     .binary_search(&refined_key(key, *index, part.derived.hash(id)))
@@ -282,11 +284,12 @@ impl<'p> Blocking<'p> {
         &self,
         prepared: &'r Prepared<'_>,
         rule: &BlockingRule,
+        rows: &Arc<PartRows>,
     ) -> (PreparedRule<'r>, RuleCost) {
         let parts: Vec<_> = rule
             .parts
             .iter()
-            .map(|&p| prepare_part(prepared, p))
+            .map(|&p| prepare_part(prepared, p, rows))
             .collect();
         let multi = !parts.iter().all(PreparedPart::single);
         let mut rule = PreparedRule {
@@ -348,7 +351,7 @@ impl<'p> Blocking<'p> {
                 if group.len() <= self.block_len_max {
                     kept += len * (len - 1) / 2;
                 } else {
-                    let hash = part.derived.hash(part.of_node[group[0].1 as usize]);
+                    let hash = part.derived.hash(part.id(group[0].1 as usize));
                     hot_refined.push(refined_key(key, index, hash));
                 }
             }
@@ -398,9 +401,9 @@ fn refined_groups(
     part: &PreparedPart<'_>,
     nodes: impl Iterator<Item = u32>,
 ) -> Vec<Vec<(u64, u32)>> {
-    let keyed = nodes.filter(|&node| part.of_node[node as usize] != 0);
+    let keyed = nodes.filter(|&node| part.id(node as usize) != 0);
     let mut keyed: Vec<(u64, u32)> = keyed
-        .map(|node| (part.derived.hash(part.of_node[node as usize]), node))
+        .map(|node| (part.derived.hash(part.id(node as usize)), node))
         .collect();
     keyed.sort_unstable();
     keyed
@@ -414,20 +417,48 @@ fn refined_key(key: u64, refinement: usize, hash: u64) -> u64 {
     mix(mix(key, refinement as u64 + 1), hash)
 }
 
-fn prepare_part<'r>(prepared: &'r Prepared<'_>, part: KeyPart) -> PreparedPart<'r> {
-    let column = prepared.field(part.field).column;
-    let derived = prepared.derived(part.field, part.form);
-    let single = !column.is_multi_valued() && !derived.is_multi();
-    let of_value = |&id: &u32| derived.single(sameas_record::ValueId::new(id));
-    let of_node = if single {
-        column.first_ids().par_iter().map(of_value).collect()
-    } else {
-        Vec::new()
-    };
+/// The derived numbers of every node side by side, so that two nodes are compared by two cache lines.
+#[derive(Debug)]
+struct PartRows {
+    parts: Vec<KeyPart>,
+    width: usize,
+    ids: Vec<u32>,
+}
+
+impl PartRows {
+    fn new(prepared: &Prepared<'_>, plan: &MatchingPlan) -> Self {
+        let mut parts: Vec<KeyPart> = Vec::new();
+        for part in plan.rules.iter().flat_map(|r| &r.parts) {
+            let single = !prepared.field(part.field).column.is_multi_valued()
+                && !prepared.derived(part.field, part.form).is_multi();
+            if single && !parts.contains(part) {
+                parts.push(*part);
+            }
+        }
+        let width = parts.len();
+        let mut ids = vec![0; width * prepared.records.len()];
+        for (slot, part) in parts.iter().enumerate() {
+            let derived = prepared.derived(part.field, part.form);
+            let values = prepared.field(part.field).column.first_ids();
+            let slots = ids.iter_mut().skip(slot).step_by(width);
+            slots.zip(values).for_each(|(id, &value)| {
+                *id = derived.single(sameas_record::ValueId::new(value));
+            });
+        }
+        Self { parts, width, ids }
+    }
+}
+
+fn prepare_part<'r>(
+    prepared: &'r Prepared<'_>,
+    part: KeyPart,
+    rows: &Arc<PartRows>,
+) -> PreparedPart<'r> {
     PreparedPart {
-        column,
-        derived,
-        of_node,
+        column: prepared.field(part.field).column,
+        derived: prepared.derived(part.field, part.form),
+        slot: rows.parts.iter().position(|p| *p == part),
+        rows: Arc::clone(rows),
     }
 }
 
@@ -459,7 +490,7 @@ fn keys_of(rule: &PreparedRule<'_>, node: usize) -> Vec<u64> {
 fn single_key(rule: &PreparedRule<'_>, node: usize) -> Option<u64> {
     let mut key = 0;
     for (index, part) in rule.parts.iter().enumerate() {
-        let id = part.of_node[node];
+        let id = part.id(node);
         if id == 0 {
             return None;
         }

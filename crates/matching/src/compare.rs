@@ -34,6 +34,8 @@ struct ReadyComparison<'p> {
 /// All comparisons over the records in flight.
 #[derive(Debug)]
 pub struct Comparer<'p> {
+    /// The first value of every comparison of every node, side by side: two nodes are two cache lines.
+    rows: Vec<u32>,
     comparisons: Vec<ReadyComparison<'p>>,
     rules: Vec<Vec<ReadyTest<'p>>>,
 }
@@ -41,11 +43,18 @@ pub struct Comparer<'p> {
 impl<'p> Comparer<'p> {
     /// Puts what each test reads at hand.
     pub fn new(prepared: &'p Prepared<'p>, plan: &MatchingPlan) -> Self {
-        let comparisons = plan
+        let comparisons: Vec<ReadyComparison<'_>> = plan
             .comparisons
             .iter()
             .map(|c| ready_comparison(prepared, c))
             .collect();
+        let width = comparisons.len();
+        let mut rows = vec![0; width * prepared.records.len()];
+        for (index, comparison) in comparisons.iter().enumerate() {
+            let ids = comparison.field.column.first_ids();
+            let slots = rows.iter_mut().skip(index).step_by(width);
+            slots.zip(ids).for_each(|(slot, &id)| *slot = id);
+        }
         let conditions = plan
             .rules
             .iter()
@@ -58,7 +67,11 @@ impl<'p> Comparer<'p> {
                     .collect()
             })
             .collect();
-        Self { comparisons, rules }
+        Self {
+            rows,
+            comparisons,
+            rules,
+        }
     }
 
     /// Returns how many comparisons there are.
@@ -71,12 +84,19 @@ impl<'p> Comparer<'p> {
         self.comparisons.is_empty()
     }
 
+    /// Returns the first value of every comparison of a node, as numbers; 0 where it is missing.
+    pub fn row(&self, node: u32) -> &[u32] {
+        let width = self.comparisons.len();
+        &self.rows[node as usize * width..][..width]
+    }
+
     /// Returns the level of one comparison: 0 if a value is missing.
     pub fn level(&self, comparison: usize, a: u32, b: u32) -> u8 {
+        let first = |node| ValueId::new(self.row(node)[comparison]);
+        let (first_a, first_b) = (first(a), first(b));
         let comparison = &self.comparisons[comparison];
         let column = comparison.field.column;
         let (a, b) = (a as usize, b as usize);
-        let (first_a, first_b) = (column.first(a), column.first(b));
         if first_a.is_missing() || first_b.is_missing() {
             return 0;
         }

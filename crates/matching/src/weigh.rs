@@ -59,8 +59,6 @@ pub struct Weighed {
 #[derive(Debug)]
 pub struct Weigher<'p> {
     comparer: &'p Comparer<'p>,
-    width: usize,
-    rows: Vec<u32>,
     tables: Vec<Table>,
     prior: f64,
     /// The prior against related records, if the model knows them.
@@ -136,20 +134,8 @@ impl<'p> Weigher<'p> {
                 }
             })
             .collect();
-        let width = plan.comparisons.len();
-        let mut rows = vec![0; width * prepared.records.len()];
-        for (index, comparison) in plan.comparisons.iter().enumerate() {
-            let ids = prepared.field(comparison.field).column.first_ids();
-            rows.iter_mut()
-                .skip(index)
-                .step_by(width)
-                .zip(ids)
-                .for_each(|(slot, &id)| *slot = id);
-        }
         Self {
             comparer,
-            width,
-            rows,
             tables,
             prior: model.prior_bits(),
             related_prior: model.prior_bits_against_related(),
@@ -256,16 +242,12 @@ impl<'p> Weigher<'p> {
 
     /// Returns the most the pair can weigh, from equality of value ids alone.
     fn bound(&self, a: u32, b: u32) -> f64 {
-        let (row_a, row_b) = (self.row(a), self.row(b));
+        let (row_a, row_b) = (self.comparer.row(a), self.comparer.row(b));
         let mut bits = self.prior;
         for ((&x, &y), table) in row_a.iter().zip(row_b).zip(&self.tables) {
             bits += self.most(table, x, y);
         }
         bits
-    }
-
-    fn row(&self, node: u32) -> &[u32] {
-        &self.rows[node as usize * self.width..][..self.width]
     }
 
     /// Returns the most one comparison can weigh for these first values.
@@ -283,7 +265,7 @@ impl<'p> Weigher<'p> {
 
     /// Returns the pattern, unless the weight turns out to stay below the review threshold.
     fn pattern_while_reachable(&self, a: u32, b: u32, mut bound: f64) -> Option<LevelPattern> {
-        let (row_a, row_b) = (self.row(a), self.row(b));
+        let (row_a, row_b) = (self.comparer.row(a), self.comparer.row(b));
         let mut pattern = LevelPattern::default();
         for (index, table) in self.tables.iter().enumerate() {
             let level = self.comparer.level(index, a, b);
@@ -323,7 +305,10 @@ impl<'p> Weigher<'p> {
         if level != 1 || table.rarity.is_empty() {
             return 0.0;
         }
-        let (x, y) = (self.row(a)[comparison], self.row(b)[comparison]);
+        let (x, y) = (
+            self.comparer.row(a)[comparison],
+            self.comparer.row(b)[comparison],
+        );
         if x == y {
             f64::from(table.rarity[x as usize])
         } else {
