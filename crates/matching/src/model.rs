@@ -163,6 +163,29 @@ impl Model {
         }
     }
 
+    /// Returns the model with at most twelve digits a parameter.
+    ///
+    /// Readers of decimal numbers differ in the last bit of longer ones. So short, every number
+    /// is read as it was written, and a rebuild by the file gives the bytes of the rebuild that
+    /// trained it.
+    #[must_use]
+    pub fn rounded(mut self) -> Self {
+        for parameters in &mut self.comparisons {
+            for level in &mut parameters.levels {
+                level.m = rounded(level.m);
+                level.u = rounded(level.u);
+                level.related = level.related.map(rounded);
+            }
+            if let Some(table) = &mut parameters.frequency {
+                table.rest = rounded(table.rest);
+                table.frequent.values_mut().for_each(|share| *share = rounded(*share));
+            }
+        }
+        self.prior = rounded(self.prior);
+        self.related = self.related.map(rounded);
+        self
+    }
+
     /// Returns the weight of two random records being one entity, in bits: the log odds of the prior.
     pub fn prior_bits(&self) -> f64 {
         (self.prior / (1.0 - self.prior)).log2()
@@ -181,6 +204,22 @@ impl Model {
     pub fn digest(&self) -> u64 {
         xxh3_64(&serde_json::to_vec(self).expect("a model of finite numbers serialises"))
     }
+}
+
+/// Keeps twelve digits of a probability, fewer if they stand beyond the 22nd decimal: what is
+/// left is a whole number below 2^53 over a power of ten that a float holds exactly, so that one
+/// division reads it (Clinger 1990).
+fn rounded(probability: f64) -> f64 {
+    const DIGITS_MAX: i32 = 12;
+    const DECIMALS_MAX: i32 = 22;
+    if probability <= 0.0 || !probability.is_finite() {
+        return probability;
+    }
+    let place = probability.log10().floor() as i32;
+    let decimals = (DIGITS_MAX - 1 - place).clamp(0, DECIMALS_MAX);
+    let text = format!("{probability:.*}", decimals as usize);
+    let rounded = text.parse().unwrap_or(probability);
+    if rounded > 0.0 { rounded } else { probability }
 }
 
 /// The secret that makes frequency tokens; without it they say nothing about a value.
@@ -212,5 +251,26 @@ impl FrequencyKey {
         hasher.update(comparison.name.as_bytes());
         hasher.update(value.as_bytes());
         hasher.finalize().to_hex()[..32].to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+
+    #[test]
+    fn rounded_probabilities_survive_their_text() {
+        let mut z = 1_u64;
+        for scale in 0..18 {
+            for _ in 0..2_000 {
+                z = z.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                let drawn = ((z >> 11) as f64 / (1_u64 << 53) as f64) / 10_f64.powi(scale);
+                let kept = rounded(drawn);
+                assert!((kept - drawn).abs() <= drawn * 1e-3, "{drawn} became {kept}");
+                let text = serde_json::to_string(&kept).expect("a number");
+                let read: f64 = serde_json::from_str(&text).expect("a number");
+                assert_eq!(read.to_bits(), kept.to_bits(), "{text}");
+            }
+        }
     }
 }

@@ -121,7 +121,7 @@ pub fn train(
         key_id: key.id(),
         comparisons,
     };
-    (model, training)
+    (model.rounded(), training)
 }
 
 /// Returns how many pairs of records could be one entity.

@@ -121,15 +121,19 @@ pub enum OpenError {
         /// The separator.
         delimiter: char,
     },
-    /// A header that names a column twice.
-    #[error("source {source_name}: the header of {file} names column {column:?} twice; rename one")]
+    /// A header that names a column twice; a file without a header has values there, so their
+    /// places are told and not their text.
+    #[error(
+        "source {source_name}: the header of {file} gives cells {} and {} one name; rename one, or add a header if there is none",
+        .cells[0], .cells[1]
+    )]
     DuplicateColumn {
         /// The source.
         source_name: String,
         /// The file.
         file: String,
-        /// The column.
-        column: String,
+        /// Which cells of the header, counted from one.
+        cells: [usize; 2],
     },
     /// A text file whose beginning cannot be read.
     #[error("source {source_name}: {file}, {flaw}")]

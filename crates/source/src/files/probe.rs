@@ -201,14 +201,14 @@ fn require_distinct<'a>(
     file: &DataFile,
     names: impl Iterator<Item = &'a String>,
 ) -> Result<(), OpenError> {
-    let mut sorted: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    let mut sorted: Vec<_> = names.zip(1..).filter(|(name, _)| !name.is_empty()).collect();
     sorted.sort();
-    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+    match sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         None => Ok(()),
         Some(pair) => Err(OpenError::DuplicateColumn {
             source_name: source_name.to_owned(),
             file: file.name.clone(),
-            column: pair[0].clone(),
+            cells: [pair[0].1, pair[1].1],
         }),
     }
 }
@@ -236,8 +236,9 @@ async fn probe_ndjson(source_name: &str, file: &DataFile) -> Result<Probe, OpenE
             .map_err(|flaw| flawed(source_name, file, flaw))?;
     }
     let (mut keys, rows) = finder.into_keys();
-    keys.values_mut()
-        .for_each(|shape| name_file(shape, &file.name));
+    for shape in keys.values_mut() {
+        name_file(shape, &file.name);
+    }
     let row_count = match is_whole {
         true => RowCount::Exact(rows),
         false if compression_of(&file.name) == Compression::None => RowCount::Estimate(

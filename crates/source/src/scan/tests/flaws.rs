@@ -57,7 +57,7 @@ async fn broken_text_names_file_and_line_and_never_a_value() {
         (
             "l.csv",
             b"id,id\n1,2\n".to_vec(),
-            "names column \"id\" twice",
+            "gives cells 1 and 2 one name",
         ),
         ("m.csv", Vec::new(), "m.csv is empty"),
         ("n.csv", b"\n\r\n".to_vec(), "n.csv is empty"),
