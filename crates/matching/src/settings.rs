@@ -67,6 +67,9 @@ pub struct DecideSettings {
     pub review: f64,
     /// Sources that hold each customer at most once.
     pub one_per_source: Vec<String>,
+    /// Comparisons whose lowest level holds two records apart: records that differ in them never
+    /// share a cluster, directly or through others. Values that are missing hold nothing apart.
+    pub apart: Vec<String>,
     /// The most references of one cluster.
     pub cluster_size_max: u32,
 }
@@ -77,6 +80,7 @@ impl Default for DecideSettings {
             link: 0.9,
             review: 0.5,
             one_per_source: Vec::new(),
+            apart: Vec::new(),
             cluster_size_max: 1_000,
         }
     }

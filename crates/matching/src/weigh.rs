@@ -6,8 +6,8 @@
 
 use rayon::prelude::*;
 use sameas_graph::{
-    ComparisonLegend, Decision, Evidence, Legend, LevelLegend, LevelPattern, MatchWeight, NodeId,
-    RuleId, RuleKind, RuleLegend,
+    ClusterId, ComparisonLegend, Decision, Evidence, Legend, LevelLegend, LevelPattern,
+    MatchWeight, NodeId, Partition, RuleId, RuleKind, RuleLegend, connect,
 };
 use sameas_record::ValueId;
 
@@ -23,6 +23,9 @@ const RULE_BITS: f64 = 40.0;
 
 /// Bounds are sums in another order than weights; this covers the difference.
 const ROUNDING_BITS: f64 = 1e-6;
+
+/// The largest component whose pairs are all looked at for what holds them apart.
+const APART_LEN_MAX: usize = 2_000;
 
 /// Thresholds on the posterior weight, in bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +54,8 @@ pub struct Weighed {
     pub evidence: Vec<Evidence>,
     /// Distinct pairs each rule was the first to make.
     pub pairs_of_rule: Vec<u64>,
+    /// Pairs that one cluster must not hold, ascending.
+    pub apart: Vec<(NodeId, NodeId)>,
     /// Pairs whose levels were computed because the bound could not refuse them.
     pub compared: u64,
 }
@@ -169,6 +174,47 @@ impl<'p> Weigher<'p> {
             .evidence
             .par_sort_unstable_by_key(|e| (e.left, e.right));
         weighed
+    }
+
+    /// Lists the pairs that one cluster must not hold: within every component that links make, those
+    /// at the lowest level of one of these comparisons.
+    ///
+    /// Cost: the square of a component's size; components over [`APART_LEN_MAX`] are left to the size bound.
+    pub fn apart(
+        &self,
+        node_count: usize,
+        evidence: &[Evidence],
+        among: &[usize],
+    ) -> Vec<(NodeId, NodeId)> {
+        if among.is_empty() {
+            return Vec::new();
+        }
+        let components = Partition::from_labels(&connect(node_count, evidence));
+        let clusters = 0..components.cluster_count() as u32;
+        let of_cluster = |cluster| {
+            let members = components.members(ClusterId::new(cluster));
+            let mut pairs = Vec::new();
+            if members.len() > APART_LEN_MAX {
+                return pairs;
+            }
+            for (i, &a) in members.iter().enumerate() {
+                let differing = members[i + 1..]
+                    .iter()
+                    .filter(|&&b| self.differ(a, b, among));
+                pairs.extend(differing.map(|&b| (NodeId::new(a), NodeId::new(b))));
+            }
+            pairs
+        };
+        let mut apart: Vec<_> = clusters.into_par_iter().flat_map_iter(of_cluster).collect();
+        apart.par_sort_unstable();
+        apart
+    }
+
+    fn differ(&self, a: u32, b: u32, among: &[usize]) -> bool {
+        let lowest = |comparison: usize| self.tables[comparison].bits.len() as u8 - 1;
+        among
+            .iter()
+            .any(|&c| self.comparer.level(c, a, b) == lowest(c))
     }
 
     fn weigh_block(

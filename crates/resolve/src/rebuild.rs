@@ -70,6 +70,9 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     let mut stages = Stages::new(&*options.progress);
     let namespace = settings.namespace().unwrap_or(options.new_namespace);
     let folder = GraphFolder::create_or_open(&settings.graph_path(), namespace)?;
+    if let Some(expected) = settings.namespace() {
+        folder.expect_namespace(expected)?;
+    }
     // Taken before anything is read: two rebuilds of one graph never run side by side.
     let publisher = folder.publisher()?;
     let previous = match folder.current()? {
@@ -89,13 +92,13 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
     let threads = threads(options)?;
-    let (model, weighed) =
+    let (model, mut weighed) =
         threads.install(|| job.weigh(trained, &key, &mut report, &mut stages))?;
     if report.trained.is_some() {
         model_file::write(&path, &model)?;
     }
     let threshold = Threshold::of(&settings.decide);
-    let constraints = job.constraints();
+    let constraints = job.constraints(std::mem::take(&mut weighed.apart));
     let legend = legend(&job.plan, &model, threshold);
     let references = job.records.into_references();
     let next = threads.install(|| {
@@ -106,7 +109,13 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         let evidence = retain(evidence, &partition, Retention::default());
         stages.begin("name", None);
         let namespace = folder.namespace();
-        let next = NextRevision { namespace, references, partition, evidence, legend };
+        let next = NextRevision {
+            namespace,
+            references,
+            partition,
+            evidence,
+            legend,
+        };
         succeed(previous.as_ref(), next)
     });
     count_ids(&next, previous.as_ref(), &mut report);
@@ -127,7 +136,9 @@ fn pairs_per_second(report: &RebuildReport) -> f64 {
 /// Returns the threads that compute, apart from those that wait for sources.
 fn threads(options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1));
-    threads.build().map_err(|error| JobError::Threads { what: error.to_string() })
+    threads.build().map_err(|error| JobError::Threads {
+        what: error.to_string(),
+    })
 }
 
 /// Records in flight and what the settings want of them.
@@ -145,27 +156,46 @@ impl<'s> Job<'s> {
         stages: &mut Stages<'_>,
     ) -> Result<Self, JobError> {
         let schema: Schema = settings.schema();
-        let plan =
-            MatchingPlan::new(&schema, &settings.comparisons, &settings.blocks, &settings.rules)
-                .map_err(JobError::Matching)?;
+        let plan = MatchingPlan::new(
+            &schema,
+            &settings.comparisons,
+            &settings.blocks,
+            &settings.rules,
+        )
+        .map_err(JobError::Matching)?;
         let sources = ingest::open(settings, &schema).await?;
         let expected = ingest::expected_rows(&sources).await;
         stages.begin("read", expected);
         let ingested = ingest::scan(sources, schema, options).await?;
-        Ok(Self { settings, plan, records: ingested.records, long_cells: ingested.long_cells })
+        Ok(Self {
+            settings,
+            plan,
+            records: ingested.records,
+            long_cells: ingested.long_cells,
+        })
     }
 
     /// Returns the numbers of the sources that hold each customer once.
     fn one_per_source(&self) -> Vec<sameas_graph::SourceId> {
         let references = self.records.references();
         let names = self.settings.decide.one_per_source.iter();
-        names.filter_map(|name| references.source_id(name)).collect()
+        names
+            .filter_map(|name| references.source_id(name))
+            .collect()
     }
 
-    fn constraints(&self) -> Constraints {
+    /// Returns the numbers of the comparisons that hold records apart.
+    fn apart(&self) -> Vec<usize> {
+        let names = self.settings.decide.apart.iter();
+        names
+            .filter_map(|name| self.plan.comparisons.iter().position(|c| c.name == *name))
+            .collect()
+    }
+
+    fn constraints(&self, apart: Vec<(sameas_graph::NodeId, sameas_graph::NodeId)>) -> Constraints {
         Constraints {
             one_per_source: self.one_per_source(),
-            cannot_link: Vec::new(),
+            cannot_link: apart,
             cluster_size_max: self.settings.decide.cluster_size_max,
         }
     }
@@ -212,7 +242,14 @@ impl<'s> Job<'s> {
     ) -> (Model, Training) {
         stages.begin("train", None);
         let comparer = Comparer::new(prepared, &self.plan);
-        train_model(prepared, &comparer, blocking, &self.plan, &self.settings.train, key)
+        train_model(
+            prepared,
+            &comparer,
+            blocking,
+            &self.plan,
+            &self.settings.train,
+            key,
+        )
     }
 
     fn weigh(
@@ -236,7 +273,8 @@ impl<'s> Job<'s> {
         let comparer = Comparer::new(&prepared, &self.plan);
         let threshold = Threshold::of(&self.settings.decide);
         let weigher = Weigher::new(&prepared, &comparer, &self.plan, &model, key, threshold);
-        let weighed = weigher.weigh_all(&blocking, self.plan.rules.len());
+        let mut weighed = weigher.weigh_all(&blocking, self.plan.rules.len());
+        weighed.apart = weigher.apart(self.records.len(), &weighed.evidence, &self.apart());
         report.rules = rule_reports(&self.plan, &blocking);
         for (rule, &pairs) in report.rules.iter_mut().zip(&weighed.pairs_of_rule) {
             rule.first_pairs = Some(pairs);
@@ -251,14 +289,25 @@ impl<'s> Job<'s> {
         previous: Option<&GraphRevision>,
         options: &JobOptions,
     ) -> Result<(), JobError> {
-        let (Some(previous), Shrink::Refuse) = (previous, options.shrink) else { return Ok(()) };
+        let (Some(previous), Shrink::Refuse) = (previous, options.shrink) else {
+            return Ok(());
+        };
         for (index, name) in previous.references.sources().iter().enumerate() {
-            let before = previous.references.nodes_of(sameas_graph::SourceId::new(index as u16)).len();
+            let before = previous
+                .references
+                .nodes_of(sameas_graph::SourceId::new(index as u16))
+                .len();
             let references = self.records.references();
-            let now = references.source_id(name).map_or(0, |id| references.nodes_of(id).len());
+            let now = references
+                .source_id(name)
+                .map_or(0, |id| references.nodes_of(id).len());
             if (now as f64) < SHRINK_SHARE_LEAST * before as f64 {
                 let (before, now) = (before as u64, now as u64);
-                return Err(JobError::Shrunk { source_name: name.clone(), before, now });
+                return Err(JobError::Shrunk {
+                    source_name: name.clone(),
+                    before,
+                    now,
+                });
             }
         }
         Ok(())
@@ -271,7 +320,9 @@ fn source_reports(records: &Records) -> Vec<SourceReport> {
     sources
         .map(|(index, name)| SourceReport {
             source: name.clone(),
-            records: references.nodes_of(sameas_graph::SourceId::new(index as u16)).len() as u64,
+            records: references
+                .nodes_of(sameas_graph::SourceId::new(index as u16))
+                .len() as u64,
         })
         .collect()
 }
@@ -292,7 +343,9 @@ fn field_reports(records: &Records) -> Vec<FieldReport> {
 
 fn rule_reports(plan: &MatchingPlan, blocking: &Blocking<'_>) -> Vec<RuleReport> {
     let rules = plan.rules.iter().zip(blocking.costs());
-    rules.map(|(rule, cost)| RuleReport::of(&rule.name, cost)).collect()
+    rules
+        .map(|(rule, cost)| RuleReport::of(&rule.name, cost))
+        .collect()
 }
 
 fn count_decisions(evidence: &[sameas_graph::Evidence], report: &mut RebuildReport) {
@@ -309,13 +362,25 @@ fn count_ids(next: &GraphRevision, previous: Option<&GraphRevision>, report: &mu
     report.revision = next.revision.get();
     report.clusters = next.partition.cluster_count() as u64;
     let clusters = 0..next.partition.cluster_count() as u32;
-    let sizes = clusters.map(|c| next.partition.members(sameas_graph::ClusterId::new(c)).len());
+    let sizes = clusters.map(|c| {
+        next.partition
+            .members(sameas_graph::ClusterId::new(c))
+            .len()
+    });
     report.largest_cluster = sizes.max().unwrap_or(0) as u64;
-    report.ids_issued = next.entities.iter().filter(|e| e.born == next.revision).count() as u64;
+    report.ids_issued = next
+        .entities
+        .iter()
+        .filter(|e| e.born == next.revision)
+        .count() as u64;
     if previous.is_some() {
         report.ids_kept = report.clusters - report.ids_issued;
     }
-    for event in next.lineage.iter().filter(|event| event.revision == next.revision) {
+    for event in next
+        .lineage
+        .iter()
+        .filter(|event| event.revision == next.revision)
+    {
         match event.kind {
             LineageKind::Merged { .. } => report.merges += 1,
             LineageKind::Split { .. } => report.splits += 1,

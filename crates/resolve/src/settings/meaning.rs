@@ -265,6 +265,17 @@ impl Meaning<'_> {
             .sources
             .iter()
             .map(|source| source.name.as_str());
+        let compared = self.settings.comparisons.iter();
+        let compared = compared.map(|c| c.name.as_deref().unwrap_or(&c.field));
+        for (index, name) in decide.apart.iter().enumerate() {
+            if compared.clone().any(|compared| compared == name) {
+                continue;
+            }
+            let path = key("decide", "apart").with(index);
+            let message = format!("no comparison is named \"{name}\"");
+            self.findings
+                .push(Finding::unknown(path, message, name, compared.clone()));
+        }
         for (index, name) in decide.one_per_source.iter().enumerate() {
             if known.clone().any(|known| known == name) {
                 continue;
