@@ -102,7 +102,7 @@ impl Default for TrainSettings {
     fn default() -> Self {
         Self {
             random_pairs_max: 1_000_000,
-            candidate_pairs_max: 2_000_000,
+            candidate_pairs_max: 1_000_000,
             seed: 1,
         }
     }

@@ -71,7 +71,9 @@ impl Normalizer {
             None => self.push_value(&folded, out),
         }
         // What is left without titles, marks and signs may be a placeholder after all.
-        if placeholder::stands_for_missing(self.kind, &out[start..].to_ascii_lowercase()) {
+        if out.len() - start <= placeholder::WORD_LEN_MAX
+            && placeholder::stands_for_missing(self.kind, &out[start..].to_ascii_lowercase())
+        {
             out.truncate(start);
         }
         out.len() > start

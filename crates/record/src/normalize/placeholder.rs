@@ -6,6 +6,9 @@
 
 use crate::FieldKind;
 
+/// The longest entry of the tables below in bytes; longer texts are in none of them.
+pub(super) const WORD_LEN_MAX: usize = 14;
+
 /// Words that mean "no value" in a field of any kind; in byte order.
 const ANYWHERE: &[&str] = &[
     "blank",
@@ -104,23 +107,27 @@ const MADE_UP: &[&str] = &[
 /// Tells whether a folded value of a field stands for a missing one.
 pub(super) fn stands_for_missing(kind: FieldKind, folded: &str) -> bool {
     let text = folded.trim_matches(|c: char| !c.is_alphanumeric());
-    if text.is_empty() || ANYWHERE.binary_search(&text).is_ok() {
+    if text.is_empty() || is_listed(ANYWHERE, text) {
         return true;
     }
     match kind {
         FieldKind::GivenName | FieldKind::Surname | FieldKind::FullName => {
-            ONLY_IN_NAMES.binary_search(&text).is_ok() || is_one_letter_repeated(text)
+            is_listed(ONLY_IN_NAMES, text) || is_one_letter_repeated(text)
         }
         FieldKind::City | FieldKind::Company | FieldKind::Street => {
-            NOT_IN_NAMES.binary_search(&text).is_ok() || is_one_letter_repeated(text)
+            is_listed(NOT_IN_NAMES, text) || is_one_letter_repeated(text)
         }
-        _ => NOT_IN_NAMES.binary_search(&text).is_ok(),
+        _ => is_listed(NOT_IN_NAMES, text),
     }
+}
+
+fn is_listed(table: &[&str], text: &str) -> bool {
+    text.len() <= WORD_LEN_MAX && table.binary_search(&text).is_ok()
 }
 
 /// Tells whether a date in ISO form is one that systems fill in.
 pub(super) fn is_filler_date(date: &str) -> bool {
-    DATES.binary_search(&date).is_ok()
+    is_listed(DATES, date)
 }
 
 /// Tells whether digits were typed to fill a field: one digit repeated, or digits in order.
@@ -132,8 +139,7 @@ pub(super) fn is_filler_digits(digits: &str) -> bool {
 /// Tells whether an e-mail address reaches nobody.
 pub(super) fn is_filler_email(user: &str, domain: &str) -> bool {
     let host = domain.split('.').next().unwrap_or(domain);
-    UNREAD_USERS.binary_search(&user).is_ok()
-        || (MADE_UP.binary_search(&user).is_ok() && MADE_UP.binary_search(&host).is_ok())
+    is_listed(UNREAD_USERS, user) || (is_listed(MADE_UP, user) && is_listed(MADE_UP, host))
 }
 
 /// Tells whether all characters are equal; an empty text has none that differ.
@@ -175,6 +181,8 @@ mod tests {
             MADE_UP,
         ] {
             assert!(table.is_sorted_by(|a, b| a < b), "{table:?}");
+            let longest = table.iter().map(|word| word.len()).max();
+            assert!(longest <= Some(WORD_LEN_MAX), "{table:?}");
         }
     }
 }
