@@ -53,8 +53,8 @@ struct Edge {
     probability: f64,
     rule: String,
     comparisons: Vec<Answered>,
-    /// What the frequency of the values adds to the levels.
-    frequency_bits: f64,
+    /// What rare values add to the levels, and what relatives would share as well takes away.
+    adjustment_bits: f64,
 }
 
 /// What one comparison said.
@@ -155,7 +155,7 @@ impl Edge {
                 .get(edge.rule.index())
                 .map_or_else(String::new, |r| r.name.clone()),
             comparisons,
-            frequency_bits: (rest * 100.0).round() / 100.0,
+            adjustment_bits: (rest * 100.0).round() / 100.0,
         })
     }
 }
@@ -255,11 +255,11 @@ impl Edge {
         {
             let _ = writeln!(text, "  {weight_bits:+8.2}  {comparison:<16} {level}");
         }
-        if self.frequency_bits != 0.0 {
+        if self.adjustment_bits != 0.0 {
             let _ = writeln!(
                 text,
-                "  {:+8.2}  how rare the values are",
-                self.frequency_bits
+                "  {:+8.2}  rare values, less what relatives share",
+                self.adjustment_bits
             );
         }
     }

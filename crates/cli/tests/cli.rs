@@ -163,7 +163,7 @@ fn an_explanation_adds_up() {
         let levels: f64 = levels
             .map(|level| level["weight_bits"].as_f64().unwrap())
             .sum();
-        let rest = edge["frequency_bits"].as_f64().unwrap();
+        let rest = edge["adjustment_bits"].as_f64().unwrap();
         let prior = together["prior_bits"].as_f64().unwrap();
         let weight = edge["weight_bits"].as_f64().unwrap();
         assert!((prior + levels + rest - weight).abs() < 0.02, "{edge}");

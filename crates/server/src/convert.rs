@@ -331,7 +331,7 @@ fn evidence(snapshot: &Snapshot, edge: &MemberEvidence) -> Result<wire::Evidence
         decision: decision.into(),
         quarantine_reason: reason.into(),
         comparisons,
-        frequency_bits: f64::from(unexplained) / 100.0,
+        adjustment_bits: f64::from(unexplained) / 100.0,
     })
 }
 

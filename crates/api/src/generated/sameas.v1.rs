@@ -179,10 +179,10 @@ pub struct Evidence {
     /// What each comparison said, in the order of the settings; at most 16.
     #[prost(message, repeated, tag = "9")]
     pub comparisons: ::prost::alloc::vec::Vec<ComparisonEvidence>,
-    /// What the frequency of the compared values added, in bits: the posterior
-    /// weight less the prior and the weights of all comparisons.
+    /// What rare values added and what relatives share took away, in bits: the
+    /// posterior weight less the prior and the weights of all comparisons.
     #[prost(double, tag = "10")]
-    pub frequency_bits: f64,
+    pub adjustment_bits: f64,
 }
 /// The part of the model that turns weights into decisions.
 #[derive(Clone, PartialEq, ::prost::Message)]

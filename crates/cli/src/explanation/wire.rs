@@ -53,7 +53,7 @@ fn edge(evidence: v1::Evidence) -> Edge {
         probability: evidence.probability,
         rule: evidence.rule,
         comparisons: evidence.comparisons.into_iter().map(level).collect(),
-        frequency_bits: evidence.frequency_bits,
+        adjustment_bits: evidence.adjustment_bits,
     }
 }
 

@@ -39,7 +39,7 @@ async fn a_direct_link_is_taken_apart() {
     assert!(answer.path.is_empty(), "a direct link needs no path");
     let direct = answer.direct.unwrap();
     assert!(
-        close(direct.weight_bits, 6.25) && close(direct.frequency_bits, 1.25),
+        close(direct.weight_bits, 6.25) && close(direct.adjustment_bits, 1.25),
         "{direct:?}"
     );
     assert!(close(direct.probability, 1.0 / (1.0 + (-6.25_f64).exp2())));
