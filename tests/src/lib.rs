@@ -1,1 +1,29 @@
 //! Fixtures shared by the workspace tests and the benches.
+//!
+//! Everything here follows from seeds: the same call makes the same people, files and runs on
+//! every machine. Nobody in here exists.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a fixture that cannot be made fails the test that wants it"
+)]
+
+mod binary;
+mod disguise;
+mod draw;
+mod folder;
+mod job;
+mod people;
+mod scanner;
+mod server;
+mod systems;
+
+pub use binary::{Ran, binary, run, sameas};
+pub use disguise::{Disguise, disguises};
+pub use draw::Draw;
+pub use folder::{files_below, paths_below};
+pub use job::{options, rebuild, rebuild_with};
+pub use people::{Person, people};
+pub use scanner::{Leak, Scanner};
+pub use server::Serving;
+pub use systems::{Layout, Record, SOURCES, Systems};
