@@ -111,7 +111,9 @@ pub enum VerifyError {
 #[non_exhaustive]
 pub enum WriteError {
     /// Writing failed.
-    #[error("snapshot of revision {revision}: cannot be written")]
+    #[error(
+        "snapshot of revision {revision}: cannot be written; make room on the disk or mend it, and rebuild again"
+    )]
     Io {
         /// The revision.
         revision: Revision,

@@ -5,10 +5,14 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::map::prefetch;
+
 /// Words of a bucket: one cache line.
 pub(crate) const BUCKET_LEN: usize = 8;
 /// Entries a bucket is meant for; the rest is slack, so the load is at most 0.75.
 const BUCKET_LOAD: u64 = 6;
+/// Words that are read together.
+pub(crate) type Bucket = [u64; BUCKET_LEN];
 const OFFSET_BITS: u32 = 40;
 const FINGERPRINT_MAX: u64 = (1 << (64 - OFFSET_BITS)) - 2;
 /// A word that points nowhere; no fingerprint has all its bits set.
@@ -27,14 +31,17 @@ impl KeyHash {
     }
 
     /// Hashes a key.
+    #[inline]
     pub(crate) fn new(seed: u64, key: &[u8]) -> Self {
         Self(xxh3_64_with_seed(key, seed))
     }
 
+    #[inline]
     fn bucket(self, bucket_count: usize) -> usize {
         ((u128::from(self.0) * bucket_count as u128) >> 64) as usize
     }
 
+    #[inline]
     fn fingerprint(self) -> u64 {
         (self.0 & (FINGERPRINT_MAX + 1)).min(FINGERPRINT_MAX)
     }
@@ -48,7 +55,7 @@ pub(crate) fn bucket_count(key_count: u64) -> u64 {
 /// A table that is being filled.
 #[derive(Debug)]
 pub(crate) struct KeyTableBuilder {
-    buckets: Vec<[u64; BUCKET_LEN]>,
+    buckets: Vec<Bucket>,
     probe_max: u32,
 }
 
@@ -91,17 +98,15 @@ impl KeyTableBuilder {
 /// A view of a table; words are little endian as they lie in the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyTable<'a> {
-    buckets: &'a [[u64; BUCKET_LEN]],
+    buckets: &'a [Bucket],
     probe_max: u32,
 }
 
 impl<'a> KeyTable<'a> {
-    /// Looks at these words.
-    pub(crate) fn new(words: &'a [u64], probe_max: u32) -> Self {
-        Self {
-            buckets: words.as_chunks().0,
-            probe_max,
-        }
+    /// Looks at these buckets.
+    #[inline]
+    pub(crate) fn new(buckets: &'a [Bucket], probe_max: u32) -> Self {
+        Self { buckets, probe_max }
     }
 
     /// Returns how many words are in use.
@@ -113,11 +118,17 @@ impl<'a> KeyTable<'a> {
             .count() as u64
     }
 
-    /// Returns the matches in the key's own bucket and whether others may follow in the next.
+    /// Asks the processor to fetch a key's bucket.
     #[inline]
-    pub(crate) fn home(self, hash: KeyHash) -> Matches {
-        let bucket = self.buckets.get(hash.bucket(self.buckets.len()));
-        Matches::of(bucket, hash.fingerprint())
+    pub(crate) fn prefetch(self, hash: KeyHash) {
+        prefetch(self.buckets, hash.bucket(self.buckets.len()));
+    }
+
+    /// Returns the arena offset of the first match in the key's own bucket.
+    #[inline]
+    pub(crate) fn home(self, hash: KeyHash) -> Option<u64> {
+        let bucket = self.buckets.get(hash.bucket(self.buckets.len()))?;
+        offset(bucket, matches(bucket, hash.fingerprint()))
     }
 
     /// Calls `decide` with each arena offset that may be this key's, until it answers.
@@ -130,19 +141,20 @@ impl<'a> KeyTable<'a> {
         hash: KeyHash,
         mut decide: impl FnMut(u64) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let home = hash.bucket(self.buckets.len());
-        let mut index = home;
+        let mut index = hash.bucket(self.buckets.len());
         for _ in 0..=self.probe_max {
             let Some(bucket) = self.buckets.get(index) else {
                 return Ok(None);
             };
-            let mut matches = Matches::of(Some(bucket), hash.fingerprint());
-            while let Some(offset) = matches.next() {
+            let mut mask = matches(bucket, hash.fingerprint());
+            while let Some(offset) = offset(bucket, mask) {
                 if let Some(answer) = decide(offset)? {
                     return Ok(Some(answer));
                 }
+                mask &= mask - 1;
             }
-            if !matches.is_full {
+            // Buckets fill from the front, so the last word tells whether keys overflowed.
+            if bucket.last() == Some(&EMPTY) {
                 return Ok(None);
             }
             index = if index + 1 == self.buckets.len() {
@@ -155,37 +167,22 @@ impl<'a> KeyTable<'a> {
     }
 }
 
-/// The words of one bucket that carry a fingerprint.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Matches {
-    bucket: [u64; BUCKET_LEN],
-    mask: u32,
-    is_full: bool,
+/// Returns a bit for each word that carries the fingerprint: all words are compared, because
+/// a loop that ends at the match is mispredicted at every other key.
+#[inline]
+fn matches(bucket: &Bucket, fingerprint: u64) -> u32 {
+    let mut mask = 0;
+    for (place, word) in bucket.iter().enumerate() {
+        mask |= u32::from(u64::from_le(*word) >> OFFSET_BITS == fingerprint) << place;
+    }
+    mask
 }
 
-impl Matches {
-    #[inline]
-    fn of(bucket: Option<&[u64; BUCKET_LEN]>, fingerprint: u64) -> Self {
-        let bucket = *bucket.unwrap_or(&[EMPTY; BUCKET_LEN]);
-        let mut mask = 0;
-        for (place, word) in bucket.iter().enumerate() {
-            mask |= u32::from(u64::from_le(*word) >> OFFSET_BITS == fingerprint) << place;
-        }
-        // Buckets fill from the front, so the last word tells.
-        Self {
-            bucket,
-            mask,
-            is_full: bucket.last() != Some(&EMPTY),
-        }
-    }
-
-    /// Returns the arena offset of the next match.
-    #[inline]
-    pub(crate) fn next(&mut self) -> Option<u64> {
-        let word = *self.bucket.get(self.mask.trailing_zeros() as usize)?;
-        self.mask &= self.mask - 1;
-        Some(u64::from_le(word) & (ARENA_LEN_MAX - 1))
-    }
+/// Returns the arena offset of the lowest bit's word.
+#[inline]
+fn offset(bucket: &Bucket, mask: u32) -> Option<u64> {
+    let word = bucket.get(mask.trailing_zeros() as usize)?;
+    Some(u64::from_le(*word) & (ARENA_LEN_MAX - 1))
 }
 
 #[cfg(test)]
@@ -198,8 +195,9 @@ mod tests {
         let mut table = KeyTableBuilder::new(10);
         table.insert(hash, 7);
         let words: Vec<u64> = table.words().map(u64::to_le).collect();
+        let buckets = words.as_chunks().0;
         let mut seen = Vec::new();
-        let view = KeyTable::new(&words, table.probe_max());
+        let view = KeyTable::new(buckets, table.probe_max());
         let answer: Result<Option<()>, ()> = view.find(hash, |offset| {
             seen.push(offset);
             Ok(None)
@@ -215,7 +213,8 @@ mod tests {
             table.insert(hash(offset), offset);
         }
         let words: Vec<u64> = table.words().map(u64::to_le).collect();
-        let view = KeyTable::new(&words, table.probe_max());
+        let buckets = words.as_chunks().0;
+        let view = KeyTable::new(buckets, table.probe_max());
         assert_eq!((table.probe_max(), view.used()), (7, 60));
         for offset in 0..60 {
             let found: Result<_, ()> = view.find(hash(offset), |found| Ok(Some(found)));

@@ -33,10 +33,12 @@ pub(crate) struct RankBits<'a> {
 
 impl<'a> RankBits<'a> {
     /// Looks at these words.
+    #[inline]
     pub(crate) fn new(words: &'a [u64]) -> Self {
         Self { words }
     }
 
+    #[inline]
     fn word(self, slot: u32) -> Option<u64> {
         self.words
             .get((slot / STEP) as usize)
@@ -45,6 +47,7 @@ impl<'a> RankBits<'a> {
     }
 
     /// Returns how many bits are set up to and including this slot.
+    #[inline]
     pub(crate) fn rank(self, slot: u32) -> Option<u32> {
         let word = self.word(slot)?;
         let through = u32::MAX >> (STEP - 1 - slot % STEP);
@@ -52,6 +55,7 @@ impl<'a> RankBits<'a> {
     }
 
     /// Returns the position of this slot among the set ones, if it is set.
+    #[inline]
     pub(crate) fn position(self, slot: u32) -> Option<u32> {
         let word = self.word(slot)?;
         let bit = 1_u32 << (slot % STEP);

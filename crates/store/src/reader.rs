@@ -24,10 +24,10 @@ pub(crate) use self::sets::is_intact;
 use crate::arena::ArenaEntry;
 use crate::codec::SourceSummary;
 use crate::error::CorruptError;
-use crate::format::{ID_LEN, Meta, Prefix, SAMPLE_STEP, Section, index_width};
+use crate::format::{ID_LEN, Meta, Prefix, SAMPLE_STEP, Section, index_width, u16_at, u32_at};
 use crate::id_table::IdTable;
-use crate::key_table::KeyTable;
-use crate::map::Map;
+use crate::key_table::{Bucket, KeyTable};
+use crate::map::{Map, MapSlice};
 use crate::rank_bits::RankBits;
 
 /// One published revision, open for reading.
@@ -52,6 +52,21 @@ struct Inner {
     legend: Legend,
     past_sources: Vec<String>,
     index_width: usize,
+    hot: HotSections,
+}
+
+/// The sections that a look-up reads, found and checked when the snapshot was opened.
+#[derive(Debug)]
+struct HotSections {
+    arena: MapSlice<u8>,
+    arena_samples: MapSlice<u64>,
+    key_table: MapSlice<Bucket>,
+    marks: MapSlice<u64>,
+    entity_ids: MapSlice<[u8; ID_LEN]>,
+    births: MapSlice<u8>,
+    since_marks: MapSlice<u64>,
+    since: MapSlice<u8>,
+    revisions: MapSlice<u64>,
 }
 
 impl Snapshot {
@@ -143,61 +158,76 @@ impl Snapshot {
     }
 
     #[inline]
+    pub(crate) fn arena(&self) -> &[u8] {
+        &self.inner.hot.arena
+    }
+
+    #[inline]
     pub(crate) fn marks(&self) -> RankBits<'_> {
-        RankBits::new(self.words(Section::Marks))
+        RankBits::new(&self.inner.hot.marks)
+    }
+
+    #[inline]
+    pub(crate) fn since_marks(&self) -> RankBits<'_> {
+        RankBits::new(&self.inner.hot.since_marks)
     }
 
     #[inline]
     pub(crate) fn key_table(&self) -> KeyTable<'_> {
-        KeyTable::new(self.words(Section::KeyTable), self.inner.meta.key_probe_max)
+        KeyTable::new(&self.inner.hot.key_table, self.inner.meta.key_probe_max)
     }
 
     pub(crate) fn id_table(&self) -> IdTable<'_> {
         IdTable::new(self.words(Section::IdTable), self.inner.meta.id_probe_max)
     }
 
-    /// Returns the revision that the n-th revision index of a section stands for.
+    /// Returns the birth of a cluster's entity.
     #[inline]
-    pub(crate) fn indexed_revision(
-        &self,
-        section: Section,
-        position: u32,
-    ) -> Result<Revision, CorruptError> {
-        let width = self.inner.index_width;
-        let bytes = self.bytes(section);
-        let at = position as usize * width;
-        let index = match bytes.get(at..at + width) {
-            Some(&[a]) => u32::from(a),
-            Some(&[a, b]) => u32::from(u16::from_le_bytes([a, b])),
-            Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
-            _ => {
-                return Err(CorruptError::at(
-                    section,
-                    u64::from(position),
-                    "ends too early",
-                ));
-            }
+    pub(crate) fn birth(&self, cluster: u32) -> Result<Revision, CorruptError> {
+        self.indexed_revision(&self.inner.hot.births, cluster)
+            .ok_or_else(|| {
+                CorruptError::at(Section::Births, u64::from(cluster), "points to no revision")
+            })
+    }
+
+    /// Returns when the n-th of the references that joined late did so.
+    #[inline]
+    pub(crate) fn late_since(&self, position: u32) -> Result<Revision, CorruptError> {
+        self.indexed_revision(&self.inner.hot.since, position)
+            .ok_or_else(|| {
+                CorruptError::at(Section::Since, u64::from(position), "points to no revision")
+            })
+    }
+
+    /// Returns the revision that the n-th of some revision indexes stands for.
+    #[inline]
+    fn indexed_revision(&self, indexes: &[u8], position: u32) -> Option<Revision> {
+        let position = position as usize;
+        let index = match self.inner.index_width {
+            1 => u32::from(*indexes.get(position)?),
+            2 => u32::from(u16_at(indexes, position * 2)?),
+            _ => u32_at(indexes, position * 4)?,
         };
         self.numbered_revision(index)
-            .ok_or_else(|| CorruptError::at(section, u64::from(position), "points to no revision"))
     }
 
     /// Returns the revision of an index.
     #[inline]
     pub(crate) fn numbered_revision(&self, index: u32) -> Option<Revision> {
-        let revisions: &[u64] = self.words(Section::Revisions);
-        revisions
-            .get(index as usize)
-            .map(|&number| Revision::new(u64::from_le(number)))
+        let number = self.inner.hot.revisions.get(index as usize)?;
+        Some(Revision::new(u64::from_le(*number)))
     }
 
     /// Returns where a slot's arena entry starts, and the entry.
     pub(crate) fn entry(&self, slot: u32) -> Result<(u64, ArenaEntry<'_>), CorruptError> {
         let corrupt = |what| CorruptError::at(Section::Arena, u64::from(slot), what);
-        let samples: &[u64] = self.words(Section::ArenaSamples);
-        let sample = samples.get((slot / SAMPLE_STEP) as usize);
+        let sample = self
+            .inner
+            .hot
+            .arena_samples
+            .get((slot / SAMPLE_STEP) as usize);
         let mut offset = u64::from_le(*sample.ok_or_else(|| corrupt("has no sample"))?);
-        let arena = self.bytes(Section::Arena);
+        let arena = self.arena();
         for _ in 0..slot % SAMPLE_STEP {
             let entry = ArenaEntry::decode(arena, offset);
             offset += entry
@@ -220,7 +250,7 @@ impl Snapshot {
     /// Returns the id of a cluster.
     #[inline]
     pub(crate) fn id_bytes(&self, cluster: u32) -> Result<[u8; ID_LEN], CorruptError> {
-        let ids = self.bytes(Section::EntityIds).as_chunks().0;
+        let ids = &self.inner.hot.entity_ids;
         ids.get(cluster as usize).copied().ok_or_else(|| {
             CorruptError::at(
                 Section::EntityIds,

@@ -1,5 +1,6 @@
 //! Every byte and every rule of a snapshot, checked.
 
+use roaring::RoaringBitmap;
 use sameas_graph::{KEY_LEN_MAX, Revision};
 
 use crate::arena::ArenaEntry;
@@ -26,8 +27,8 @@ impl Snapshot {
         self.verify_order()?;
         self.verify_entities()?;
         self.verify_since()?;
-        self.verify_edges()?;
-        self.verify_incoming()?;
+        let between = self.verify_edges()?;
+        self.verify_incoming(&between)?;
         self.verify_lineage()?;
         self.verify_past()?;
         Ok(self.verify_sets()?)
@@ -91,7 +92,7 @@ impl Snapshot {
 
     /// Walks the arena: each entry is well-formed, lies where samples say, and is found.
     fn verify_references(&self) -> Result<(), CorruptError> {
-        let arena = self.bytes(Section::Arena);
+        let arena = self.arena();
         let samples: &[u64] = self.words(Section::ArenaSamples);
         let mut offset = 0;
         for slot in 0..self.meta().reference_count {
@@ -197,7 +198,7 @@ impl Snapshot {
         let firsts = (0..self.meta().reference_count).filter(|&slot| marks.contains(slot));
         for (cluster, slot) in firsts.enumerate() {
             let cluster = cluster as u32;
-            self.indexed_revision(Section::Births, cluster)?;
+            self.birth(cluster)?;
             let found = self.first_slot(&self.id_bytes(cluster)?)? == Some(slot);
             holds(
                 Section::IdTable,
@@ -232,8 +233,8 @@ impl Snapshot {
         )?;
         let slots = (0..self.meta().reference_count).filter(|&slot| late.contains(slot));
         for (position, slot) in slots.enumerate() {
-            let since = self.indexed_revision(Section::Since, position as u32)?;
-            let born: Revision = self.indexed_revision(Section::Births, self.cluster_of(slot)?)?;
+            let since = self.late_since(position as u32)?;
+            let born: Revision = self.birth(self.cluster_of(slot)?)?;
             holds(
                 Section::Since,
                 u64::from(slot),
@@ -244,7 +245,8 @@ impl Snapshot {
         Ok(())
     }
 
-    fn verify_edges(&self) -> Result<(), CorruptError> {
+    /// Checks all edges and returns the numbers of those between clusters.
+    fn verify_edges(&self) -> Result<RoaringBitmap, CorruptError> {
         let kinds = self.bytes(Section::Kinds);
         for (index, kind) in kinds.as_chunks::<KIND_LEN>().0.iter().enumerate() {
             let reads_back = EdgeKind::decode(kind, 0).is_some_and(|read| read.encode() == *kind);
@@ -255,54 +257,44 @@ impl Snapshot {
                 "is no kind of edge",
             )?;
         }
+        let mut between = RoaringBitmap::new();
         let mut next = 0;
         for slot in 0..self.meta().reference_count {
             let numbers = self.edges_of(slot)?;
-            let holds =
-                |holds, what| self::holds(Section::EdgeStarts, u64::from(slot), holds, what);
+            let holds = |holds, what| self::holds(Section::EdgeStarts, slot.into(), holds, what);
             holds(numbers.start == next, "edges belong to no reference")?;
             next = numbers.end;
+            let cluster = self.cluster_of(slot)?;
             let mut last = None;
             for number in numbers {
                 let higher = self.edge(slot, number)?.right;
                 holds(last < Some(higher), "edges are not sorted")?;
                 last = Some(higher);
+                if self.cluster_of(higher.slot())? != cluster {
+                    between.insert(number);
+                }
             }
         }
-        holds(
-            Section::EdgeStarts,
-            0,
-            next == self.meta().edge_count,
-            "edges are left over",
-        )
+        let complete = next == self.meta().edge_count;
+        holds(Section::EdgeStarts, 0, complete, "edges are left over")?;
+        Ok(between)
     }
 
-    fn verify_incoming(&self) -> Result<(), CorruptError> {
-        let mut between = 0;
-        for slot in 0..self.meta().reference_count {
-            let cluster = self.cluster_of(slot)?;
-            for number in self.edges_of(slot)? {
-                let higher = self.edge(slot, number)?.right;
-                between += usize::from(self.cluster_of(higher.slot())? != cluster);
-            }
-        }
+    fn verify_incoming(&self, between: &RoaringBitmap) -> Result<(), CorruptError> {
         let mut position = 0;
         let mut last = None;
         while let Some((number, target)) = self.incoming_target(position)? {
             let holds = |holds, what| self::holds(Section::Incoming, position as u64, holds, what);
             holds(last < Some((target, number)), "is not sorted")?;
-            let lower = self.cluster_of(self.lower_slot(number)?)?;
-            holds(
-                lower != self.cluster_of(target)?,
-                "does not join two clusters",
-            )?;
+            holds(between.contains(number), "does not join two clusters")?;
             last = Some((target, number));
             position += 1;
         }
+        let complete = position as u64 == between.len();
         holds(
             Section::Incoming,
             0,
-            position == between,
+            complete,
             "misses an edge between clusters",
         )
     }

@@ -159,7 +159,7 @@ impl<'s> Members<'s> {
     fn read(&mut self) -> Result<MemberView<'s>, CorruptError> {
         let snapshot: &'s Snapshot = self.snapshot;
         let followed = self.offset.and_then(|offset| {
-            let entry = ArenaEntry::decode(snapshot.bytes(Section::Arena), offset)?;
+            let entry = ArenaEntry::decode(snapshot.arena(), offset)?;
             (entry.slot == self.next).then_some((offset, entry))
         });
         let (offset, entry) = match followed {

@@ -12,7 +12,7 @@ use crate::arena::ArenaEntry;
 use crate::error::CorruptError;
 use crate::format::Section;
 use crate::key_table::KeyHash;
-use crate::rank_bits::RankBits;
+use crate::map::prefetch;
 
 /// Keys of a batch that are in flight together.
 const BATCH_LEN: usize = 32;
@@ -130,37 +130,50 @@ impl Snapshot {
         Ok(answers)
     }
 
-    /// All table probes, then all arena reads, then all ids.
+    /// All table probes, then all arena reads, then all ids; each step first asks for the
+    /// memory that the next one needs.
     fn lookup_batch(
         &self,
         queries: &[Option<(SourceHandle, &str)>],
         answers: &mut Vec<Option<Located>>,
     ) -> Result<(), CorruptError> {
-        let table = self.key_table();
-        let mut probes = [None; BATCH_LEN];
-        for (probe, query) in probes.iter_mut().zip(queries) {
-            *probe = query.and_then(|(source, key)| {
-                let hash = KeyHash::new(source.seed, key.as_bytes());
-                table.home(hash).next()
-            });
+        let mut hashes = [None; BATCH_LEN];
+        for (hash, query) in hashes.iter_mut().zip(queries) {
+            *hash = query.map(|(source, key)| KeyHash::new(source.seed, key.as_bytes()));
+            hash.inspect(|&hash| self.key_table().prefetch(hash));
         }
-        let arena = self.bytes(Section::Arena);
+        let mut probes = [None; BATCH_LEN];
+        for (probe, hash) in probes.iter_mut().zip(hashes) {
+            *probe = hash.and_then(|hash| self.key_table().home(hash));
+            probe.inspect(|&offset| prefetch_entry(self.arena(), offset));
+        }
         let mut slots = [None; BATCH_LEN];
         for ((slot, &probe), query) in slots.iter_mut().zip(&probes).zip(queries) {
             let Some((source, key)) = *query else {
                 continue;
             };
-            let first = probe.and_then(|offset| ArenaEntry::decode(arena, offset));
+            let first = probe.and_then(|offset| ArenaEntry::decode(self.arena(), offset));
             *slot = match first {
                 Some(entry) if is_entry_of(&entry, source, key.as_bytes()) => Some(entry.slot),
                 // Rare: another key with this fingerprint, or the bucket overflowed.
                 _ => self.find(source, key.as_bytes())?,
             };
+            if let Some(slot) = *slot {
+                self.prefetch_entity(self.cluster_of(slot)?);
+            }
         }
         for &slot in slots.iter().take(queries.len()) {
             answers.push(slot.map(|slot| self.locate(slot)).transpose()?);
         }
         Ok(())
+    }
+
+    /// Asks the processor to fetch what is known of a cluster's entity.
+    #[inline]
+    fn prefetch_entity(&self, cluster: u32) {
+        let hot = &self.inner.hot;
+        prefetch(&hot.entity_ids, cluster as usize);
+        prefetch(&hot.births, cluster as usize * self.inner.index_width);
     }
 
     /// Returns the slot of a reference.
@@ -170,7 +183,7 @@ impl Snapshot {
         source: SourceHandle,
         key: &[u8],
     ) -> Result<Option<u32>, CorruptError> {
-        let arena = self.bytes(Section::Arena);
+        let arena = self.arena();
         self.key_table()
             .find(KeyHash::new(source.seed, key), |offset| {
                 let entry = ArenaEntry::decode(arena, offset).ok_or_else(|| {
@@ -197,18 +210,24 @@ impl Snapshot {
         let id = UnifiedId::new(Uuid::from_bytes(self.id_bytes(cluster)?));
         Ok(Entity {
             id,
-            born: self.indexed_revision(Section::Births, cluster)?,
+            born: self.birth(cluster)?,
         })
     }
 
     #[inline]
     pub(super) fn since_of(&self, slot: u32, born: Revision) -> Result<Revision, CorruptError> {
-        let late = RankBits::new(self.words(Section::SinceMarks));
-        match late.position(slot) {
-            Some(position) => self.indexed_revision(Section::Since, position),
+        match self.since_marks().position(slot) {
+            Some(position) => self.late_since(position),
             None => Ok(born),
         }
     }
+}
+
+/// Asks the processor to fetch an arena entry; one of common length lies in two cache lines.
+#[inline]
+fn prefetch_entry(arena: &[u8], offset: u64) {
+    prefetch(arena, offset as usize);
+    prefetch(arena, offset as usize + 31);
 }
 
 #[inline]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Inner, Snapshot, revision_index_width};
+use super::{HotSections, Inner, Snapshot, revision_index_width};
 use crate::codec::{SourceSummary, decode_legend, decode_names, decode_sources};
 use crate::error::{CorruptError, OpenError};
 use crate::format::{
@@ -82,6 +82,11 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
         .map(|source| KeyHash::seed(&meta.namespace, source as u16))
         .collect();
     let index_width = revision_index_width(prefix.entry(Section::Revisions).len);
+    let hot = find_hot_sections(&map, prefix).ok_or(CorruptError::at(
+        Section::Arena,
+        0,
+        "a section is not where it should be",
+    ))?;
     Ok(Inner {
         map,
         prefix: *prefix,
@@ -91,6 +96,25 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
         legend,
         past_sources,
         index_width,
+        hot,
+    })
+}
+
+fn find_hot_sections(map: &Map, prefix: &Prefix) -> Option<HotSections> {
+    let range = |section: Section| {
+        let Entry { offset, len, .. } = prefix.entry(section);
+        offset as usize..(offset + len) as usize
+    };
+    Some(HotSections {
+        arena: map.slice(range(Section::Arena))?,
+        arena_samples: map.slice(range(Section::ArenaSamples))?,
+        key_table: map.slice(range(Section::KeyTable))?,
+        marks: map.slice(range(Section::Marks))?,
+        entity_ids: map.slice(range(Section::EntityIds))?,
+        births: map.slice(range(Section::Births))?,
+        since_marks: map.slice(range(Section::SinceMarks))?,
+        since: map.slice(range(Section::Since))?,
+        revisions: map.slice(range(Section::Revisions))?,
     })
 }
 
