@@ -227,6 +227,18 @@ pub enum ScanError {
         /// Its type.
         data_type: String,
     },
+    /// A column or expression of a type that no field has.
+    #[error(
+        "source {source_name}: {text:?} is of type {data_type}, which cannot be a field; map an expression that gives text, a number, a date or a list of texts"
+    )]
+    FieldType {
+        /// The source.
+        source_name: String,
+        /// What the settings say.
+        text: String,
+        /// Its type.
+        data_type: String,
+    },
     /// A condition that is not a condition.
     #[error(
         "source {source_name}: `where` {text:?} is of type {data_type}; it must be true or false"

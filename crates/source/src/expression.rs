@@ -59,8 +59,7 @@ impl Resolver<'_> {
         let schema = self.df_schema()?;
         let mut outputs = vec![self.key(&schema, &request.key)?.alias("key")];
         for (index, text) in request.columns.iter().enumerate() {
-            let (expr, _) = self.expression(&schema, text)?;
-            outputs.push(expr.alias(format!("column{index}")));
+            outputs.push(self.field(&schema, text)?.alias(format!("column{index}")));
         }
         let filter = request
             .filter
@@ -80,6 +79,18 @@ impl Resolver<'_> {
             return Ok(cast(expr, DataType::Utf8));
         }
         Err(ScanError::KeyType {
+            source_name: self.source_name.to_owned(),
+            text: text.to_owned(),
+            data_type: data_type.to_string(),
+        })
+    }
+
+    fn field(&self, schema: &DFSchema, text: &str) -> Result<Expr, ScanError> {
+        let (expr, data_type) = self.expression(schema, text)?;
+        if can_be_field(&data_type) {
+            return Ok(expr);
+        }
+        Err(ScanError::FieldType {
             source_name: self.source_name.to_owned(),
             text: text.to_owned(),
             data_type: data_type.to_string(),
@@ -219,6 +230,18 @@ fn name_of(column: &Column) -> String {
     match &column.relation {
         Some(relation) => format!("{relation}.{}", column.name),
         None => column.name.clone(),
+    }
+}
+
+/// Tells whether values of a type read as a text or as a list of texts.
+fn can_be_field(data_type: &DataType) -> bool {
+    let is_text =
+        |data_type: &DataType| !data_type.is_nested() && can_cast_types(data_type, &DataType::Utf8);
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
+            is_text(item.data_type())
+        }
+        other => is_text(other),
     }
 }
 

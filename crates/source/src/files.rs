@@ -55,7 +55,7 @@ const COLUMN_COUNT_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Files {
     source_name: Arc<str>,
-    files: Vec<DataFile>,
+    found: Vec<DataFile>,
     content: Content,
     schema: SchemaRef,
     conflicts: BTreeMap<String, String>,
@@ -131,7 +131,7 @@ impl Files {
         let (schema, conflicts) = columns.finish();
         Ok(Self {
             source_name,
-            files,
+            found: files,
             content,
             schema,
             conflicts,
@@ -173,7 +173,7 @@ impl Files {
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let schema = Arc::new(self.schema.project(used)?);
         if let Content::Parquet { .. } = self.content {
-            return parquet::table(context, &self.files, schema);
+            return parquet::table(context, &self.found, schema);
         }
         let partitions = spread(self.pieces(&schema), partition_count)
             .into_iter()
@@ -187,7 +187,7 @@ impl Files {
 
     /// Refuses a scan during which a file changed.
     pub(crate) async fn require_unchanged(&self) -> Result<(), ScanError> {
-        for file in &self.files {
+        for file in &self.found {
             file.require_unchanged(&self.source_name).await?;
         }
         Ok(())
@@ -203,7 +203,7 @@ impl Files {
             return None;
         };
         let schema = Arc::new(self.schema.project(used).ok()?);
-        for file in &self.files {
+        for file in &self.found {
             if !parquet::is_readable(context, file, Arc::clone(&schema)).await {
                 let source_name = self.source_name.to_string();
                 return Some(ScanError::Damaged {
@@ -229,7 +229,7 @@ impl Files {
         };
         match &self.content {
             Content::Csv { delimiter } => self
-                .files
+                .found
                 .iter()
                 .map(|file| {
                     let delimiter = delimiter.unwrap_or_else(|| delimiter_of(&file.name));
@@ -245,13 +245,13 @@ impl Files {
                 let reading = || TextReading::Ndjson {
                     keys: Arc::clone(&keys),
                 };
-                self.files
+                self.found
                     .iter()
                     .map(|file| text(file, reading()))
                     .collect()
             }
             Content::Arrow { footers } => self
-                .files
+                .found
                 .iter()
                 .zip(footers)
                 .flat_map(|(file, footer)| self.blocks(file, footer))

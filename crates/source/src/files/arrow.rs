@@ -144,8 +144,8 @@ impl ArrowPiece {
         schema: &SchemaRef,
     ) -> Result<RecordBatch, DataFusionError> {
         let bytes = self.block(&block).await?;
-        let decoded = decoder.read_record_batch(&block, &bytes);
-        let batch = decoded.ok().flatten().ok_or_else(|| self.damaged())?;
+        let found = decoder.read_record_batch(&block, &bytes);
+        let batch = found.ok().flatten().ok_or_else(|| self.damaged())?;
         Ok(adapt(&batch, schema)?)
     }
 

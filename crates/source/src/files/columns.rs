@@ -10,7 +10,7 @@ use super::shape::Keys;
 /// The columns of all files, in order of appearance.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    columns: Vec<Column>,
+    found: Vec<Column>,
     indices: BTreeMap<String, usize>,
     conflicts: BTreeMap<String, String>,
 }
@@ -39,15 +39,15 @@ impl Columns {
     pub(crate) fn add(&mut self, name: &str, data_type: &DataType, file: &str) {
         let Some(&index) = self.indices.get(name) else {
             let (name, file) = (name.to_owned(), file.to_owned());
-            self.indices.insert(name.clone(), self.columns.len());
-            self.columns.push(Column {
+            self.indices.insert(name.clone(), self.found.len());
+            self.found.push(Column {
                 name,
                 data_type: data_type.clone(),
                 file,
             });
             return;
         };
-        let known = &mut self.columns[index];
+        let known = &mut self.found[index];
         if let Some(common) = common_type(&known.data_type, data_type) {
             known.data_type = common;
         } else {
@@ -60,9 +60,9 @@ impl Columns {
     /// Returns the columns that have a type, and the reasons why others have none.
     pub(crate) fn finish(self) -> (SchemaRef, BTreeMap<String, String>) {
         let Self {
-            columns, conflicts, ..
+            found, conflicts, ..
         } = self;
-        let fields: Vec<_> = columns
+        let fields: Vec<_> = found
             .into_iter()
             .filter(|column| !conflicts.contains_key(&column.name))
             .map(|column| Field::new(column.name, column.data_type, true))

@@ -208,7 +208,7 @@ impl CsvDecoder {
     fn quoted(&mut self, input: &[u8], line: u64) -> usize {
         let stop = input.iter().position(|&byte| byte == QUOTE);
         let content = &input[..stop.unwrap_or(input.len())];
-        self.line += content.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        self.line += content.split(|&byte| byte == b'\n').count() as u64 - 1;
         self.cell.extend(content);
         if stop.is_some() {
             self.state = State::Closing(line);

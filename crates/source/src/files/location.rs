@@ -32,7 +32,7 @@ pub(crate) async fn locate(
         base,
     };
     let uris = settings.uri.as_slice();
-    if uris.iter().all(|uri| uri.is_empty()) {
+    if uris.iter().all(String::is_empty) {
         return Err(OpenError::NoUri {
             source_name: settings.name.clone(),
         });

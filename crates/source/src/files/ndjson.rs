@@ -47,7 +47,7 @@ struct Row {
     /// In ascending order.
     names: Vec<String>,
     columns: Vec<Column>,
-    row_count: usize,
+    count: usize,
     byte_count: usize,
 }
 
@@ -179,7 +179,7 @@ impl NdjsonDecoder {
         let row = Row {
             names,
             columns,
-            row_count: 0,
+            count: 0,
             byte_count: 0,
         };
         Self {
@@ -197,12 +197,12 @@ impl NdjsonDecoder {
 
     /// Returns the rows since the last batch was taken.
     pub(crate) fn row_count(&self) -> usize {
-        self.row.row_count
+        self.row.count
     }
 
     /// Tells whether a batch must be taken before more is decoded.
     pub(crate) fn is_full(&self) -> bool {
-        self.row.row_count >= self.row_limit || self.row.byte_count >= BATCH_BYTES_MAX
+        self.row.count >= self.row_limit || self.row.byte_count >= BATCH_BYTES_MAX
     }
 
     /// Decodes until the input ends or a batch is full, and returns the bytes used.
@@ -223,7 +223,7 @@ impl NdjsonDecoder {
 
     /// Returns the rows decoded since the last call.
     pub(crate) fn take_batch(&mut self) -> Result<RecordBatch, ArrowError> {
-        let rows = std::mem::take(&mut self.row.row_count);
+        let rows = std::mem::take(&mut self.row.count);
         self.row.byte_count = 0;
         let columns = self.row.columns.iter_mut().map(Column::finish).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -246,10 +246,10 @@ impl Row {
             return Err(problem);
         }
         parsed?;
-        self.row_count += 1;
+        self.count += 1;
         self.byte_count += text.len();
         for column in &mut self.columns {
-            if column.len() < self.row_count {
+            if column.len() < self.count {
                 column.push_null();
             }
         }
@@ -302,7 +302,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
                 Row {
                     names,
                     columns,
-                    row_count,
+                    count,
                     ..
                 },
             refusal,
@@ -312,7 +312,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
                 entries.next_value::<IgnoredAny>()?;
                 continue;
             };
-            if columns[index].len() > *row_count {
+            if columns[index].len() > *count {
                 *refusal = Some(Problem::RepeatedKey {
                     key: names[index].clone(),
                 });

@@ -112,7 +112,7 @@ impl Shape {
                 *self = Self::Mixed(Clash {
                     file: file.to_owned(),
                     ..clash
-                })
+                });
             }
             (Self::List(item), Self::List(other)) => item.widen(*other, file),
             (Self::Object(keys), Self::Object(others)) => {
@@ -154,7 +154,11 @@ pub(crate) fn name_file(shape: &mut Shape, file: &str) {
     match shape {
         Shape::Mixed(clash) => file.clone_into(&mut clash.file),
         Shape::List(item) => name_file(item, file),
-        Shape::Object(keys) => keys.values_mut().for_each(|shape| name_file(shape, file)),
+        Shape::Object(keys) => {
+            for shape in keys.values_mut() {
+                name_file(shape, file);
+            }
+        }
         _ => {}
     }
 }

@@ -34,10 +34,13 @@ pub(crate) enum ChunkError {
     Problem(Problem),
 }
 
+/// A reader, and what it read last.
+type ReadAhead = (Box<dyn Read + Send>, io::Result<Vec<u8>>);
+
 /// The content of a file, decompressed and without a byte order mark.
 pub(crate) struct Chunks {
     compression: Compression,
-    ahead: Option<JoinHandle<(Box<dyn Read + Send>, io::Result<Vec<u8>>)>>,
+    ahead: Option<JoinHandle<ReadAhead>>,
     is_first: bool,
 }
 
@@ -114,9 +117,7 @@ impl Chunks {
     }
 }
 
-fn read_ahead(
-    mut reader: Box<dyn Read + Send>,
-) -> JoinHandle<(Box<dyn Read + Send>, io::Result<Vec<u8>>)> {
+fn read_ahead(mut reader: Box<dyn Read + Send>) -> JoinHandle<ReadAhead> {
     tokio::task::spawn_blocking(move || {
         let mut chunk = Vec::with_capacity(CHUNK_LEN);
         let read = reader

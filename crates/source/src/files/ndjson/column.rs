@@ -108,7 +108,9 @@ impl Column {
                 is_valid.push(false);
             }
             Self::Object { keys, is_valid } => {
-                keys.iter_mut().for_each(|(_, column)| column.push_null());
+                for (_, column) in keys {
+                    column.push_null();
+                }
                 is_valid.push(false);
             }
         }

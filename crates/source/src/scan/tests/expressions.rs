@@ -132,6 +132,18 @@ async fn keys_are_exact_texts() {
 }
 
 #[tokio::test]
+async fn fields_are_texts_or_lists_of_texts() {
+    let source = people().await;
+    for text in ["id = '1'", "cast(id as double)", "make_array(id)", "null"] {
+        source.check(&request("id", &[text])).unwrap();
+    }
+    for text in ["make_array(make_array(id))", "struct(id)", "named_struct('a', id)"] {
+        let error = source.check(&request("id", &[text])).unwrap_err();
+        assert!(matches!(error, ScanError::FieldType { .. }), "{text}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn a_constant_needs_no_column() {
     let source = people().await;
     let found = rows(&source, &request("'k'", &["1"]), 2).await.unwrap();

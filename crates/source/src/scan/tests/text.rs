@@ -1,4 +1,5 @@
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::*;
 
@@ -131,7 +132,7 @@ async fn partitions_change_nothing_but_the_order() {
     for file in 0..5 {
         let mut text = String::from("name,id\n");
         for row in 0..20_000 {
-            text.push_str(&format!("\"name,\n{row}\",{file}-{row}\n"));
+            writeln!(text, "\"name,\n{row}\",{file}-{row}").unwrap();
         }
         folder.write(&format!("part-{file}.csv"), text);
     }
