@@ -251,8 +251,11 @@ fn holds(test: &ReadyTest<'_>, (a, b): (ValueId, ValueId)) -> bool {
                     most,
                 ) && similarity::damerau_within(text(test, a), text(test, b), most)
         }
-        Test::Initial => is_initial(text(test, a), text(test, b)),
-        Test::Transposed => is_transposed(text(test, a), text(test, b)),
+        Test::Initial => {
+            (signature(test, a).is_single() || signature(test, b).is_single())
+                && is_initial(text(test, a), text(test, b))
+        }
+        Test::Transposed => is_transposed(test, a, b),
         Test::Days(most) => days_apart(test, a, b).is_some_and(|days| days <= most),
         Test::Months(most) => {
             days_apart(test, a, b).is_some_and(|days| f64::from(days) <= f64::from(most) * 30.44)
@@ -302,17 +305,9 @@ fn is_initial(a: &str, b: &str) -> bool {
     (single(a) || single(b)) && a.chars().next() == b.chars().next()
 }
 
-fn is_transposed(a: &str, b: &str) -> bool {
-    fn parts(text: &str) -> Option<[&str; 3]> {
-        let mut parts = text.split('-');
-        Some([parts.next()?, parts.next()?, parts.next()?])
-    }
-    match (parts(a), parts(b)) {
-        (Some([year_a, month_a, day_a]), Some([year_b, month_b, day_b])) => {
-            year_a == year_b && month_a == day_b && day_a == month_b
-        }
-        _ => false,
-    }
+fn is_transposed(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> bool {
+    let transposed = test.field.transposed_days(a);
+    transposed.is_some() && transposed == test.field.days(b)
 }
 
 fn days_apart(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> Option<u32> {

@@ -178,7 +178,10 @@ impl Model {
             }
             if let Some(table) = &mut parameters.frequency {
                 table.rest = rounded(table.rest);
-                table.frequent.values_mut().for_each(|share| *share = rounded(*share));
+                table
+                    .frequent
+                    .values_mut()
+                    .for_each(|share| *share = rounded(*share));
             }
         }
         self.prior = rounded(self.prior);
@@ -263,10 +266,15 @@ mod tests {
         let mut z = 1_u64;
         for scale in 0..18 {
             for _ in 0..2_000 {
-                z = z.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                z = z
+                    .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                    .wrapping_add(0x1405_7b7e_f767_814f);
                 let drawn = ((z >> 11) as f64 / (1_u64 << 53) as f64) / 10_f64.powi(scale);
                 let kept = rounded(drawn);
-                assert!((kept - drawn).abs() <= drawn * 1e-3, "{drawn} became {kept}");
+                assert!(
+                    (kept - drawn).abs() <= drawn * 1e-3,
+                    "{drawn} became {kept}"
+                );
                 let text = serde_json::to_string(&kept).expect("a number");
                 let read: f64 = serde_json::from_str(&text).expect("a number");
                 assert_eq!(read.to_bits(), kept.to_bits(), "{text}");

@@ -21,6 +21,8 @@ pub struct PreparedField<'a> {
     /// What bounds on similarity need, per distinct value; empty unless a test needs it.
     pub signatures: Vec<Signature>,
     days: Vec<i32>,
+    /// Days of the date with day and month exchanged.
+    transposed_days: Vec<i32>,
     numbers: Vec<f64>,
 }
 
@@ -31,6 +33,12 @@ impl PreparedField<'_> {
             .get(value.index())
             .copied()
             .filter(|&days| days != NOT_A_DAY)
+    }
+
+    /// Returns days since 1970-01-01 of a date value with its day and month exchanged, if that is a date.
+    pub fn transposed_days(&self, value: ValueId) -> Option<i32> {
+        let days = self.transposed_days.get(value.index()).copied();
+        days.filter(|&days| days != NOT_A_DAY)
     }
 
     /// Returns a numeric value.
@@ -81,6 +89,9 @@ impl<'a> Prepared<'a> {
                     signatures: per_value(column, needs(is_edit_test), |v| Signature::of(v)),
                     days: per_value(column, needs(is_date_test), |v| {
                         days_of(v).unwrap_or(NOT_A_DAY)
+                    }),
+                    transposed_days: per_value(column, needs(|t| *t == Test::Transposed), |v| {
+                        transposed_days_of(v).unwrap_or(NOT_A_DAY)
                     }),
                     numbers: per_value(column, needs(is_number_test), |v| {
                         v.parse().unwrap_or(f64::NAN)
@@ -170,12 +181,15 @@ fn per_value<T: Send>(column: &Column, needed: bool, of: impl Fn(&str) -> T + Sy
 fn is_edit_test(test: &Test) -> bool {
     matches!(
         test,
-        Test::JaroWinkler(_) | Test::Levenshtein(_) | Test::Damerau(_)
+        Test::JaroWinkler(_) | Test::Levenshtein(_) | Test::Damerau(_) | Test::Initial
     )
 }
 
 fn is_date_test(test: &Test) -> bool {
-    matches!(test, Test::Days(_) | Test::Months(_) | Test::Years(_))
+    matches!(
+        test,
+        Test::Days(_) | Test::Months(_) | Test::Years(_) | Test::Transposed
+    )
 }
 
 fn is_number_test(test: &Test) -> bool {
@@ -188,6 +202,12 @@ fn form_of(test: &Test) -> Option<Form> {
         Test::Jaccard(_) | Test::Overlap(_) => Some(Form::Tokens),
         _ => None,
     }
+}
+
+fn transposed_days_of(text: &str) -> Option<i32> {
+    let mut parts = text.split('-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    days_of(&format!("{year}-{day}-{month}"))
 }
 
 /// Days since 1970-01-01 in the proleptic Gregorian calendar, of a date written `YYYY-MM-DD`.
@@ -216,7 +236,7 @@ fn days_of(text: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use super::days_of;
+    use super::{days_of, transposed_days_of};
 
     #[test]
     fn days_count_from_the_epoch() {
@@ -225,5 +245,7 @@ mod tests {
         assert_eq!(days_of("1969-12-31"), Some(-1));
         assert_eq!(days_of("2001-02-29"), None);
         assert_eq!(days_of("soon"), None);
+        assert_eq!(transposed_days_of("2001-03-04"), days_of("2001-04-03"));
+        assert_eq!(transposed_days_of("2001-03-14"), None);
     }
 }

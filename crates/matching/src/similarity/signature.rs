@@ -38,6 +38,11 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// Returns whether the value is a single character.
+    pub fn is_single(&self) -> bool {
+        self.len == 1
+    }
+
     /// Summarises a value.
     pub fn of(value: &str) -> Self {
         let ascii = value.is_ascii();
