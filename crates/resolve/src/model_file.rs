@@ -26,7 +26,10 @@ pub(crate) fn read(
     };
     let model: Model = serde_json::from_str(&text)
         .map_err(|e| wrong(path, format!("{e}; train again with `sameas train`")))?;
-    let unfit = |cause| JobError::Model { path: path.to_owned(), cause };
+    let unfit = |cause| JobError::Model {
+        path: path.to_owned(),
+        cause,
+    };
     model.check(plan).map_err(unfit)?;
     if model.key_id != key.id() {
         return Err(unfit(ModelError::OtherKey));
@@ -36,7 +39,8 @@ pub(crate) fn read(
 
 /// Writes the model whole or not at all.
 pub(crate) fn write(path: &Path, model: &Model) -> Result<(), JobError> {
-    let mut text = serde_json::to_string_pretty(model).expect("a model of finite numbers serialises");
+    let mut text =
+        serde_json::to_string_pretty(model).expect("a model of finite numbers serialises");
     text.push('\n');
     write_whole(path, text.as_bytes(), 0o644)
 }
@@ -61,10 +65,17 @@ pub(crate) fn secret(model_path: &Path, random: [u8; 32]) -> Result<FrequencyKey
 
 fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), JobError> {
     use std::os::unix::fs::OpenOptionsExt as _;
+    remove_leftovers(path);
     let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
     let write = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(&temporary)?;
+        // Held until the file has its name: one that is not locked has lost its writer.
+        file.lock()?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)
@@ -75,6 +86,29 @@ fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), JobError> {
     })
 }
 
+/// Removes what killed processes left beside a file: temporary files that nobody holds.
+fn remove_leftovers(path: &Path) {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let prefix = path.with_extension("tmp-");
+    let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
+    // What cannot be looked at is not in the way either: the file to come has a name of its own.
+    let entries = fs::read_dir(folder.unwrap_or(Path::new(".")))
+        .into_iter()
+        .flatten()
+        .flatten();
+    for entry in entries.filter(|e| e.file_name().as_encoded_bytes().starts_with(prefix)) {
+        let left = fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if left {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn wrong(path: &Path, what: String) -> JobError {
-    JobError::ModelFile { path: path.to_owned(), what }
+    JobError::ModelFile {
+        path: path.to_owned(),
+        what,
+    }
 }
