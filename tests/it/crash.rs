@@ -1,6 +1,7 @@
 //! `kill -9` at any moment of a rebuild over a served graph (promise P3).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ const KILL_COUNT: u32 = 200;
 /// Every so many kills a rebuild runs to its end.
 const RECOVERY_EVERY: u32 = 20;
 
-/// A kill that must hit a publication waits this long at most after it began.
+/// A kill that must hit a publication comes at most this long after it began.
 const PUBLICATION: Duration = Duration::from_millis(8);
 
 const SIGKILL: i32 = 9;
@@ -154,10 +155,10 @@ impl Victim {
         is_snapshot || known.iter().any(|known| path == Path::new(known))
     }
 
-    fn snapshot_names(&self) -> BTreeSet<PathBuf> {
-        paths_below(&self.folder.path().join("graph/snapshots"))
-            .into_iter()
-            .collect()
+    /// Returns the names in a folder: the graph's snapshots, or what lies beside the graph.
+    fn names(&self, folder: &str) -> BTreeSet<OsString> {
+        let entries = fs::read_dir(self.folder.path().join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
     }
 }
 
@@ -241,15 +242,15 @@ fn kill(child: &mut Child) -> bool {
     status.signal() == Some(SIGKILL)
 }
 
-/// Kills a rebuild soon after it begins to write a snapshot.
-fn kill_in_publication(victim: &Victim, child: &mut Child, wait: Duration) -> bool {
-    let before = victim.snapshot_names();
+/// Kills a rebuild soon after a file appears in a folder, which is when it begins to write there.
+fn kill_in_writing(victim: &Victim, child: &mut Child, folder: &str, wait: Duration) -> bool {
+    let before = victim.names(folder);
     while child.try_wait().unwrap().is_none() {
-        if victim.snapshot_names() != before {
+        if victim.names(folder) != before {
             thread::sleep(wait);
             return kill(child);
         }
-        thread::sleep(Duration::from_micros(300));
+        thread::sleep(Duration::from_micros(100));
     }
     false
 }
@@ -268,14 +269,15 @@ fn a_rebuild_may_be_killed_at_any_moment() {
     let (mut hit, mut torn, mut leftovers_most) = (0, 0, 0);
     for number in 1..=KILL_COUNT {
         // Sometimes the model must be trained and written as well.
-        if number % 9 == 0 {
+        if number % 5 == 0 {
             let _ = fs::remove_file(victim.folder.path().join("sameas.model.json"));
         }
         let mut child = victim.start(number);
-        let died = if number % 3 == 0 {
-            kill_in_publication(&victim, &mut child, PUBLICATION.mul_f64(draw.fraction()))
-        } else {
-            kill_after(&mut child, length.mul_f64(draw.fraction()))
+        let wait = PUBLICATION.mul_f64(draw.fraction());
+        let died = match number % 15 {
+            5 | 10 => kill_in_writing(&victim, &mut child, "", wait / 16),
+            3 | 6 | 9 | 12 => kill_in_writing(&victim, &mut child, "graph/snapshots", wait),
+            _ => kill_after(&mut child, length.mul_f64(draw.fraction())),
         };
         hit += u32::from(died);
         victim.read();

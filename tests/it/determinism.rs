@@ -175,6 +175,41 @@ fn a_rebuild_of_the_same_records_changes_nothing_but_the_revision() {
 }
 
 #[test]
+fn records_that_repeat_count_once_wherever_they_lie() {
+    let once = Systems::new(80, 6);
+    let mut twice = once.clone();
+    let mut number = 0;
+    for records in &mut twice.records {
+        let again: Vec<_> = records
+            .iter()
+            .filter(|_| tick(&mut number) % 3 == 0)
+            .cloned()
+            .collect();
+        records.extend(again);
+    }
+    twice.shuffle(8);
+    let left = [(once, 1), (twice, 4)].map(|(systems, files)| {
+        let graph = Graph::new();
+        let layout = Layout {
+            files,
+            ..Layout::default()
+        };
+        let settings = systems.write(graph.path(), &layout);
+        let text = fs::read_to_string(&settings).unwrap();
+        let merging = text.replace("region = ", "duplicate_keys = \"merge\"\nregion = ");
+        fs::write(&settings, merging).unwrap();
+        rebuild(&settings, 2);
+        graph.left()
+    });
+    assert_same(&left[0], &left[1], "records that repeat");
+}
+
+fn tick(number: &mut u32) -> u32 {
+    *number += 1;
+    *number
+}
+
+#[test]
 fn the_binary_gives_the_bytes_of_the_library() {
     let by_library = Graph::new();
     let systems = Systems::new(150, 5);

@@ -109,19 +109,18 @@ fn build() {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
-    // The same packages as a test run of the workspace takes, so that dependencies with the
-    // features of that run are taken and not built again.
-    let packages = [
-        "--workspace",
-        "--exclude",
-        "sameas-benches",
-        "--exclude",
-        "sameas-xtask",
-    ];
+    // All members, as for a test run of the workspace: dependencies are taken with the features
+    // of that run and not built again.
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(workspace())
-        .args(["build", "--bin", "sameas", "--profile", profile])
-        .args(packages)
+        .args([
+            "build",
+            "--workspace",
+            "--bin",
+            "sameas",
+            "--profile",
+            profile,
+        ])
         .arg("--target-dir")
         .arg(folder.parent().unwrap())
         .output()
