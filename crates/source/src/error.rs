@@ -1,7 +1,6 @@
 //! What can go wrong with a source, told without a single field value.
 
 use std::fmt;
-use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
 
@@ -158,15 +157,15 @@ pub enum OpenError {
         format: &'static str,
     },
     /// The store did not answer.
-    #[error("source {source_name}: {place} cannot be read: {reason}")]
+    #[error(
+        "source {source_name}: {place} cannot be read; check its address, permissions and credentials"
+    )]
     Store {
         /// The source.
         source_name: String,
         /// The file, folder or address.
         place: String,
         /// The kind of failure.
-        reason: String,
-        /// The store's own words.
         #[source]
         cause: StoreCause,
     },
@@ -280,15 +279,15 @@ pub enum ScanError {
         file: String,
     },
     /// The store did not answer.
-    #[error("source {source_name}: {file} cannot be read: {reason}")]
+    #[error(
+        "source {source_name}: {file} cannot be read; check its address, permissions and credentials"
+    )]
     Store {
         /// The source.
         source_name: String,
         /// The file.
         file: String,
         /// The kind of failure.
-        reason: String,
-        /// The store's own words.
         #[source]
         cause: StoreCause,
     },
@@ -315,8 +314,6 @@ pub enum ScanError {
 #[error("{reason}")]
 pub struct StoreCause {
     reason: String,
-    #[source]
-    cause: Option<Arc<std::io::Error>>,
 }
 
 impl ScanError {
@@ -424,32 +421,20 @@ impl StoreCause {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(current) = cause {
             if let Some(io) = current.downcast_ref::<std::io::Error>() {
-                let kept = std::io::Error::from(io.kind());
-                return Self {
-                    reason: io.kind().to_string(),
-                    cause: Some(Arc::new(kept)),
-                };
+                return Self::from_io(io);
             }
             cause = current.source();
         }
         Self {
             reason: kind_of(error).to_owned(),
-            cause: None,
         }
     }
 
     /// Keeps the kind of an input or output failure.
     pub(crate) fn from_io(error: &std::io::Error) -> Self {
-        let kept = Arc::new(std::io::Error::from(error.kind()));
         Self {
             reason: error.kind().to_string(),
-            cause: Some(kept),
         }
-    }
-
-    /// Returns the failure in a few words.
-    pub fn reason(&self) -> &str {
-        &self.reason
     }
 }
 

@@ -4,6 +4,26 @@
 //! [`ScanRequest`] before anything is read, and hands out streams of Arrow batches with only the
 //! columns asked for. Values pass through memory: nothing here writes them to a disk, and no error
 //! of this crate quotes one.
+//!
+//! ```no_run
+//! use futures::TryStreamExt;
+//! use sameas_source::{ScanRequest, Source, SourceSettings};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings: SourceSettings = serde_json::from_str(
+//!     r#"{"name": "crm", "uri": "crm.csv", "key": "id", "fields": {"surname": "last_name"}}"#,
+//! )?;
+//! let source = Source::open(&settings, "data".as_ref()).await?;
+//! let (request, _) = ScanRequest::for_settings(&settings);
+//! source.check(&request)?;
+//! for mut batches in source.scan(&request, 2).await? {
+//!     while let Some(batch) = batches.try_next().await? {
+//!         assert_eq!(batch.num_columns(), 2);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod count;
 mod descriptor;

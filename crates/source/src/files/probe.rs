@@ -201,7 +201,10 @@ fn require_distinct<'a>(
     file: &DataFile,
     names: impl Iterator<Item = &'a String>,
 ) -> Result<(), OpenError> {
-    let mut sorted: Vec<_> = names.zip(1..).filter(|(name, _)| !name.is_empty()).collect();
+    let mut sorted: Vec<_> = names
+        .zip(1..)
+        .filter(|(name, _)| !name.is_empty())
+        .collect();
     sorted.sort();
     match sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         None => Ok(()),
@@ -259,7 +262,6 @@ fn stopped(source_name: &str, file: &DataFile, error: ChunkError) -> OpenError {
         ChunkError::Store(cause) => OpenError::Store {
             source_name: source_name.to_owned(),
             place: file.name.clone(),
-            reason: cause.reason().to_owned(),
             cause,
         },
     }

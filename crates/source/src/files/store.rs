@@ -26,25 +26,23 @@ impl DataFile {
         path: &LocalPath,
     ) -> Result<Self, OpenError> {
         let name = path.display().to_string();
-        let fail = |reason: String, cause| OpenError::Store {
+        let fail = |cause| OpenError::Store {
             source_name: source_name.to_owned(),
             place: name.clone(),
-            reason,
             cause,
         };
-        let canonical = path.canonicalize().map_err(|error| {
-            let cause = StoreCause::from_io(&error);
-            fail(cause.reason().to_owned(), cause)
-        })?;
+        let canonical = path
+            .canonicalize()
+            .map_err(|error| fail(StoreCause::from_io(&error)))?;
         let location = Path::from_absolute_path(&canonical).map_err(|_| OpenError::Address {
             source_name: source_name.to_owned(),
             uri: name.clone(),
             reason: "its path is not valid UTF-8 or holds odd characters".to_owned(),
         })?;
-        let meta = store.head(&location).await.map_err(|error| {
-            let cause = StoreCause::new(&error);
-            fail(cause.reason().to_owned(), cause)
-        })?;
+        let meta = store
+            .head(&location)
+            .await
+            .map_err(|error| fail(StoreCause::new(&error)))?;
         Ok(Self {
             store: Arc::clone(store) as Arc<dyn ObjectStore>,
             meta,
@@ -75,7 +73,6 @@ impl DataFile {
         ScanError::Store {
             source_name: source_name.to_owned(),
             file: self.name.clone(),
-            reason: cause.reason().to_owned(),
             cause,
         }
     }

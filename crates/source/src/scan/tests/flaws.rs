@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::StoreCause;
 
 #[tokio::test]
 async fn broken_text_names_file_and_line_and_never_a_value() {
@@ -132,4 +133,19 @@ async fn a_file_that_changes_fails_the_scan() {
     std::fs::remove_file(folder.path("a.csv")).unwrap();
     let error = rows(&source, &request("id", &[]), 1).await.unwrap_err();
     assert!(matches!(error, ScanError::Changed { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_store_says_is_kept_by_its_kind() {
+    let quoting = object_store::Error::Generic {
+        store: "S3",
+        source: CANARY.into(),
+    };
+    assert!(shown(&StoreCause::new(&quoting)).contains("check its address"));
+    let denied = std::io::Error::new(std::io::ErrorKind::PermissionDenied, CANARY);
+    let denied = object_store::Error::Generic {
+        store: "file",
+        source: Box::new(denied),
+    };
+    assert_eq!(shown(&StoreCause::new(&denied)), "permission denied");
 }

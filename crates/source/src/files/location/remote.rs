@@ -1,0 +1,155 @@
+//! Addresses of object stores.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt};
+use glob::Pattern;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use url::Url;
+
+use super::{DataFile, Finder, GLOB, without_secrets};
+use crate::error::{OpenError, StoreCause};
+
+/// The objects that one address may name.
+struct Remote<'a> {
+    finder: &'a Finder<'a>,
+    uri: &'a str,
+    origin: String,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl Finder<'_> {
+    pub(super) async fn remote(&self, uri: &str) -> Result<Vec<DataFile>, OpenError> {
+        let (literal, pattern) = split_glob(uri);
+        let url = Url::parse(literal).map_err(|error| self.address(uri, &error.to_string()))?;
+        if url.query().is_some() {
+            return Err(self.address(
+                uri,
+                "query strings are not sent; use the store's own scheme",
+            ));
+        }
+        let (store, path) = object_store::parse_url_opts(&url, options(&url))
+            .map_err(|error| self.store_failed(uri, &error))?;
+        let origin = without_secrets(literal)
+            .trim_end_matches(path.as_ref())
+            .to_owned();
+        let origin = origin.trim_end_matches('/').to_owned();
+        let remote = Remote {
+            finder: self,
+            uri,
+            origin,
+            store: Arc::from(store),
+        };
+        match pattern {
+            Some(pattern) => remote.matching(&path, pattern).await,
+            None => remote.object_or_folder(&path).await,
+        }
+    }
+
+    fn store_failed(&self, uri: &str, error: &object_store::Error) -> OpenError {
+        let cause = StoreCause::new(error);
+        OpenError::Store {
+            source_name: self.source_name.to_owned(),
+            place: without_secrets(uri),
+            cause,
+        }
+    }
+}
+
+impl Remote<'_> {
+    async fn matching(&self, prefix: &Path, pattern: &str) -> Result<Vec<DataFile>, OpenError> {
+        let separator = if prefix.as_ref().is_empty() { "" } else { "/" };
+        let pattern = format!("{}{separator}{pattern}", Pattern::escape(prefix.as_ref()));
+        let pattern =
+            Pattern::new(&pattern).map_err(|error| self.finder.address(self.uri, error.msg))?;
+        let found = self
+            .list(prefix, |name| pattern.matches_with(name, GLOB))
+            .await?;
+        if found.is_empty() {
+            let pattern = without_secrets(self.uri);
+            let source_name = self.finder.source_name.to_owned();
+            return Err(OpenError::NoMatch {
+                source_name,
+                pattern,
+            });
+        }
+        Ok(found)
+    }
+
+    async fn object_or_folder(&self, path: &Path) -> Result<Vec<DataFile>, OpenError> {
+        if !self.uri.ends_with('/') {
+            match self.store.head(path).await {
+                Ok(meta) => return Ok(vec![self.file(meta)]),
+                Err(object_store::Error::NotFound { .. }) if !self.uri.starts_with("http") => {}
+                Err(object_store::Error::NotFound { .. }) => {
+                    return Err(self.finder.missing(&without_secrets(self.uri)));
+                }
+                Err(error) => return Err(self.finder.store_failed(self.uri, &error)),
+            }
+        }
+        let is_wanted = |name: &str| {
+            !name.split('/').any(|part| part.starts_with(['.', '_'])) && self.finder.is_wanted(name)
+        };
+        let found = self.list(path, is_wanted).await?;
+        if found.is_empty() {
+            return Err(self.finder.empty_folder(&without_secrets(self.uri)));
+        }
+        Ok(found)
+    }
+
+    async fn list(
+        &self,
+        prefix: &Path,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<DataFile>, OpenError> {
+        let listed: Vec<ObjectMeta> = self
+            .store
+            .list(Some(prefix))
+            .filter(|meta| {
+                let keep = meta
+                    .as_ref()
+                    .map_or(true, |meta| is_wanted(meta.location.as_ref()));
+                std::future::ready(keep)
+            })
+            .try_collect()
+            .await
+            .map_err(|error| self.finder.store_failed(self.uri, &error))?;
+        Ok(listed.into_iter().map(|meta| self.file(meta)).collect())
+    }
+
+    fn file(&self, meta: ObjectMeta) -> DataFile {
+        let name = format!("{}/{}", self.origin, meta.location);
+        DataFile {
+            name,
+            store: Arc::clone(&self.store),
+            meta,
+        }
+    }
+}
+
+/// Returns the address up to the folder of the first `*` or `[`, and the rest as a glob.
+fn split_glob(uri: &str) -> (&str, Option<&str>) {
+    let Some(first) = uri.find(['*', '[']) else {
+        return (uri, None);
+    };
+    let folder_end = uri[..first].rfind('/').map_or(first, |slash| slash + 1);
+    (&uri[..folder_end], Some(&uri[folder_end..]))
+}
+
+/// Returns what the environment says about stores: credentials are never part of settings.
+fn options(url: &Url) -> Vec<(String, String)> {
+    let is_known = |key: &str| {
+        ["AWS_", "GOOGLE_", "AZURE_"]
+            .iter()
+            .any(|prefix| key.starts_with(prefix))
+    };
+    let mut options: Vec<_> = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(key, _)| is_known(key))
+        .collect();
+    if url.scheme() == "http" {
+        options.push(("allow_http".to_owned(), "true".to_owned()));
+    }
+    options
+}
