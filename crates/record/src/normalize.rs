@@ -19,6 +19,7 @@ mod placeholder;
 mod postcode;
 mod street;
 mod text;
+mod word_filter;
 
 use crate::{FieldKind, Locale, Part};
 

@@ -1,6 +1,7 @@
 //! Given names and surnames.
 
 use super::text::push_words;
+use super::word_filter::WordFilter;
 
 /// What may stand before a name and is none; in byte order.
 const LEADING_TITLES: &[&str] = &[
@@ -69,12 +70,14 @@ const SURNAME_REST_LEN_MIN: usize = 3;
 
 /// Tells whether a word before a name is a title.
 pub(super) fn is_leading_title(word: &str) -> bool {
-    LEADING_TITLES.binary_search(&word).is_ok()
+    static FILTER: WordFilter = WordFilter::of(LEADING_TITLES);
+    FILTER.may_hold(word) && LEADING_TITLES.binary_search(&word).is_ok()
 }
 
 /// Tells whether a word after a name is a title.
 pub(super) fn is_trailing_title(word: &str) -> bool {
-    TRAILING_TITLES.binary_search(&word).is_ok()
+    static FILTER: WordFilter = WordFilter::of(TRAILING_TITLES);
+    FILTER.may_hold(word) && TRAILING_TITLES.binary_search(&word).is_ok()
 }
 
 /// Returns the usual spelling of a generational suffix.

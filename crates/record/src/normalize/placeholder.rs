@@ -4,13 +4,14 @@
 //! tables are general knowledge of forms and databases and err on the side of keeping a value:
 //! surnames such as Null or Nil are given up, names such as Na or Nan are not.
 
+use super::word_filter::WordFilter;
 use crate::FieldKind;
 
 /// The longest entry of the tables below in bytes; longer texts are in none of them.
 pub(super) const WORD_LEN_MAX: usize = 14;
 
 /// Words that mean "no value" in a field of any kind; in byte order.
-const ANYWHERE: &[&str] = &[
+static ANYWHERE: Table = Table::new(&[
     "blank",
     "empty",
     "missing",
@@ -37,13 +38,13 @@ const ANYWHERE: &[&str] = &[
     "unk",
     "unknown",
     "unspecified",
-];
+]);
 
 /// Words that mean "no value" except where a person may bear them; in byte order.
-const NOT_IN_NAMES: &[&str] = &["-", "na", "nan", "xx", "xxx"];
+static NOT_IN_NAMES: Table = Table::new(&["-", "na", "nan", "xx", "xxx"]);
 
 /// Words that are no person's and no organisation's name; in byte order.
-const ONLY_IN_NAMES: &[&str] = &[
+static ONLY_IN_NAMES: Table = Table::new(&[
     "anonymous",
     "asdf",
     "do not use",
@@ -64,10 +65,10 @@ const ONLY_IN_NAMES: &[&str] = &[
     "tester",
     "testing",
     "unnamed",
-];
+]);
 
 /// Days that databases and forms fill in: epochs, lowest and highest dates; in byte order.
-const DATES: &[&str] = &[
+static DATES: Table = Table::new(&[
     "0001-01-01",
     "1111-11-11",
     "1753-01-01",
@@ -79,10 +80,10 @@ const DATES: &[&str] = &[
     "2999-12-31",
     "9999-01-01",
     "9999-12-31",
-];
+]);
 
 /// Mailboxes that nobody reads; in byte order.
-const UNREAD_USERS: &[&str] = &[
+static UNREAD_USERS: Table = Table::new(&[
     "do-not-reply",
     "do.not.reply",
     "do_not_reply",
@@ -96,38 +97,51 @@ const UNREAD_USERS: &[&str] = &[
     "noemail",
     "nomail",
     "noreply",
-];
+]);
 
 /// Words that, on both sides of the @, make an address up; in byte order.
-const MADE_UP: &[&str] = &[
+static MADE_UP: Table = Table::new(&[
     "a", "aa", "abc", "asdf", "email", "example", "fake", "mail", "na", "no", "noemail", "nomail",
     "none", "null", "test", "unknown", "x", "xx", "xxx", "xyz",
-];
+]);
 
 /// Tells whether a folded value of a field stands for a missing one.
 pub(super) fn stands_for_missing(kind: FieldKind, folded: &str) -> bool {
     let text = folded.trim_matches(|c: char| !c.is_alphanumeric());
-    if text.is_empty() || is_listed(ANYWHERE, text) {
+    if text.is_empty() || ANYWHERE.lists(text) {
         return true;
     }
     match kind {
         FieldKind::GivenName | FieldKind::Surname | FieldKind::FullName => {
-            is_listed(ONLY_IN_NAMES, text) || is_one_letter_repeated(text)
+            ONLY_IN_NAMES.lists(text) || is_one_letter_repeated(text)
         }
         FieldKind::City | FieldKind::Company | FieldKind::Street => {
-            is_listed(NOT_IN_NAMES, text) || is_one_letter_repeated(text)
+            NOT_IN_NAMES.lists(text) || is_one_letter_repeated(text)
         }
-        _ => is_listed(NOT_IN_NAMES, text),
+        _ => NOT_IN_NAMES.lists(text),
     }
 }
 
-fn is_listed(table: &[&str], text: &str) -> bool {
-    text.len() <= WORD_LEN_MAX && table.binary_search(&text).is_ok()
+/// A table and what refuses most texts before it is searched.
+struct Table {
+    words: &'static [&'static str],
+    filter: WordFilter,
+}
+
+impl Table {
+    const fn new(words: &'static [&'static str]) -> Self {
+        let filter = WordFilter::of(words);
+        Self { words, filter }
+    }
+
+    fn lists(&self, text: &str) -> bool {
+        self.filter.may_hold(text) && self.words.binary_search(&text).is_ok()
+    }
 }
 
 /// Tells whether a date in ISO form is one that systems fill in.
 pub(super) fn is_filler_date(date: &str) -> bool {
-    is_listed(DATES, date)
+    DATES.lists(date)
 }
 
 /// Tells whether digits were typed to fill a field: one digit repeated, or digits in order.
@@ -139,7 +153,7 @@ pub(super) fn is_filler_digits(digits: &str) -> bool {
 /// Tells whether an e-mail address reaches nobody.
 pub(super) fn is_filler_email(user: &str, domain: &str) -> bool {
     let host = domain.split('.').next().unwrap_or(domain);
-    is_listed(UNREAD_USERS, user) || (is_listed(MADE_UP, user) && is_listed(MADE_UP, host))
+    UNREAD_USERS.lists(user) || (MADE_UP.lists(user) && MADE_UP.lists(host))
 }
 
 /// Tells whether all characters are equal; an empty text has none that differ.
@@ -173,13 +187,14 @@ mod tests {
     #[test]
     fn tables_are_in_order() {
         for table in [
-            ANYWHERE,
-            NOT_IN_NAMES,
-            ONLY_IN_NAMES,
-            DATES,
-            UNREAD_USERS,
-            MADE_UP,
+            &ANYWHERE,
+            &NOT_IN_NAMES,
+            &ONLY_IN_NAMES,
+            &DATES,
+            &UNREAD_USERS,
+            &MADE_UP,
         ] {
+            let table = table.words;
             assert!(table.is_sorted_by(|a, b| a < b), "{table:?}");
             let longest = table.iter().map(|word| word.len()).max();
             assert!(longest <= Some(WORD_LEN_MAX), "{table:?}");
