@@ -44,6 +44,7 @@ const BATCH_BYTES_MAX: usize = 16 << 20;
 /// The bytes kept of a cell. What reads records skips and counts far shorter cells, so no cut cell
 /// passes for a whole one.
 const CELL_KEPT_MAX: usize = 128 << 10;
+const _: () = assert!(CELL_KEPT_MAX > sameas_record::CELL_LEN_MAX);
 
 /// The bytes of one NDJSON record.
 const RECORD_LEN_MAX: usize = 128 << 20;

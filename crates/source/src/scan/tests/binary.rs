@@ -1,3 +1,5 @@
+//! Values of every Arrow type, scanned.
+
 use std::fs::File;
 
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};

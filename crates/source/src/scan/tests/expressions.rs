@@ -1,3 +1,5 @@
+//! Columns and SQL expressions, scanned.
+
 use super::*;
 
 async fn people() -> Source {

@@ -1,3 +1,5 @@
+//! Files with something wrong in them, scanned.
+
 use super::*;
 use crate::error::StoreCause;
 

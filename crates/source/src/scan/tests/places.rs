@@ -1,3 +1,5 @@
+//! Files, globs and folders, scanned.
+
 use super::*;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! Addresses of object stores, scanned.
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 

@@ -1,3 +1,5 @@
+//! CSV and NDJSON, scanned.
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 
