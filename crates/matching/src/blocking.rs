@@ -81,6 +81,11 @@ struct PreparedRule<'p> {
 }
 
 impl PreparedRule<'_> {
+    fn shares_all(&self, a: usize, b: usize) -> bool {
+        // Two different keys can share the hash bits of a word; such pairs are no candidates.
+        self.parts.iter().all(|part| part.id(a) == part.id(b))
+    }
+
     fn keys(&self, node: usize) -> &[u64] {
         &self.keys[self.key_starts[node] as usize..self.key_starts[node + 1] as usize]
     }
@@ -209,14 +214,9 @@ impl<'p> Blocking<'p> {
         }
         let rule = &self.rules[block.rule];
         if !rule.multi && rule.hot.is_empty() {
-            return self.shares_all(rule, a, b);
+            return rule.shares_all(a, b);
         }
         self.first_key(rule, a, b) == Some((block.key, block.refined_by))
-    }
-
-    fn shares_all(&self, rule: &PreparedRule<'_>, a: usize, b: usize) -> bool {
-        // Two different keys can share the hash bits of a word; such pairs are no candidates.
-        rule.parts.iter().all(|part| part.id(a) == part.id(b))
     }
 
     /// Returns the smallest key, and refinement, by which a rule makes a pair.
@@ -462,7 +462,7 @@ fn prepare_part<'r>(
     }
 }
 
-/// Mixes two hashes into one (the finaliser of SplitMix64 over their combination).
+/// Mixes two hashes into one (the finaliser of `SplitMix64` over their combination).
 fn mix(a: u64, b: u64) -> u64 {
     let mut z = a.rotate_left(26) ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

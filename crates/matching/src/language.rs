@@ -154,20 +154,20 @@ impl Condition {
 }
 
 fn parse_clause(text: &str) -> Result<Clause, LanguageError> {
-    let (field, test) = match text.split_once(':') {
-        Some((field, test)) => (Some(field.trim().to_owned()), test.trim()),
+    let (field, question) = match text.split_once(':') {
+        Some((field, question)) => (Some(field.trim().to_owned()), question.trim()),
         None => (None, text.trim()),
     };
-    let mut words = test.split_whitespace();
+    let mut words = question.split_whitespace();
     let Some(word) = words.next() else {
         return Err(LanguageError::Empty);
     };
-    let rest: Vec<&str> = words.collect();
+    let operands: Vec<&str> = words.collect();
     let wrong = |expected: &str| LanguageError::Number {
-        clause: test.to_owned(),
+        clause: question.to_owned(),
         expected: format!("{word} {expected}"),
     };
-    let number = |sign: &str, least: f64, most: f64| match rest[..] {
+    let number = |sign: &str, least: f64, most: f64| match operands[..] {
         [s, n] if s == sign => n
             .parse::<f64>()
             .ok()
@@ -176,7 +176,7 @@ fn parse_clause(text: &str) -> Result<Clause, LanguageError> {
         _ => Err(wrong(&format!("{sign} N"))),
     };
     let whole = || number("<=", 0.0, 100_000.0).map(|n| n as u32);
-    let (test, other) = match (word, &rest[..]) {
+    let (test, other) = match (word, &operands[..]) {
         ("exact", []) => (Test::Exact, None),
         ("initial", []) => (Test::Initial, None),
         ("transposed", []) => (Test::Transposed, None),

@@ -254,9 +254,8 @@ impl Checker<'_> {
         let field = self.field(&settings.field, place)?;
         let texts = match (&settings.levels, &settings.kind) {
             (Some(levels), _) => levels.clone(),
-            (None, Some(kind)) => match preset_of_name(kind) {
-                Some(levels) => levels.iter().map(|&l| l.to_owned()).collect(),
-                None => {
+            (None, Some(kind)) => {
+                let Some(levels) = preset_of_name(kind) else {
                     let suggestion = did_you_mean(crate::closest(kind, preset_names()));
                     let names = preset_names().collect::<Vec<_>>().join(", ");
                     let message = format!(
@@ -264,8 +263,9 @@ impl Checker<'_> {
                     );
                     self.refuse("compare", index, "kind", None, message);
                     return None;
-                }
-            },
+                };
+                levels.iter().map(|&l| l.to_owned()).collect()
+            }
             (None, None) => preset(self.schema.field(field).kind)
                 .iter()
                 .map(|&l| l.to_owned())

@@ -86,7 +86,7 @@ impl<'a> Prepared<'a> {
                 let column = records.column(id);
                 PreparedField {
                     column,
-                    signatures: per_value(column, needs(is_edit_test), |v| Signature::of(v)),
+                    signatures: per_value(column, needs(is_edit_test), Signature::of),
                     days: per_value(column, needs(is_date_test), |v| {
                         days_of(v).unwrap_or(NOT_A_DAY)
                     }),

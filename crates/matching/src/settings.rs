@@ -101,8 +101,8 @@ pub struct TrainSettings {
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
-            random_pairs_max: 1_000_000,
-            candidate_pairs_max: 1_000_000,
+            random_pairs_max: 500_000,
+            candidate_pairs_max: 500_000,
             seed: 1,
         }
     }

@@ -175,7 +175,7 @@ fn random_patterns(
 
 /// Returns the `n`-th pair (a, b) with a > b, counting row by row.
 fn nth_pair(n: u64) -> (u64, u64) {
-    let mut a = ((1.0 + (1.0 + 8.0 * n as f64).sqrt()) / 2.0) as u64;
+    let mut a = (0.5 + (0.25 + 2.0 * n as f64).sqrt()) as u64;
     while a * (a - 1) / 2 > n {
         a -= 1;
     }
@@ -235,14 +235,15 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
             let total: f64 = counts.iter().sum();
             let mut shares: Vec<f64> = counts.iter().map(|count| count / total).collect();
             let column = prepared.field(comparison.field).column;
-            if comparison.levels[0].exact && !column.is_multi_valued() {
-                if let Some(exact) = chance_of_equality(&column.counts()) {
-                    let others: f64 = shares[1..].iter().sum();
-                    shares[1..]
-                        .iter_mut()
-                        .for_each(|s| *s *= (1.0 - exact) / others);
-                    shares[0] = exact;
-                }
+            if comparison.levels[0].exact
+                && !column.is_multi_valued()
+                && let Some(exact) = chance_of_equality(&column.counts())
+            {
+                let others: f64 = shares[1..].iter().sum();
+                shares[1..]
+                    .iter_mut()
+                    .for_each(|s| *s *= (1.0 - exact) / others);
+                shares[0] = exact;
             }
             shares
         })

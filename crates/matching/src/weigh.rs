@@ -116,7 +116,12 @@ impl<'p> Weigher<'p> {
                         .map(super::model::LevelParameters::bits),
                 );
                 let mut related_bits = vec![0.0];
-                related_bits.extend(parameters.levels.iter().map(|l| l.bits_against_related()));
+                related_bits.extend(
+                    parameters
+                        .levels
+                        .iter()
+                        .map(super::model::LevelParameters::bits_against_related),
+                );
                 let personal = comparison.scope == Scope::Person;
                 let exact_first = comparison.levels[0].exact;
                 let unequal = if exact_first { 2 } else { 1 };
@@ -291,22 +296,9 @@ impl<'p> Weigher<'p> {
         let (row_a, row_b) = (self.comparer.row(a), self.comparer.row(b));
         let mut bits = self.prior;
         for ((&x, &y), table) in row_a.iter().zip(row_b).zip(&self.tables) {
-            bits += self.most(table, x, y);
+            bits += table.most(x, y);
         }
         bits
-    }
-
-    /// Returns the most one comparison can weigh for these first values.
-    fn most(&self, table: &Table, x: u32, y: u32) -> f64 {
-        if x == 0 || y == 0 {
-            0.0
-        } else if table.multi || !table.exact_first {
-            table.best_unequal.max(table.bits[1]) + table.rarity_max
-        } else if x == y {
-            table.bits[1] + f64::from(table.rarity.get(x as usize).copied().unwrap_or(0.0))
-        } else {
-            table.best_unequal
-        }
     }
 
     /// Returns the pattern, unless the weight turns out to stay below the review threshold.
@@ -317,8 +309,7 @@ impl<'p> Weigher<'p> {
             let level = self.comparer.level(index, a, b);
             pattern = pattern.with(index, level);
             let rarity = self.rarity(index, level, a, b);
-            bound +=
-                table.bits[level as usize] + rarity - self.most(table, row_a[index], row_b[index]);
+            bound += table.bits[level as usize] + rarity - table.most(row_a[index], row_b[index]);
             if bound < self.threshold.review - ROUNDING_BITS {
                 return None;
             }
@@ -359,6 +350,21 @@ impl<'p> Weigher<'p> {
             f64::from(table.rarity[x as usize])
         } else {
             0.0
+        }
+    }
+}
+
+impl Table {
+    /// Returns the most one comparison can weigh for these first values.
+    fn most(&self, x: u32, y: u32) -> f64 {
+        if x == 0 || y == 0 {
+            0.0
+        } else if self.multi || !self.exact_first {
+            self.best_unequal.max(self.bits[1]) + self.rarity_max
+        } else if x == y {
+            self.bits[1] + f64::from(self.rarity.get(x as usize).copied().unwrap_or(0.0))
+        } else {
+            self.best_unequal
         }
     }
 }
