@@ -153,10 +153,10 @@ impl Condition {
     }
 }
 
-fn parse_clause(text: &str) -> Result<Clause, LanguageError> {
-    let (field, question) = match text.split_once(':') {
+fn parse_clause(written: &str) -> Result<Clause, LanguageError> {
+    let (field, question) = match written.split_once(':') {
         Some((field, question)) => (Some(field.trim().to_owned()), question.trim()),
-        None => (None, text.trim()),
+        None => (None, written.trim()),
     };
     let mut words = question.split_whitespace();
     let Some(word) = words.next() else {
