@@ -1,8 +1,4 @@
 //! In-process look-ups by source and key, one by one and in batches, beside a standard map.
-#![expect(
-    missing_docs,
-    reason = "criterion's macros make public items without a doc comment"
-)]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -23,7 +19,7 @@ const SIZES: [u32; 2] = [1_000_000, 10_000_000];
 const QUERY_COUNT: u32 = 1_000_000;
 const BATCH_LEN: usize = 1_000;
 
-/// Scatters a number (the finaliser of MurmurHash3).
+/// Scatters a number (the finaliser of `MurmurHash3`).
 fn scatter(number: u32) -> u32 {
     let number = (number ^ (number >> 16)).wrapping_mul(0x85eb_ca6b);
     let number = (number ^ (number >> 13)).wrapping_mul(0xc2b2_ae35);
@@ -92,7 +88,7 @@ fn queries(graph: &GraphRevision) -> Vec<(&'static str, String)> {
     let count = graph.references.len() as u64;
     (0..QUERY_COUNT)
         .map(|number| {
-            let drawn = u64::from(scatter(number ^ 0xabcd)) * count >> 32;
+            let drawn = (u64::from(scatter(number ^ 0xabcd)) * count) >> 32;
             let node = NodeId::new(drawn as u32);
             let source = graph.references.source_of(node).index();
             (SOURCES[source], graph.references.key(node).to_owned())

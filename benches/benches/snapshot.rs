@@ -1,8 +1,4 @@
 //! Writing, opening and verifying snapshots.
-#![expect(
-    missing_docs,
-    reason = "criterion's macros make public items without a doc comment"
-)]
 
 use std::hint::black_box;
 use std::io::Cursor;
@@ -20,7 +16,7 @@ use uuid::Uuid;
 const SOURCES: [&str; 4] = ["crm", "desk", "loyalty", "shop"];
 const SIZES: [u32; 2] = [100_000, 1_000_000];
 
-/// Scatters a number (the finaliser of MurmurHash3).
+/// Scatters a number (the finaliser of `MurmurHash3`).
 fn scatter(number: u32) -> u32 {
     let number = (number ^ (number >> 16)).wrapping_mul(0x85eb_ca6b);
     let number = (number ^ (number >> 13)).wrapping_mul(0xc2b2_ae35);

@@ -25,7 +25,7 @@ const CANARY: &str = "Zephyranthes";
 /// The first record of the CRM.
 const FIRST: &str = "C-001000";
 /// How long a server may take to see a new revision; it takes much less.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const CRM: &str = "crm/part-0.csv";
 const DESK: &str = "desk/part-0.ndjson";
 const SHOP: &str = "shop/part-0.parquet";
@@ -140,7 +140,7 @@ const CASES: &[Case] = &[
             s.append(
                 DESK,
                 &format!("{{\"ticket\":\"D-1\",\"mails\":{{\"{CANARY}\":1}}}}\n"),
-            )
+            );
         },
         says: &[
             "source desk",
@@ -170,7 +170,7 @@ const CASES: &[Case] = &[
             s.append(
                 CRM,
                 &format!("C-001007,{CANARY},,,,,,,,\nC-001000,,,,,,,,,\n"),
-            )
+            );
         },
         says: &[
             "source `crm`",
@@ -200,7 +200,7 @@ const CASES: &[Case] = &[
             s.append(
                 DESK,
                 &format!("{{\"name\":\"A {CANARY}\"}}\n{{\"ticket\":null}}\n"),
-            )
+            );
         },
         says: &[
             "source `desk`",
@@ -235,7 +235,7 @@ const CASES: &[Case] = &[
             s.append_bytes(
                 CRM,
                 &[b"C-1,", CANARY.as_bytes(), b"\xff,,,,,,,,\n"].concat(),
-            )
+            );
         },
         says: &["source crm", CRM, "line 1", "not UTF-8", "convert the file"],
     },
@@ -399,7 +399,8 @@ impl Good {
         let copy = Spoilt(folder);
         let place = |name| self.folder.path().join(name);
         let (graph, model) = (place("graph"), place("sameas.model.json"));
-        let places = format!("[graph]\npath = {graph:?}\nmodel = {model:?}");
+        let (graph, model) = (graph.display(), model.display());
+        let places = format!("[graph]\npath = \"{graph}\"\nmodel = \"{model}\"");
         copy.settings("[graph]", &places);
         fs::copy(place("sameas.model.key"), copy.path("sameas.model.key")).unwrap();
         copy

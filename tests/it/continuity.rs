@@ -109,12 +109,11 @@ impl Ledger {
             *oldest = (*oldest).min(age);
         }
         for (founder, (id, members)) in clusters {
-            match wanted.get(founder) {
-                Some((_, expected)) => assert_eq!(id, expected, "revision {revision}, {members:?}"),
-                None => {
-                    let reused = self.born.insert(*id, revision);
-                    assert_eq!(reused, None, "{id} was issued twice");
-                }
+            if let Some((_, expected)) = wanted.get(founder) {
+                assert_eq!(id, expected, "revision {revision}, {members:?}")
+            } else {
+                let reused = self.born.insert(*id, revision);
+                assert_eq!(reused, None, "{id} was issued twice");
             }
         }
     }

@@ -182,7 +182,7 @@ fn records_that_repeat_count_once_wherever_they_lie() {
     for records in &mut twice.records {
         let again: Vec<_> = records
             .iter()
-            .filter(|_| tick(&mut number) % 3 == 0)
+            .filter(|_| tick(&mut number).is_multiple_of(3))
             .cloned()
             .collect();
         records.extend(again);

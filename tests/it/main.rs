@@ -1,5 +1,10 @@
 //! The workspace tests.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::pedantic,
+    clippy::type_complexity,
+    reason = "cases are data, and a case reads better whole"
+)]
 
 mod bad_input;
 mod cli;

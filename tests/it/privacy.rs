@@ -473,7 +473,7 @@ fn no_value_is_quoted_when_records_are_refused() {
         append(
             &data.join("csv.csv"),
             format!("K-99,{}\n", name.repeat(9_000)).as_bytes(),
-        )
+        );
     });
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
 }

@@ -1,6 +1,6 @@
 //! Draws that look random and follow from a seed.
 
-/// A sequence of numbers that a seed decides (SplitMix64).
+/// A sequence of numbers that a seed decides (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub struct Draw(u64);
 

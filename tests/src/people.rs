@@ -69,7 +69,7 @@ fn person(number: u32, names: &[String], surnames: &[String], draw: &mut Draw) -
         1 + draw.below(28),
     );
     let email = |n: usize| format!("{given_name}.{surname}{number}@mail{n}.example");
-    let emails = (0..1 + draw.below(3)).map(email).collect();
+    let emails = (0..=draw.below(3)).map(email).collect();
     let city = draw.below(CITIES.len());
     let street = format!(
         "{} {} {}",

@@ -22,6 +22,8 @@ use sameas_tests::Draw;
 use super::likeness::Ask;
 
 /// The fields in the order of the schema, with values that normalisation leaves as they are.
+///
+/// Many of them lie just on either side of what some level asks for.
 pub(super) const FIELDS: [(&str, &str, &[&str]); 6] = [
     (
         "dob",
@@ -29,38 +31,50 @@ pub(super) const FIELDS: [(&str, &str, &[&str]); 6] = [
         &[
             "1980-03-04",
             "1980-04-03",
-            "1980-03-05",
+            "1980-04-04",
+            "1980-04-05",
             "1981-03-04",
-            "1980-12-31",
+            "1981-03-05",
             "1999-01-01",
-            "1981-01-20",
         ],
     ),
     (
         "email",
         "email",
         &[
-            "an.x@one.example",
-            "an.x@two.example",
-            "be.y@one.example",
-            "ce.z@one.example",
-            "an.y@one.example",
-            "de.q@six.example",
+            "an.x@one.test",
+            "an.x@two.test",
+            "be.y@one.test",
+            "ce.z@one.test",
+            "an.y@one.test",
+            "de.q@six.test",
         ],
     ),
     (
         "given_name",
         "given_name",
         &[
-            "anna", "anne", "ann", "berta", "bert", "b", "johann", "johanna", "karl", "smith",
+            "abba", "abab", "baba", "bab", "abbab", "cabab", "b", "acaba", "bacaba", "abcabac",
         ],
     ),
-    ("size", "number", &["1", "2", "3", "100", "104", "97"]),
+    (
+        "size",
+        "number",
+        &["1", "2", "3", "100", "104", "105", "106", "97"],
+    ),
     (
         "surname",
         "surname",
         &[
-            "miller", "milner", "muller", "smith", "smyth", "anna", "karl", "gordan",
+            "abba",
+            "abab",
+            "babab",
+            "cababa",
+            "dabba",
+            "dabab",
+            "abbadab",
+            "bacaba",
+            "abcabacada",
         ],
     ),
     (
@@ -163,7 +177,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(mut rows: Vec<Row>, seed: u64) -> Self {
         rows.sort_by_key(|row| row.source);
-        let mut draw = Draw::new(seed ^ 0x0bac_1e);
+        let mut draw = Draw::new(seed ^ 0x000b_ac1e);
         let mut comparisons = comparisons();
         draw.shuffle(&mut comparisons);
         comparisons.truncate(3 + draw.below(6));
@@ -282,7 +296,7 @@ impl World {
                 name: Some(format!("c{index}")),
                 field: c.field.to_owned(),
                 kind: None,
-                levels: Some(c.levels.iter().map(|level| written(level)).collect()),
+                levels: Some(c.levels.iter().map(written).collect()),
                 scope: Some(c.scope),
                 frequency: c.frequency,
             });

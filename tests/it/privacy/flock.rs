@@ -218,7 +218,7 @@ fn canary(column: &str, draw: &mut Draw) -> String {
     let mut word = |len: usize| -> String {
         // Every second letter a vowel: normalisation takes it for a word.
         let letter = |index: usize| {
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 b"bdfgjklmnpqrstvwxz".as_slice()
             } else {
                 b"aeiouy"
