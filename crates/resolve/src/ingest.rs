@@ -8,8 +8,8 @@ use sameas_record::{
 };
 use sameas_source::{FieldMapping, RowCount, ScanError, ScanRequest, Source, SourceSettings};
 
-use crate::job::{JobError, JobOptions};
 use crate::Settings;
+use crate::job::{JobError, JobOptions};
 
 /// Records of all sources, and what was left out of them.
 pub(crate) struct Ingested {
@@ -25,31 +25,47 @@ pub(crate) struct OpenSource {
 }
 
 /// Opens every source and checks every mapped name before anything is read.
-pub(crate) async fn open(settings: &Settings, schema: &Schema) -> Result<Vec<OpenSource>, JobError> {
+pub(crate) async fn open(
+    settings: &Settings,
+    schema: &Schema,
+) -> Result<Vec<OpenSource>, JobError> {
     let mut opened = Vec::with_capacity(settings.sources.len());
     for source_settings in &settings.sources {
         let source = Source::open(source_settings, &settings.base).await?;
         let (request, columns) = ScanRequest::for_settings(source_settings);
         source.check(&request)?;
         let plan = Arc::new(source_plan(source_settings, schema, &columns));
-        opened.push(OpenSource { source, request, plan });
+        opened.push(OpenSource {
+            source,
+            request,
+            plan,
+        });
     }
     Ok(opened)
 }
 
 fn source_plan(settings: &SourceSettings, schema: &Schema, columns: &[Vec<usize>]) -> SourcePlan {
-    let fields = settings.fields.iter().zip(columns).map(|((name, mapping), columns)| FieldPlan {
-        field: schema.field_id(name).expect("the schema is made of all mapped fields"),
-        // Column 0 of a batch is the key.
-        columns: columns.iter().map(|column| column + 1).collect(),
-        part: match mapping {
-            FieldMapping::Part { part, .. } => Some(*part),
-            FieldMapping::From(_) => None,
-        },
-    });
+    let fields = settings
+        .fields
+        .iter()
+        .zip(columns)
+        .map(|((name, mapping), columns)| FieldPlan {
+            field: schema
+                .field_id(name)
+                .expect("the schema is made of all mapped fields"),
+            // Column 0 of a batch is the key.
+            columns: columns.iter().map(|column| column + 1).collect(),
+            part: match mapping {
+                FieldMapping::Part { part, .. } => Some(*part),
+                FieldMapping::From(_) => None,
+            },
+        });
     SourcePlan {
         name: settings.name.clone(),
-        locale: Locale { region: settings.region.clone(), date_order: settings.date_order },
+        locale: Locale {
+            region: settings.region.clone(),
+            date_order: settings.date_order,
+        },
         duplicate_keys: settings.duplicate_keys,
         fields: fields.collect(),
     }
@@ -95,13 +111,25 @@ pub(crate) async fn scan(
     for (plan, tasks) in tasks {
         let mut parts = Vec::with_capacity(tasks.len());
         for task in tasks {
-            parts.push(task.await.expect("a scan task neither panics nor is cancelled")?);
+            parts.push(
+                task.await
+                    .expect("a scan task neither panics nor is cancelled")?,
+            );
         }
         if parts.iter().all(RawPart::is_empty) && parts.iter().all(|part| part.refused() == 0) {
-            return Err(JobError::NoRows { source_name: plan.name });
+            return Err(JobError::NoRows {
+                source_name: plan.name,
+            });
         }
         scanned.push(SourceParts { plan, parts });
     }
-    let long_cells = scanned.iter().flat_map(|s| &s.parts).map(RawPart::long_cells).sum();
-    Ok(Ingested { records: assemble(scanned, schema)?, long_cells })
+    let long_cells = scanned
+        .iter()
+        .flat_map(|s| &s.parts)
+        .map(RawPart::long_cells)
+        .sum();
+    Ok(Ingested {
+        records: assemble(scanned, schema)?,
+        long_cells,
+    })
 }

@@ -155,7 +155,11 @@ pub enum JobError {
 }
 
 fn join(sizes: &[u64]) -> String {
-    sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+    sizes
+        .iter()
+        .map(u64::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Times the stages of a job.
@@ -167,7 +171,11 @@ pub(crate) struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     pub(crate) fn new(progress: &'a dyn Progress) -> Self {
-        Self { progress, done: Vec::new(), open: None }
+        Self {
+            progress,
+            done: Vec::new(),
+            open: None,
+        }
     }
 
     pub(crate) fn begin(&mut self, name: &'static str, total: Option<u64>) {

@@ -236,7 +236,11 @@ impl PlanReport {
         render_sources(&mut text, &self.sources);
         render_fields(&mut text, &self.fields);
         render_rules(&mut text, &self.rules);
-        line(&mut text, "candidate pairs", format!("{} of at most {}", self.pairs, self.budget));
+        line(
+            &mut text,
+            "candidate pairs",
+            format!("{} of at most {}", self.pairs, self.budget),
+        );
         text
     }
 }
@@ -268,7 +272,9 @@ impl TrainReport {
                 );
             }
         }
-        self.warnings.iter().for_each(|warning| line(&mut text, "warning", warning));
+        self.warnings
+            .iter()
+            .for_each(|warning| line(&mut text, "warning", warning));
         text
     }
 }
@@ -281,23 +287,47 @@ impl RebuildReport {
         render_sources(&mut text, &self.sources);
         render_fields(&mut text, &self.fields);
         render_rules(&mut text, &self.rules);
-        let pruned = format!("{} ({:.1} % refused by the bound)", self.pairs, 100.0 * self.pruned_share);
+        let pruned = format!(
+            "{} ({:.1} % refused by the bound)",
+            self.pairs,
+            100.0 * self.pruned_share
+        );
         line(&mut text, "candidate pairs", pruned);
-        line(&mut text, "pairs per second", format!("{:.0}", self.pairs_per_second));
-        let decided =
-            format!("{} links, {} for review, {} quarantined", self.links, self.review, self.quarantined);
+        line(
+            &mut text,
+            "pairs per second",
+            format!("{:.0}", self.pairs_per_second),
+        );
+        let decided = format!(
+            "{} links, {} for review, {} quarantined",
+            self.links, self.review, self.quarantined
+        );
         line(&mut text, "evidence", decided);
-        line(&mut text, "entities", format!("{}, the largest has {} records", self.clusters, self.largest_cluster));
+        line(
+            &mut text,
+            "entities",
+            format!(
+                "{}, the largest has {} records",
+                self.clusters, self.largest_cluster
+            ),
+        );
         let ids = format!(
             "{} kept, {} issued, {} merged, {} split, {} retired",
             self.ids_kept, self.ids_issued, self.merges, self.splits, self.retired
         );
         line(&mut text, "ids", ids);
         if self.long_cells > 0 {
-            line(&mut text, "cells too long", format!("{}, counted as missing", self.long_cells));
+            line(
+                &mut text,
+                "cells too long",
+                format!("{}, counted as missing", self.long_cells),
+            );
         }
         if let Some(trained) = &self.trained {
-            trained.warnings.iter().for_each(|warning| line(&mut text, "warning", warning));
+            trained
+                .warnings
+                .iter()
+                .for_each(|warning| line(&mut text, "warning", warning));
         }
         for stage in &self.stages {
             let what = format!(
@@ -318,7 +348,11 @@ fn line(text: &mut String, name: &str, value: impl std::fmt::Display) {
 
 fn render_sources(text: &mut String, sources: &[SourceReport]) {
     for source in sources {
-        line(text, &format!("source {}", source.source), format!("{} records", source.records));
+        line(
+            text,
+            &format!("source {}", source.source),
+            format!("{} records", source.records),
+        );
     }
 }
 
@@ -331,18 +365,28 @@ fn render_fields(text: &mut String, fields: &[FieldReport]) {
 
 fn render_rules(text: &mut String, rules: &[RuleReport]) {
     for rule in rules {
-        let first = rule.first_pairs.map_or_else(String::new, |n| format!(", first for {n}"));
+        let first = rule
+            .first_pairs
+            .map_or_else(String::new, |n| format!(", first for {n}"));
         let hot = if rule.hot_blocks > 0 {
             format!(
                 ", {} blocks refined (largest {}), {} pairs refused",
                 rule.hot_blocks,
-                rule.hot_sizes.iter().take(10).map(u64::to_string).collect::<Vec<_>>().join(" "),
+                rule.hot_sizes
+                    .iter()
+                    .take(10)
+                    .map(u64::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" "),
                 rule.refused_pairs
             )
         } else {
             String::new()
         };
-        let what = format!("{} pairs{first}, largest block {}{hot}", rule.pairs, rule.largest_block);
+        let what = format!(
+            "{} pairs{first}, largest block {}{hot}",
+            rule.pairs, rule.largest_block
+        );
         line(text, &format!("rule {}", rule.rule), what);
     }
 }
