@@ -136,7 +136,9 @@ fn blocks(world: &World, parts: &[Part]) -> Vec<Vec<u32>> {
         let mut keys: BTreeSet<Vec<String>> = [Vec::new()].into();
         for &part in parts {
             let values = part_values(world, node, part);
-            let with = |key: &Vec<String>, value: &String| [&key[..], &[value.clone()]].concat();
+            let with = |key: &Vec<String>, value: &String| {
+                [&key[..], std::slice::from_ref(value)].concat()
+            };
             keys = keys
                 .iter()
                 .flat_map(|key| values.iter().map(move |value| with(key, value)))
