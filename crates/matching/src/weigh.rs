@@ -184,7 +184,7 @@ impl<'p> Weigher<'p> {
     /// Lists the pairs that one cluster must not hold: within every component that links make, those
     /// at the lowest level of one of these comparisons.
     ///
-    /// Cost: the square of a component's size; components over [`APART_LEN_MAX`] are left to the size bound.
+    /// Cost: the square of a component's size; components over 2,000 references are left to the size bound.
     pub fn apart(
         &self,
         node_count: usize,
