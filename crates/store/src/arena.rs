@@ -1,22 +1,22 @@
-//! Keys in slot order, each with its slot and source before it.
+//! Keys in slot order, each with its source before it.
 
-use crate::format::{ENTRY_HEADER_LEN, u16_at, u32_at};
+use crate::format::{ENTRY_HEADER_LEN, u16_at};
 
 /// One entry of the arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ArenaEntry<'a> {
-    pub(crate) slot: u32,
     pub(crate) source: u16,
     pub(crate) key: &'a [u8],
 }
 
 impl<'a> ArenaEntry<'a> {
-    /// Appends an entry to bytes.
-    pub(crate) fn encode(self, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&self.slot.to_le_bytes());
-        bytes.extend_from_slice(&self.source.to_le_bytes());
-        bytes.extend_from_slice(&(self.key.len() as u16).to_le_bytes());
-        bytes.extend_from_slice(self.key);
+    /// Returns the bytes before the key.
+    pub(crate) fn header(self) -> [u8; ENTRY_HEADER_LEN] {
+        let ([a, b], [c, d]) = (
+            self.source.to_le_bytes(),
+            (self.key.len() as u16).to_le_bytes(),
+        );
+        [a, b, c, d]
     }
 
     /// Reads the entry at an offset, or nothing if the arena ends before it does.
@@ -24,10 +24,9 @@ impl<'a> ArenaEntry<'a> {
     pub(crate) fn decode(arena: &'a [u8], offset: u64) -> Option<Self> {
         let bytes = arena.get(usize::try_from(offset).ok()?..)?;
         let (header, rest) = bytes.split_first_chunk::<ENTRY_HEADER_LEN>()?;
-        let len = usize::from(u16_at(header, 6)?);
+        let len = usize::from(u16_at(header, 2)?);
         Some(Self {
-            slot: u32_at(header, 0)?,
-            source: u16_at(header, 4)?,
+            source: u16_at(header, 0)?,
             key: rest.get(..len)?,
         })
     }

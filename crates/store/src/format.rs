@@ -8,7 +8,7 @@
 //!            │ header, 64 bytes                           │
 //!            │   0  magic      "SAMEAS\x1a\n"             │
 //!            │   8  version    u32, here 1                │
-//!            │  12  sections   u32, here 26               │
+//!            │  12  sections   u32, here 27               │
 //!            │  16  file_len   u64                        │
 //!            │  24  checksum   u64, xxh3-64 of header     │
 //!            │      (these eight bytes as zero) and table │
@@ -20,8 +20,9 @@
 //!            │   8  offset     u64, a multiple of 64      │
 //!            │  16  len        u64                        │
 //!            │  24  checksum   u64, xxh3-64 of its bytes  │
-//!        896 ├────────────────────────────────────────────┤
-//!            │ section 1 … section 26, in id order, each  │
+//!            │ zeros up to a multiple of 64               │
+//!        960 ├────────────────────────────────────────────┤
+//!            │ section 1 … section 27, in id order, each  │
 //!            │ followed by zeros up to a multiple of 64   │
 //!   file_len └────────────────────────────────────────────┘
 //! ```
@@ -38,13 +39,13 @@
 //!
 //! | id | name | content |
 //! |---:|---|---|
-//! | 1 | `meta` | revision u64, namespace 16 bytes, N u64, C u64, E u64, key bytes u64, probe bounds of `key_table` u32 and `id_table` u32 |
+//! | 1 | `meta` | revision u64, namespace 16 bytes, N u64, C u64, E u64, key bytes u64 |
 //! | 2 | `sources` | u32 count; each: name (u32 length, bytes), number of references u64; in byte order of the names |
 //! | 3 | `legend` | u16 count of comparisons; each: name, u16 count of levels, each: name, weight i16. u16 count of rules; each: name, kind u8 (0 deterministic, 1 blocking). prior, link, review i16; model u64 |
 //! | 4 | `revisions` | u64 × R, ascending: what revision indexes point into |
-//! | 5 | `arena` | one entry a slot, in slot order: slot u32, source u16, key length u16, key bytes |
+//! | 5 | `arena` | one entry a slot, in slot order: source u16, key length u16, key bytes |
 //! | 6 | `arena_samples` | u64: offset in `arena` of slots 0, 16, 32, … |
-//! | 7 | `key_table` | u64 words in buckets of 8 (one cache line): 24 bits of fingerprint above 40 bits of offset in `arena`; all ones is empty |
+//! | 7 | `key_table` | buckets of 8 keys (one cache line): 8 tags u32, then the 8 slots u32 they belong to. A tag is the distance of the key's entry from the last sample before it (bits 0-13) and a fingerprint (14-31); all ones is empty |
 //! | 8 | `order` | u32 × N: the slot of each node (nodes ascend by source name, then key) |
 //! | 9 | `marks` | rank bits over slots: the first member of each cluster |
 //! | 10 | `entity_ids` | 16 bytes × C: the unified id of each cluster |
@@ -64,6 +65,7 @@
 //! | 24 | `past_keys` | key bytes of `past` |
 //! | 25 | `changed` | roaring bitmap (portable form) of the slots whose entity changed in this revision |
 //! | 26 | `source_sets` | u64 × (sources + 1) ends, then a roaring bitmap a source: its slots |
+//! | 27 | `probes` | how many buckets of `key_table` and words of `id_table` a search passes over at most: u32 each |
 //!
 //! *Rank bits* over N slots are `ceil(N / 32)` words u64: 32 bits below, and above them
 //! how many bits are set in all words before. One load answers "is it set" and "how many
@@ -73,9 +75,11 @@
 //!
 //! The hash is xxh3-64 of the key, seeded with xxh3-64 of the namespace seeded with the
 //! source's number: whoever does not know the namespace cannot aim at one bucket. Its
-//! upper bits choose a bucket (multiply and shift), its lowest 24 bits are the fingerprint
+//! upper bits choose a bucket (multiply and shift), its lowest 18 bits are the fingerprint
 //! (all ones becomes all ones but the lowest bit). A full bucket overflows into the next;
-//! `meta` says how far at most. A match points to the arena entry, whose bytes decide.
+//! `probes` says how far at most. A match gives the slot, and by the sample of its sixteen
+//! slots and the distance from it the arena entry, whose bytes decide. So the entry and the
+//! entity's id are read side by side: two waits for memory, not three.
 
 use crate::error::CorruptError;
 
@@ -88,16 +92,19 @@ pub(crate) const HEADER_LEN: usize = 64;
 /// Bytes of one entry of the section table.
 pub(crate) const ENTRY_LEN: usize = 32;
 /// Bytes before the first section.
-pub(crate) const PREFIX_LEN: usize = HEADER_LEN + ENTRY_LEN * Section::COUNT;
+pub(crate) const PREFIX_LEN: usize =
+    (HEADER_LEN + ENTRY_LEN * Section::COUNT).next_multiple_of(ALIGNMENT as usize);
 /// Sections start at multiples of this.
 pub(crate) const ALIGNMENT: u64 = 64;
+/// The first offset in `past_keys` that an entry of `past` cannot hold.
+pub(crate) const PAST_KEYS_LEN_MAX: u64 = 1 << 40;
 /// Where the checksum of header and table stands.
 const CHECKSUM_AT: usize = 24;
 
 /// Slots between two samples of arena offsets.
 pub(crate) const SAMPLE_STEP: u32 = 16;
 /// Bytes before the key in an arena entry.
-pub(crate) const ENTRY_HEADER_LEN: usize = 8;
+pub(crate) const ENTRY_HEADER_LEN: usize = 4;
 /// Bytes of a unified id.
 pub(crate) const ID_LEN: usize = 16;
 /// Bytes of an entry of `kinds`.
@@ -165,11 +172,13 @@ pub enum Section {
     Changed,
     /// Slots of each source.
     SourceSets,
+    /// How far searches in the tables go.
+    Probes,
 }
 
 impl Section {
     /// How many sections a file has.
-    pub const COUNT: usize = 26;
+    pub const COUNT: usize = 27;
 
     /// All sections in file order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -199,6 +208,7 @@ impl Section {
         Self::PastKeys,
         Self::Changed,
         Self::SourceSets,
+        Self::Probes,
     ];
 
     /// Returns the section's name in the format description.
@@ -230,6 +240,7 @@ impl Section {
             Self::PastKeys => "past_keys",
             Self::Changed => "changed",
             Self::SourceSets => "source_sets",
+            Self::Probes => "probes",
         }
     }
 
@@ -318,6 +329,7 @@ impl Prefix {
             bytes.extend_from_slice(&entry.len.to_le_bytes());
             bytes.extend_from_slice(&entry.checksum.to_le_bytes());
         }
+        bytes.resize(PREFIX_LEN, 0);
         let checksum = prefix_checksum(&bytes);
         if let Some(place) = bytes.get_mut(CHECKSUM_AT..CHECKSUM_AT + 8) {
             place.copy_from_slice(&checksum.to_le_bytes());
@@ -406,13 +418,11 @@ pub(crate) struct Meta {
     pub(crate) cluster_count: u32,
     pub(crate) edge_count: u32,
     pub(crate) key_bytes: u64,
-    pub(crate) key_probe_max: u32,
-    pub(crate) id_probe_max: u32,
 }
 
 impl Meta {
     /// Bytes of the section.
-    pub(crate) const LEN: usize = 64;
+    pub(crate) const LEN: usize = 56;
 
     /// Returns the section's bytes.
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -423,8 +433,6 @@ impl Meta {
             bytes.extend_from_slice(&u64::from(count).to_le_bytes());
         }
         bytes.extend_from_slice(&self.key_bytes.to_le_bytes());
-        bytes.extend_from_slice(&self.key_probe_max.to_le_bytes());
-        bytes.extend_from_slice(&self.id_probe_max.to_le_bytes());
         bytes
     }
 
@@ -443,8 +451,31 @@ impl Meta {
             cluster_count: count(32).filter(|&clusters| clusters <= reference_count)?,
             edge_count: count(40)?,
             key_bytes: u64_at(bytes, 48)?,
-            key_probe_max: u32_at(bytes, 56)?,
-            id_probe_max: u32_at(bytes, 60)?,
+        })
+    }
+}
+
+/// How far searches in the two hash tables go at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Probes {
+    pub(crate) key_max: u32,
+    pub(crate) id_max: u32,
+}
+
+impl Probes {
+    /// Returns the section's bytes.
+    pub(crate) fn encode(self) -> [u8; 8] {
+        (u64::from(self.key_max) | u64::from(self.id_max) << 32).to_le_bytes()
+    }
+
+    /// Reads the section.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != 8 {
+            return None;
+        }
+        Some(Self {
+            key_max: u32_at(bytes, 0)?,
+            id_max: u32_at(bytes, 4)?,
         })
     }
 }

@@ -1,24 +1,42 @@
 //! The hash table from references to arena entries.
 //!
-//! Cost of a look-up: one 64-byte bucket (a second one for about one key in twelve) and
-//! the arena entry it points to; both are random reads of memory at ten million keys.
+//! Cost of a look-up: one 64-byte bucket (a second one for about one key in twelve). It gives
+//! the slot at once, so that the arena entry and the entity's id are read side by side; the
+//! samples in between stay in the third cache (half a byte a reference).
 
+use sameas_graph::KEY_LEN_MAX;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::format::{ENTRY_HEADER_LEN, SAMPLE_STEP};
 use crate::map::prefetch;
 
-/// Words of a bucket: one cache line.
+/// Keys of a bucket: one cache line.
 pub(crate) const BUCKET_LEN: usize = 8;
 /// Entries a bucket is meant for; the rest is slack, so the load is at most 0.75.
 const BUCKET_LOAD: u64 = 6;
-/// Words that are read together.
-pub(crate) type Bucket = [u64; BUCKET_LEN];
-const OFFSET_BITS: u32 = 40;
-const FINGERPRINT_MAX: u64 = (1 << (64 - OFFSET_BITS)) - 2;
-/// A word that points nowhere; no fingerprint has all its bits set.
-pub(crate) const EMPTY: u64 = u64::MAX;
-/// The first arena offset that a word cannot hold.
-pub(crate) const ARENA_LEN_MAX: u64 = 1 << OFFSET_BITS;
+const DISTANCE_BITS: u32 = 14;
+const FINGERPRINT_MAX: u32 = (1 << (32 - DISTANCE_BITS)) - 2;
+/// The tag of a place that holds no key; no fingerprint has all its bits set.
+const EMPTY: u32 = u32::MAX;
+
+// The last of the entries that share a sample must be within reach.
+const _: () =
+    assert!((SAMPLE_STEP as usize - 1) * (ENTRY_HEADER_LEN + KEY_LEN_MAX) < 1 << DISTANCE_BITS);
+
+/// Keys that are compared together: first all tags, then the slots they belong to.
+///
+/// A tag is a fingerprint above the distance of the key's arena entry from its sample. Tags
+/// lie side by side so that they are compared in one go.
+pub(crate) type Bucket = [u32; 2 * BUCKET_LEN];
+
+/// Where a key may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The slot.
+    pub(crate) slot: u32,
+    /// How far its entry lies behind the last sampled one.
+    pub(crate) distance: u32,
+}
 
 /// The hash of a source and a key.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +60,8 @@ impl KeyHash {
     }
 
     #[inline]
-    fn fingerprint(self) -> u64 {
-        (self.0 & (FINGERPRINT_MAX + 1)).min(FINGERPRINT_MAX)
+    fn fingerprint(self) -> u32 {
+        (self.0 as u32 & (FINGERPRINT_MAX + 1)).min(FINGERPRINT_MAX)
     }
 }
 
@@ -62,21 +80,23 @@ pub(crate) struct KeyTableBuilder {
 impl KeyTableBuilder {
     /// Makes an empty table for this many keys.
     pub(crate) fn new(key_count: u64) -> Self {
-        let buckets = vec![[EMPTY; BUCKET_LEN]; bucket_count(key_count) as usize];
+        let buckets = vec![[EMPTY; 2 * BUCKET_LEN]; bucket_count(key_count) as usize];
         Self {
             buckets,
             probe_max: 0,
         }
     }
 
-    /// Points a key to its arena entry.
-    pub(crate) fn insert(&mut self, hash: KeyHash, offset: u64) {
+    /// Says where a key is.
+    pub(crate) fn insert(&mut self, hash: KeyHash, place: Place) {
         let home = hash.bucket(self.buckets.len());
-        let word = hash.fingerprint() << OFFSET_BITS | offset;
+        let tag = hash.fingerprint() << DISTANCE_BITS | place.distance;
         let (wrapped, following) = self.buckets.split_at_mut(home);
         for (probe, bucket) in following.iter_mut().chain(wrapped).enumerate() {
-            if let Some(place) = bucket.iter_mut().find(|place| **place == EMPTY) {
-                *place = word;
+            let (tags, slots) = bucket.split_at_mut(BUCKET_LEN);
+            let free = tags.iter_mut().zip(slots).find(|(tag, _)| **tag == EMPTY);
+            if let Some((free, slot)) = free {
+                (*free, *slot) = (tag, place.slot);
                 self.probe_max = self.probe_max.max(probe as u32);
                 return;
             }
@@ -90,7 +110,7 @@ impl KeyTableBuilder {
     }
 
     /// Returns the words in file order.
-    pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = u32> {
         self.buckets.iter().flatten().copied()
     }
 }
@@ -109,13 +129,15 @@ impl<'a> KeyTable<'a> {
         Self { buckets, probe_max }
     }
 
-    /// Returns how many words are in use.
-    pub(crate) fn used(self) -> u64 {
-        self.buckets
-            .iter()
-            .flatten()
-            .filter(|&&word| word != EMPTY)
-            .count() as u64
+    /// Returns how many keys there are, or nothing if a bucket is not filled from the front.
+    pub(crate) fn key_count(self) -> Option<u64> {
+        let len = |bucket: &Bucket| {
+            let (tags, slots) = bucket.split_at(BUCKET_LEN);
+            let len = tags.iter().take_while(|&&tag| tag != EMPTY).count();
+            let mut rest = tags.iter().skip(len).chain(slots.iter().skip(len));
+            rest.all(|&word| word == EMPTY).then_some(len as u64)
+        };
+        self.buckets.iter().map(len).sum()
     }
 
     /// Asks the processor to fetch a key's bucket.
@@ -124,14 +146,14 @@ impl<'a> KeyTable<'a> {
         prefetch(self.buckets, hash.bucket(self.buckets.len()));
     }
 
-    /// Returns the arena offset of the first match in the key's own bucket.
+    /// Returns where the first match in the key's own bucket is.
     #[inline]
-    pub(crate) fn home(self, hash: KeyHash) -> Option<u64> {
+    pub(crate) fn home(self, hash: KeyHash) -> Option<Place> {
         let bucket = self.buckets.get(hash.bucket(self.buckets.len()))?;
-        offset(bucket, matches(bucket, hash.fingerprint()))
+        place(bucket, matches(bucket, hash.fingerprint()))
     }
 
-    /// Calls `decide` with each arena offset that may be this key's, until it answers.
+    /// Calls `decide` with each place where this key may be, until it answers.
     ///
     /// # Errors
     /// Passes on the error of `decide`.
@@ -139,7 +161,7 @@ impl<'a> KeyTable<'a> {
     pub(crate) fn find<T, E>(
         self,
         hash: KeyHash,
-        mut decide: impl FnMut(u64) -> Result<Option<T>, E>,
+        mut decide: impl FnMut(Place) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let mut index = hash.bucket(self.buckets.len());
         for _ in 0..=self.probe_max {
@@ -147,14 +169,14 @@ impl<'a> KeyTable<'a> {
                 return Ok(None);
             };
             let mut mask = matches(bucket, hash.fingerprint());
-            while let Some(offset) = offset(bucket, mask) {
-                if let Some(answer) = decide(offset)? {
+            while let Some(place) = place(bucket, mask) {
+                if let Some(answer) = decide(place)? {
                     return Ok(Some(answer));
                 }
                 mask &= mask - 1;
             }
-            // Buckets fill from the front, so the last word tells whether keys overflowed.
-            if bucket.last() == Some(&EMPTY) {
+            // Buckets fill from the front, so the last tag tells whether keys overflowed.
+            if bucket.get(BUCKET_LEN - 1) == Some(&EMPTY) {
                 return Ok(None);
             }
             index = if index + 1 == self.buckets.len() {
@@ -167,60 +189,86 @@ impl<'a> KeyTable<'a> {
     }
 }
 
-/// Returns a bit for each word that carries the fingerprint: all words are compared, because
-/// a loop that ends at the match is mispredicted at every other key.
+/// Returns a bit for each key with this fingerprint: all are compared, because a loop that
+/// ends at the match is mispredicted at every other key.
 #[inline]
-fn matches(bucket: &Bucket, fingerprint: u64) -> u32 {
+fn matches(bucket: &Bucket, fingerprint: u32) -> u32 {
     let mut mask = 0;
-    for (place, word) in bucket.iter().enumerate() {
-        mask |= u32::from(u64::from_le(*word) >> OFFSET_BITS == fingerprint) << place;
+    for (position, tag) in bucket.iter().take(BUCKET_LEN).enumerate() {
+        mask |= u32::from(u32::from_le(*tag) >> DISTANCE_BITS == fingerprint) << position;
     }
     mask
 }
 
-/// Returns the arena offset of the lowest bit's word.
+/// Returns the place that the lowest bit stands for.
 #[inline]
-fn offset(bucket: &Bucket, mask: u32) -> Option<u64> {
-    let word = bucket.get(mask.trailing_zeros() as usize)?;
-    Some(u64::from_le(*word) & (ARENA_LEN_MAX - 1))
+fn place(bucket: &Bucket, mask: u32) -> Option<Place> {
+    let position = mask.trailing_zeros() as usize;
+    let tag = u32::from_le(*bucket.get(position)?);
+    let slot = u32::from_le(*bucket.get(position + BUCKET_LEN)?);
+    Some(Place {
+        slot,
+        distance: tag & ((1 << DISTANCE_BITS) - 1),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(slot: u32) -> Place {
+        Place {
+            slot,
+            distance: slot % 16 * 1_028,
+        }
+    }
+
     #[test]
     fn a_key_whose_fingerprint_is_all_ones_does_not_match_empty_words() {
         let hash = KeyHash(u64::MAX);
         let mut table = KeyTableBuilder::new(10);
-        table.insert(hash, 7);
-        let words: Vec<u64> = table.words().map(u64::to_le).collect();
-        let buckets = words.as_chunks().0;
+        table.insert(hash, at(7));
+        let words: Vec<u32> = table.words().map(u32::to_le).collect();
+        let view = KeyTable::new(words.as_chunks().0, table.probe_max());
         let mut seen = Vec::new();
-        let view = KeyTable::new(buckets, table.probe_max());
-        let answer: Result<Option<()>, ()> = view.find(hash, |offset| {
-            seen.push(offset);
+        let answer: Result<Option<()>, ()> = view.find(hash, |place| {
+            seen.push(place);
             Ok(None)
         });
-        assert_eq!((answer, seen), (Ok(None), vec![7]));
+        assert_eq!((answer, seen), (Ok(None), vec![at(7)]));
     }
 
     #[test]
     fn keys_that_share_one_bucket_overflow_and_are_found() {
         let mut table = KeyTableBuilder::new(60);
-        let hash = |fingerprint: u64| KeyHash((u64::MAX << 32) | fingerprint);
-        for offset in 0..60 {
-            table.insert(hash(offset), offset);
+        let hash = |fingerprint: u32| KeyHash((u64::MAX << 32) | u64::from(fingerprint));
+        for slot in 0..60 {
+            table.insert(hash(slot), at(slot));
         }
-        let words: Vec<u64> = table.words().map(u64::to_le).collect();
-        let buckets = words.as_chunks().0;
-        let view = KeyTable::new(buckets, table.probe_max());
-        assert_eq!((table.probe_max(), view.used()), (7, 60));
-        for offset in 0..60 {
-            let found: Result<_, ()> = view.find(hash(offset), |found| Ok(Some(found)));
-            assert_eq!(found, Ok(Some(offset)));
+        let words: Vec<u32> = table.words().map(u32::to_le).collect();
+        let view = KeyTable::new(words.as_chunks().0, table.probe_max());
+        assert_eq!((table.probe_max(), view.key_count()), (7, Some(60)));
+        for slot in 0..60 {
+            let found: Result<_, ()> = view.find(hash(slot), |found| Ok(Some(found)));
+            assert_eq!(found, Ok(Some(at(slot))));
         }
-        let absent: Result<Option<u64>, ()> = view.find(hash(60), |found| Ok(Some(found)));
+        let absent: Result<Option<Place>, ()> = view.find(hash(60), |found| Ok(Some(found)));
         assert_eq!(absent, Ok(None));
+    }
+
+    #[test]
+    fn the_largest_place_is_kept() {
+        let largest = Place {
+            slot: u32::MAX - 1,
+            distance: 15 * 1_028,
+        };
+        let mut table = KeyTableBuilder::new(1);
+        table.insert(KeyHash(u64::MAX), largest);
+        let words: Vec<u32> = table.words().map(u32::to_le).collect();
+        let view = KeyTable::new(words.as_chunks().0, 0);
+        assert_eq!(
+            (view.home(KeyHash(u64::MAX)), view.key_count()),
+            (Some(largest), Some(1))
+        );
     }
 }

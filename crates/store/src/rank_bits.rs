@@ -1,5 +1,7 @@
 //! Bits with their rank beside them: 32 bits and the count before them in one word.
 
+use crate::map::prefetch;
+
 /// Slots in one word.
 const STEP: u32 = 32;
 
@@ -36,6 +38,12 @@ impl<'a> RankBits<'a> {
     #[inline]
     pub(crate) fn new(words: &'a [u64]) -> Self {
         Self { words }
+    }
+
+    /// Asks the processor to fetch what is known of a slot.
+    #[inline]
+    pub(crate) fn prefetch(self, slot: u32) {
+        prefetch(self.words, (slot / STEP) as usize);
     }
 
     #[inline]

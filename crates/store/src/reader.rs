@@ -13,6 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytemuck::Pod;
+use hashbrown::HashTable;
 use sameas_graph::{Legend, Namespace, Revision};
 use uuid::Uuid;
 
@@ -24,9 +25,11 @@ pub(crate) use self::sets::is_intact;
 use crate::arena::ArenaEntry;
 use crate::codec::SourceSummary;
 use crate::error::CorruptError;
-use crate::format::{ID_LEN, Meta, Prefix, SAMPLE_STEP, Section, index_width, u16_at, u32_at};
+use crate::format::{
+    ID_LEN, Meta, Prefix, Probes, SAMPLE_STEP, Section, index_width, u16_at, u32_at,
+};
 use crate::id_table::IdTable;
-use crate::key_table::{Bucket, KeyTable};
+use crate::key_table::{Bucket, KeyTable, Place};
 use crate::map::{Map, MapSlice};
 use crate::rank_bits::RankBits;
 
@@ -47,8 +50,11 @@ struct Inner {
     map: Map,
     prefix: Prefix,
     meta: Meta,
+    probes: Probes,
     sources: Vec<SourceSummary>,
     seeds: Vec<u64>,
+    /// Positions of sources, by name.
+    source_numbers: HashTable<u16>,
     legend: Legend,
     past_sources: Vec<String>,
     index_width: usize,
@@ -174,11 +180,11 @@ impl Snapshot {
 
     #[inline]
     pub(crate) fn key_table(&self) -> KeyTable<'_> {
-        KeyTable::new(&self.inner.hot.key_table, self.inner.meta.key_probe_max)
+        KeyTable::new(&self.inner.hot.key_table, self.inner.probes.key_max)
     }
 
     pub(crate) fn id_table(&self) -> IdTable<'_> {
-        IdTable::new(self.words(Section::IdTable), self.inner.meta.id_probe_max)
+        IdTable::new(self.words(Section::IdTable), self.inner.probes.id_max)
     }
 
     /// Returns the birth of a cluster's entity.
@@ -218,6 +224,17 @@ impl Snapshot {
         Some(Revision::new(u64::from_le(*number)))
     }
 
+    /// Returns where the arena entry of a place starts.
+    #[inline]
+    pub(crate) fn offset_of(&self, place: Place) -> Option<u64> {
+        let sample = self
+            .inner
+            .hot
+            .arena_samples
+            .get((place.slot / SAMPLE_STEP) as usize)?;
+        u64::from_le(*sample).checked_add(u64::from(place.distance))
+    }
+
     /// Returns where a slot's arena entry starts, and the entry.
     pub(crate) fn entry(&self, slot: u32) -> Result<(u64, ArenaEntry<'_>), CorruptError> {
         let corrupt = |what| CorruptError::at(Section::Arena, u64::from(slot), what);
@@ -234,10 +251,14 @@ impl Snapshot {
                 .ok_or_else(|| corrupt("follows an entry that ends too early"))?
                 .len();
         }
-        match ArenaEntry::decode(arena, offset) {
-            Some(entry) if entry.slot == slot => Ok((offset, entry)),
-            _ => Err(corrupt("is not where its sample leads")),
-        }
+        Ok((offset, self.entry_at(slot, offset)?))
+    }
+
+    /// Returns the arena entry of a slot at a known offset.
+    pub(crate) fn entry_at(&self, slot: u32, offset: u64) -> Result<ArenaEntry<'_>, CorruptError> {
+        ArenaEntry::decode(self.arena(), offset).ok_or_else(|| {
+            CorruptError::at(Section::Arena, u64::from(slot), "ends behind the keys")
+        })
     }
 
     /// Returns the number of a slot's cluster.

@@ -9,7 +9,7 @@ use crate::error::{CorruptError, VerifyError};
 use crate::format::{
     Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, SAMPLE_STEP, Section, index_width, u32_at,
 };
-use crate::key_table::KeyHash;
+use crate::key_table::{KeyHash, Place};
 use crate::rank_bits::RankBits;
 use crate::reader::{Snapshot, is_intact};
 
@@ -107,17 +107,16 @@ impl Snapshot {
                 )?;
             }
             let is_key = (1..=KEY_LEN_MAX).contains(&entry.key.len());
-            holds(entry.slot == slot, "has another slot's number")?;
             holds(
                 is_key && std::str::from_utf8(entry.key).is_ok(),
                 "its key is none",
             )?;
-            self.verify_lookup(offset, &entry)?;
+            self.verify_lookup(slot, offset, &entry)?;
             offset += entry.len();
         }
         let ends = offset == arena.len() as u64;
         holds(Section::Arena, offset, ends, "bytes follow the last key")?;
-        let used = self.key_table().used() == self.reference_count();
+        let used = self.key_table().key_count() == Some(self.reference_count());
         holds(
             Section::KeyTable,
             0,
@@ -126,19 +125,28 @@ impl Snapshot {
         )
     }
 
-    fn verify_lookup(&self, offset: u64, entry: &ArenaEntry<'_>) -> Result<(), CorruptError> {
-        let slot = u64::from(entry.slot);
+    fn verify_lookup(
+        &self,
+        slot: u32,
+        offset: u64,
+        entry: &ArenaEntry<'_>,
+    ) -> Result<(), CorruptError> {
         let &seed = self.seeds().get(usize::from(entry.source)).ok_or_else(|| {
-            CorruptError::at(Section::Arena, slot, "a reference's source is unknown")
+            CorruptError::at(
+                Section::Arena,
+                slot.into(),
+                "a reference's source is unknown",
+            )
         })?;
         let hash = KeyHash::new(seed, entry.key);
-        // The offset decides, so that no other entry is read.
-        let found = self.key_table().find(hash, |found| {
-            Ok::<_, CorruptError>((found == offset).then_some(()))
+        // The place decides, so that no other entry is read.
+        let is_here = |place: Place| place.slot == slot && self.offset_of(place) == Some(offset);
+        let found = self.key_table().find(hash, |place| {
+            Ok::<_, CorruptError>(is_here(place).then_some(()))
         })?;
         holds(
             Section::KeyTable,
-            slot,
+            slot.into(),
             found.is_some(),
             "a reference does not find itself",
         )

@@ -22,9 +22,9 @@ use self::output::Output;
 use crate::arena::ArenaEntry;
 use crate::codec::{SourceSummary, encode_legend, encode_names, encode_sources};
 use crate::error::WriteError;
-use crate::format::{ID_LEN, Meta, SAMPLE_STEP, Section, index_width};
+use crate::format::{ID_LEN, Meta, Probes, SAMPLE_STEP, Section, index_width};
 use crate::id_table::IdTableBuilder;
-use crate::key_table::{ARENA_LEN_MAX, KeyHash, KeyTableBuilder};
+use crate::key_table::{KeyHash, KeyTableBuilder, Place};
 use crate::rank_bits::{self, RankBits};
 
 /// What was written.
@@ -94,17 +94,13 @@ impl<'g> SnapshotWriter<'g> {
     }
 
     fn write_sections<W: Write + Seek>(&self, output: &mut Output<W>) -> Result<(), WriteError> {
-        let keys = self.build_key_table()?;
+        // Two clusters with one id are found here, before anything is written.
         let ids = self.build_id_table()?;
-        let meta = self.meta(keys.probe_max(), ids.probe_max());
+        let id_max = ids.probe_max();
         let write = || {
-            output.section(Section::Meta, |out| out.bytes(&meta.encode()))?;
+            output.section(Section::Meta, |out| out.bytes(&self.meta().encode()))?;
             self.write_names(output)?;
-            self.write_arena(output)?;
-            output.section(Section::KeyTable, |out| {
-                keys.words().try_for_each(|w| out.u64(w))
-            })?;
-            drop(keys);
+            let key_max = self.write_keys(output)?;
             output.section(Section::Order, |out| {
                 self.slot_of.iter().try_for_each(|&s| out.u32(s))
             })?;
@@ -119,12 +115,14 @@ impl<'g> SnapshotWriter<'g> {
             self.write_lineage(output)?;
             self.write_past(output)?;
             self.write_changed(output)?;
-            self.write_source_sets(output)
+            self.write_source_sets(output)?;
+            let probes = Probes { key_max, id_max };
+            output.section(Section::Probes, |out| out.bytes(&probes.encode()))
         };
         write().map_err(|cause| self.io(cause))
     }
 
-    fn meta(&self, key_probe_max: u32, id_probe_max: u32) -> Meta {
+    fn meta(&self) -> Meta {
         Meta {
             revision: self.graph.revision.get(),
             namespace: self.namespace,
@@ -132,40 +130,47 @@ impl<'g> SnapshotWriter<'g> {
             cluster_count: self.graph.partition.cluster_count() as u32,
             edge_count: self.graph.evidence.len() as u32,
             key_bytes: self.graph.references.key_bytes(),
-            key_probe_max,
-            id_probe_max,
         }
     }
 
-    fn entries(&self) -> impl Iterator<Item = ArenaEntry<'g>> {
+    /// Writes keys, samples and hash table, and returns how far searches in it go.
+    fn write_keys<W: Write + Seek>(&self, output: &mut Output<W>) -> std::io::Result<u32> {
         let references = &self.graph.references;
-        nodes_by_slot(self.graph)
-            .enumerate()
-            .map(|(slot, node)| ArenaEntry {
-                slot: slot as u32,
-                source: references.source_of(node).index() as u16,
-                key: references.key(node).as_bytes(),
-            })
-    }
-
-    fn build_key_table(&self) -> Result<KeyTableBuilder, WriteError> {
-        let source_count = self.graph.references.sources().len() as u16;
+        let source_count = references.sources().len() as u16;
         let seeds: Vec<u64> = (0..source_count)
             .map(|source| KeyHash::seed(&self.namespace, source))
             .collect();
         let mut table = KeyTableBuilder::new(self.slot_of.len() as u64);
-        let mut offset = 0;
-        for entry in self.entries() {
-            table.insert(
-                KeyHash::new(seeds[usize::from(entry.source)], entry.key),
-                offset,
-            );
-            offset += entry.len();
-            if offset > ARENA_LEN_MAX {
-                return Err(self.too_large("bytes of keys", offset, ARENA_LEN_MAX));
+        let mut samples = Vec::with_capacity(self.slot_of.len() / SAMPLE_STEP as usize + 1);
+        output.section(Section::Arena, |out| {
+            let (mut offset, mut sample) = (0, 0);
+            for (slot, node) in nodes_by_slot(self.graph).enumerate() {
+                let slot = slot as u32;
+                let source = references.source_of(node).index() as u16;
+                let entry = ArenaEntry {
+                    source,
+                    key: references.key_bytes_of(node),
+                };
+                if slot.is_multiple_of(SAMPLE_STEP) {
+                    sample = offset;
+                    samples.push(sample);
+                }
+                let distance = (offset - sample) as u32;
+                let hash = KeyHash::new(seeds[usize::from(source)], entry.key);
+                table.insert(hash, Place { slot, distance });
+                out.bytes(&entry.header())?;
+                out.bytes(entry.key)?;
+                offset += entry.len();
             }
-        }
-        Ok(table)
+            Ok(())
+        })?;
+        output.section(Section::ArenaSamples, |out| {
+            samples.iter().try_for_each(|&s| out.u64(s))
+        })?;
+        output.section(Section::KeyTable, |out| {
+            table.words().try_for_each(|w| out.u32(w))
+        })?;
+        Ok(table.probe_max())
     }
 
     fn build_id_table(&self) -> Result<IdTableBuilder<'_>, WriteError> {
@@ -214,27 +219,6 @@ impl<'g> SnapshotWriter<'g> {
         })?;
         output.section(Section::Revisions, |out| {
             self.revisions.iter().try_for_each(|&r| out.u64(r))
-        })
-    }
-
-    fn write_arena<W: Write + Seek>(&self, output: &mut Output<W>) -> std::io::Result<()> {
-        let mut samples = Vec::with_capacity(self.slot_of.len() / SAMPLE_STEP as usize + 1);
-        output.section(Section::Arena, |out| {
-            let mut offset = 0;
-            let mut bytes = Vec::new();
-            for entry in self.entries() {
-                if entry.slot % SAMPLE_STEP == 0 {
-                    samples.push(offset);
-                }
-                offset += entry.len();
-                bytes.clear();
-                entry.encode(&mut bytes);
-                out.bytes(&bytes)?;
-            }
-            Ok(())
-        })?;
-        output.section(Section::ArenaSamples, |out| {
-            samples.iter().try_for_each(|&s| out.u64(s))
         })
     }
 
@@ -359,15 +343,6 @@ impl<'g> SnapshotWriter<'g> {
         RevisionIndexer {
             revisions: &self.revisions,
             last: 0,
-        }
-    }
-
-    fn too_large(&self, what: &'static str, count: u64, max: u64) -> WriteError {
-        WriteError::TooLarge {
-            revision: self.graph.revision,
-            what,
-            count,
-            max,
         }
     }
 }

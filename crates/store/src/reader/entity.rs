@@ -58,7 +58,7 @@ impl Snapshot {
         let slot = member.slot();
         let (_, entry) = self.entry(slot)?;
         let entity = self.entity_of_cluster(self.cluster_of(slot)?)?;
-        self.member_view(entry, entity.born)
+        self.member_view(slot, entry, entity.born)
     }
 
     pub(super) fn first_of(&self, slot: u32) -> Result<u32, CorruptError> {
@@ -98,21 +98,18 @@ impl Snapshot {
 
     pub(super) fn member_view<'s>(
         &'s self,
+        slot: u32,
         entry: ArenaEntry<'s>,
         born: Revision,
     ) -> Result<MemberView<'s>, CorruptError> {
         let key = std::str::from_utf8(entry.key).map_err(|_| {
-            CorruptError::at(
-                Section::Arena,
-                u64::from(entry.slot),
-                "the key is not UTF-8",
-            )
+            CorruptError::at(Section::Arena, u64::from(slot), "the key is not UTF-8")
         })?;
         Ok(MemberView {
-            member: Member(entry.slot),
+            member: Member(slot),
             source: self.source_name(entry.source)?,
             key,
-            since: self.since_of(entry.slot, born)?,
+            since: self.since_of(slot, born)?,
         })
     }
 }
@@ -158,16 +155,12 @@ pub struct Members<'s> {
 impl<'s> Members<'s> {
     fn read(&mut self) -> Result<MemberView<'s>, CorruptError> {
         let snapshot: &'s Snapshot = self.snapshot;
-        let followed = self.offset.and_then(|offset| {
-            let entry = ArenaEntry::decode(snapshot.arena(), offset)?;
-            (entry.slot == self.next).then_some((offset, entry))
-        });
-        let (offset, entry) = match followed {
-            Some(found) => found,
+        let (offset, entry) = match self.offset {
+            Some(offset) => (offset, snapshot.entry_at(self.next, offset)?),
             None => snapshot.entry(self.next)?,
         };
         self.offset = Some(offset + entry.len());
-        snapshot.member_view(entry, self.born)
+        snapshot.member_view(self.next, entry, self.born)
     }
 }
 

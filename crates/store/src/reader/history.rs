@@ -10,8 +10,7 @@ use uuid::Uuid;
 
 use super::Snapshot;
 use crate::error::CorruptError;
-use crate::format::{ID_LEN, LINEAGE_LEN, PAST_LEN, Section, u32_at, u64_at};
-use crate::key_table::ARENA_LEN_MAX;
+use crate::format::{ID_LEN, LINEAGE_LEN, PAST_KEYS_LEN_MAX, PAST_LEN, Section, u32_at, u64_at};
 
 /// One entry of `past`, its texts in place.
 struct PastEntry<'s> {
@@ -131,7 +130,7 @@ impl Snapshot {
             let entries = self.bytes(Section::Past).as_chunks::<PAST_LEN>().0;
             let bytes = entries.get(index)?;
             let word = u64_at(bytes, 0)?;
-            let from = (word & (ARENA_LEN_MAX - 1)) as usize;
+            let from = (word & (PAST_KEYS_LEN_MAX - 1)) as usize;
             let len = (word >> 53) as usize;
             let key = self
                 .bytes(Section::PastKeys)

@@ -1,17 +1,18 @@
 //! From a source and a key to the entity.
 //!
-//! Cost of one look-up at ten million references: two dependent reads of memory (table,
-//! arena) and one of the id; marks and births lie in the second or third cache. A batch
-//! does each step for many keys before the next, so that their reads overlap.
+//! Cost of one look-up at ten million references: a read of memory (table), then two side by
+//! side (arena, id); marks, samples and births lie in the second or third cache. A batch does
+//! each step for many keys before the next, so that their reads overlap.
 
 use sameas_graph::{Entity, Revision, UnifiedId};
 use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Snapshot;
 use crate::arena::ArenaEntry;
 use crate::error::CorruptError;
-use crate::format::Section;
-use crate::key_table::KeyHash;
+use crate::format::{SAMPLE_STEP, Section};
+use crate::key_table::{KeyHash, Place};
 use crate::map::prefetch;
 
 /// Keys of a batch that are in flight together.
@@ -48,14 +49,21 @@ pub struct Located {
 
 impl Snapshot {
     /// Returns the handle of a source, if the snapshot has one of this name.
+    #[inline]
     pub fn source_handle(&self, name: &str) -> Option<SourceHandle> {
         let sources = self.sources();
-        let index = sources
-            .binary_search_by(|source| source.name.as_str().cmp(name))
-            .ok()?;
+        let is_named = |&index: &u16| {
+            sources
+                .get(usize::from(index))
+                .is_some_and(|source| source.name == name)
+        };
+        let index = *self
+            .inner
+            .source_numbers
+            .find(source_hash(name), is_named)?;
         Some(SourceHandle {
-            index: index as u16,
-            seed: *self.seeds().get(index)?,
+            index,
+            seed: *self.seeds().get(usize::from(index))?,
         })
     }
 
@@ -130,8 +138,8 @@ impl Snapshot {
         Ok(answers)
     }
 
-    /// All table probes, then all arena reads, then all ids; each step first asks for the
-    /// memory that the next one needs.
+    /// All table probes, then all keys and ids; each step first asks for the memory that the
+    /// next one needs.
     fn lookup_batch(
         &self,
         queries: &[Option<(SourceHandle, &str)>],
@@ -142,38 +150,53 @@ impl Snapshot {
             *hash = query.map(|(source, key)| KeyHash::new(source.seed, key.as_bytes()));
             hash.inspect(|&hash| self.key_table().prefetch(hash));
         }
-        let mut probes = [None; BATCH_LEN];
-        for (probe, hash) in probes.iter_mut().zip(hashes) {
-            *probe = hash.and_then(|hash| self.key_table().home(hash));
-            probe.inspect(|&offset| prefetch_entry(self.arena(), offset));
+        let mut places = [None; BATCH_LEN];
+        for (place, hash) in places.iter_mut().zip(hashes) {
+            *place = hash.and_then(|hash| self.key_table().home(hash));
+            place.inspect(|&place| self.prefetch_place(place));
         }
-        let mut slots = [None; BATCH_LEN];
-        for ((slot, &probe), query) in slots.iter_mut().zip(&probes).zip(queries) {
+        for place in places.iter().flatten() {
+            self.prefetch_contents(*place)?;
+        }
+        for (&place, query) in places.iter().zip(queries) {
             let Some((source, key)) = *query else {
+                answers.push(None);
                 continue;
             };
-            let first = probe.and_then(|offset| ArenaEntry::decode(self.arena(), offset));
-            *slot = match first {
-                Some(entry) if is_entry_of(&entry, source, key.as_bytes()) => Some(entry.slot),
+            let first =
+                place.filter(|&place| self.is_at(place, source, key.as_bytes()) == Ok(true));
+            let slot = match first {
+                Some(place) => Some(place.slot),
                 // Rare: another key with this fingerprint, or the bucket overflowed.
-                _ => self.find(source, key.as_bytes())?,
+                None => self.find(source, key.as_bytes())?,
             };
-            if let Some(slot) = *slot {
-                self.prefetch_entity(self.cluster_of(slot)?);
-            }
-        }
-        for &slot in slots.iter().take(queries.len()) {
             answers.push(slot.map(|slot| self.locate(slot)).transpose()?);
         }
         Ok(())
     }
 
-    /// Asks the processor to fetch what is known of a cluster's entity.
+    /// Asks the processor to fetch what says where the key and the entity of a place are.
     #[inline]
-    fn prefetch_entity(&self, cluster: u32) {
+    fn prefetch_place(&self, place: Place) {
         let hot = &self.inner.hot;
-        prefetch(&hot.entity_ids, cluster as usize);
-        prefetch(&hot.births, cluster as usize * self.inner.index_width);
+        prefetch(&hot.arena_samples, (place.slot / SAMPLE_STEP) as usize);
+        self.marks().prefetch(place.slot);
+        self.since_marks().prefetch(place.slot);
+    }
+
+    /// Asks the processor to fetch the key and the entity of a place.
+    #[inline]
+    fn prefetch_contents(&self, place: Place) -> Result<(), CorruptError> {
+        let hot = &self.inner.hot;
+        if let Some(offset) = self.offset_of(place) {
+            // An entry of common length lies in two cache lines at most.
+            prefetch(&hot.arena, offset as usize);
+            prefetch(&hot.arena, (offset as usize).saturating_add(31));
+        }
+        let cluster = self.cluster_of(place.slot)? as usize;
+        prefetch(&hot.entity_ids, cluster);
+        prefetch(&hot.births, cluster * self.inner.index_width);
+        Ok(())
     }
 
     /// Returns the slot of a reference.
@@ -183,14 +206,22 @@ impl Snapshot {
         source: SourceHandle,
         key: &[u8],
     ) -> Result<Option<u32>, CorruptError> {
-        let arena = self.arena();
         self.key_table()
-            .find(KeyHash::new(source.seed, key), |offset| {
-                let entry = ArenaEntry::decode(arena, offset).ok_or_else(|| {
-                    CorruptError::at(Section::KeyTable, offset, "a word points behind the keys")
-                })?;
-                Ok(is_entry_of(&entry, source, key).then_some(entry.slot))
+            .find(KeyHash::new(source.seed, key), |place| {
+                Ok(self.is_at(place, source, key)?.then_some(place.slot))
             })
+    }
+
+    /// Returns whether a reference is at a place.
+    #[inline]
+    fn is_at(&self, place: Place, source: SourceHandle, key: &[u8]) -> Result<bool, CorruptError> {
+        let offset = self.offset_of(place);
+        let entry = offset.and_then(|offset| ArenaEntry::decode(self.arena(), offset));
+        let entry = entry.ok_or_else(|| {
+            let what = "a word points behind the keys";
+            CorruptError::at(Section::KeyTable, u64::from(place.slot), what)
+        })?;
+        Ok(entry.source == source.index && entry.key == key)
     }
 
     /// Returns what is known of a slot.
@@ -223,14 +254,7 @@ impl Snapshot {
     }
 }
 
-/// Asks the processor to fetch an arena entry; one of common length lies in two cache lines.
-#[inline]
-fn prefetch_entry(arena: &[u8], offset: u64) {
-    prefetch(arena, offset as usize);
-    prefetch(arena, offset as usize + 31);
-}
-
-#[inline]
-fn is_entry_of(entry: &ArenaEntry<'_>, source: SourceHandle, key: &[u8]) -> bool {
-    entry.source == source.index && entry.key == key
+/// Hashes a source's name.
+pub(super) fn source_hash(name: &str) -> u64 {
+    xxh3_64(name.as_bytes())
 }

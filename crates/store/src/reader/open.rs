@@ -3,16 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::lookup::source_hash;
 use super::{HotSections, Inner, Snapshot, revision_index_width};
 use crate::codec::{SourceSummary, decode_legend, decode_names, decode_sources};
 use crate::error::{CorruptError, OpenError};
 use crate::format::{
     ENTRY_HEADER_LEN, Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, Meta, PAST_LEN, PREFIX_LEN, Prefix,
-    PrefixError, SAMPLE_STEP, Section, VERSION,
+    PrefixError, Probes, SAMPLE_STEP, Section, VERSION,
 };
-use crate::key_table::{BUCKET_LEN, KeyHash, bucket_count};
+use crate::key_table::{Bucket, KeyHash, bucket_count};
 use crate::map::Map;
 use crate::{id_table, rank_bits};
 
@@ -78,9 +80,19 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
         decode_names(small(Section::PastSources)?).ok_or_else(|| decoded(Section::PastSources))?;
     check_counts(&meta, &sources)?;
     check_lengths(prefix, &meta, sources.len())?;
+    let probes = Probes::decode(small(Section::Probes)?).ok_or_else(|| decoded(Section::Probes))?;
+    check_probes(&meta, probes)?;
     let seeds = (0..sources.len())
         .map(|source| KeyHash::seed(&meta.namespace, source as u16))
         .collect();
+    let mut source_numbers = HashTable::with_capacity(sources.len());
+    let hash_of = |&index: &u16| {
+        let source = sources.get(usize::from(index));
+        source_hash(source.map_or("", |source| &source.name))
+    };
+    for index in 0..sources.len() as u16 {
+        source_numbers.insert_unique(hash_of(&index), index, hash_of);
+    }
     let index_width = revision_index_width(prefix.entry(Section::Revisions).len);
     let hot = find_hot_sections(&map, prefix).ok_or(CorruptError::at(
         Section::Arena,
@@ -91,8 +103,10 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
         map,
         prefix: *prefix,
         meta,
+        probes,
         sources,
         seeds,
+        source_numbers,
         legend,
         past_sources,
         index_width,
@@ -175,7 +189,7 @@ fn check_lengths(prefix: &Prefix, meta: &Meta, source_count: usize) -> Result<()
             Section::ArenaSamples,
             8 * references.div_ceil(u64::from(SAMPLE_STEP)),
         ),
-        (Section::KeyTable, 8 * BUCKET_LEN as u64 * buckets),
+        (Section::KeyTable, size_of::<Bucket>() as u64 * buckets),
         (Section::Order, 4 * references),
         (Section::Marks, bits),
         (Section::EntityIds, ID_LEN as u64 * clusters),
@@ -206,15 +220,25 @@ fn check_lengths(prefix: &Prefix, meta: &Meta, source_count: usize) -> Result<()
     holds(
         Section::SourceSets,
         len(Section::SourceSets) >= 8 * (source_count as u64 + 1),
-    )?;
-    holds(Section::KeyTable, u64::from(meta.key_probe_max) < buckets)?;
-    holds(Section::IdTable, u64::from(meta.id_probe_max) < words)
+    )
+}
+
+/// Checks that no search in a table passes over more than there is.
+fn check_probes(meta: &Meta, probes: Probes) -> Result<(), CorruptError> {
+    let buckets = bucket_count(u64::from(meta.reference_count));
+    let words = id_table::word_count(u64::from(meta.cluster_count));
+    let bounded = u64::from(probes.key_max) < buckets && u64::from(probes.id_max) < words;
+    holds(Section::Probes, bounded)
 }
 
 fn holds(section: Section, holds: bool) -> Result<(), CorruptError> {
     if holds {
         Ok(())
     } else {
-        Err(CorruptError::at(section, 0, "has the wrong length"))
+        Err(CorruptError::at(
+            section,
+            0,
+            "has the wrong length or bound",
+        ))
     }
 }

@@ -49,7 +49,7 @@ impl Snapshot {
         let slot = self.slot_of_node(node)?;
         let (_, entry) = self.entry(slot)?;
         let entity = self.entity_of_cluster(self.cluster_of(slot)?)?;
-        let member = self.member_view(entry, entity.born)?;
+        let member = self.member_view(slot, entry, entity.born)?;
         Ok(Row {
             source: member.source,
             key: member.key,

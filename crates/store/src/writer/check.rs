@@ -3,8 +3,7 @@
 use sameas_graph::{GraphRevision, KEY_LEN_MAX, LineageKind, NodeId};
 
 use crate::error::WriteError;
-use crate::format::REFERENCE_COUNT_MAX;
-use crate::key_table::ARENA_LEN_MAX;
+use crate::format::{PAST_KEYS_LEN_MAX, REFERENCE_COUNT_MAX};
 
 /// The most source names of ended memberships one file holds.
 const PAST_SOURCE_COUNT_MAX: u64 = 1 << 13;
@@ -135,7 +134,7 @@ impl Checker<'_> {
         self.fits(
             "bytes of keys of past memberships",
             key_bytes,
-            ARENA_LEN_MAX,
+            PAST_KEYS_LEN_MAX,
         )
     }
 
