@@ -1,2 +1,0 @@
-//! Says how to run the benches.
-fn main() {}
