@@ -18,6 +18,10 @@ use crate::error::{OpenError, StoreCause};
 /// How deep folders are searched; deeper is a loop of links.
 const FOLDER_DEPTH_MAX: usize = 32;
 
+const REMOTE_SCHEMES: [&str; 8] = ["s3", "s3a", "gs", "az", "abfs", "abfss", "http", "https"];
+
+const UNKNOWN_SCHEME: &str = "its scheme is none of file, s3, gs, az, http and https";
+
 const GLOB: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
@@ -43,7 +47,10 @@ pub(crate) async fn locate(
     let local = Arc::new(LocalFileSystem::new());
     let mut files = Vec::new();
     for uri in uris {
-        if is_remote(uri) {
+        if let Some(scheme) = remote_scheme(uri) {
+            if !REMOTE_SCHEMES.contains(&scheme) {
+                return Err(finder.address(uri, UNKNOWN_SCHEME));
+            }
             files.extend(finder.remote(uri).await?);
             continue;
         }
@@ -56,9 +63,9 @@ pub(crate) async fn locate(
     Ok(files)
 }
 
-fn is_remote(uri: &str) -> bool {
-    uri.split_once("://")
-        .is_some_and(|(scheme, _)| scheme != "file")
+fn remote_scheme(uri: &str) -> Option<&str> {
+    let (scheme, _) = uri.split_once("://")?;
+    (scheme != "file").then_some(scheme)
 }
 
 struct Finder<'a> {
@@ -210,17 +217,9 @@ impl Finder<'_> {
         reason = "a build with object stores awaits their answers"
     )]
     async fn remote(&self, uri: &str) -> Result<Vec<DataFile>, OpenError> {
-        Err(match uri.split_once("://") {
-            Some(("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "http" | "https", _)) => {
-                OpenError::ObjectStoresOff {
-                    source_name: self.source_name.to_owned(),
-                    uri: without_secrets(uri),
-                }
-            }
-            _ => self.address(
-                uri,
-                "its scheme is none of file, s3, gs, az, http and https",
-            ),
+        Err(OpenError::ObjectStoresOff {
+            source_name: self.source_name.to_owned(),
+            uri: without_secrets(uri),
         })
     }
 }
