@@ -74,6 +74,9 @@ struct PreparedRule<'p> {
     keys: Vec<u64>,
     /// Sorted words of (hash bits, node).
     words: Vec<u64>,
+    /// The slots in which two nodes agree if and only if the rule makes their pair; only for
+    /// rules with one key a node, no block over the bound and slots that fit into bits.
+    slots: Option<SlotSet>,
     /// Keys of blocks over the bound, sorted.
     hot: Vec<u64>,
     /// Refined keys over the bound, sorted.
@@ -81,9 +84,14 @@ struct PreparedRule<'p> {
 }
 
 impl PreparedRule<'_> {
-    fn shares_all(&self, a: usize, b: usize) -> bool {
-        // Two different keys can share the hash bits of a word; such pairs are no candidates.
-        self.parts.iter().all(|part| part.id(a) == part.id(b))
+    fn slots(&self) -> Option<SlotSet> {
+        if self.multi || !self.hot.is_empty() {
+            return None;
+        }
+        self.parts.iter().try_fold(0, |set, part| {
+            let slot = part.slot.filter(|&slot| slot < SlotSet::BITS as usize)?;
+            Some(set | 1 << slot)
+        })
     }
 
     fn keys(&self, node: usize) -> &[u64] {
@@ -132,6 +140,7 @@ impl PreparedPart<'_> {
 #[derive(Debug)]
 pub struct Blocking<'p> {
     rules: Vec<PreparedRule<'p>>,
+    rows: Arc<PartRows>,
     /// Parts by which oversized blocks are refined.
     refinements: Vec<PreparedPart<'p>>,
     block_len_max: usize,
@@ -152,6 +161,7 @@ impl<'p> Blocking<'p> {
             .collect();
         let mut blocking = Self {
             rules: Vec::new(),
+            rows: Arc::clone(&rows),
             refinements,
             block_len_max: block_len_max as usize,
             node_bits,
@@ -206,17 +216,20 @@ impl<'p> Blocking<'p> {
     /// Returns whether this block is where the pair belongs: no earlier rule and no earlier key makes it.
     pub fn owns(&self, block: &Block<'_>, a: u32, b: u32) -> bool {
         let (a, b) = (a as usize, b as usize);
-        if self.rules[..block.rule]
-            .iter()
-            .any(|rule| self.first_key(rule, a, b).is_some())
-        {
+        let agreed = self.rows.agreed(a, b);
+        let makes = |rule: &PreparedRule<'_>| match rule.slots {
+            Some(slots) => agreed & slots == slots,
+            None => self.first_key(rule, a, b).is_some(),
+        };
+        if self.rules[..block.rule].iter().any(makes) {
             return false;
         }
         let rule = &self.rules[block.rule];
-        if !rule.multi && rule.hot.is_empty() {
-            return rule.shares_all(a, b);
+        match rule.slots {
+            // Two different keys can share the hash bits of a word; such pairs are no candidates.
+            Some(slots) => agreed & slots == slots,
+            None => self.first_key(rule, a, b) == Some((block.key, block.refined_by)),
         }
-        self.first_key(rule, a, b) == Some((block.key, block.refined_by))
     }
 
     /// Returns the smallest key, and refinement, by which a rule makes a pair.
@@ -298,6 +311,7 @@ impl<'p> Blocking<'p> {
             key_starts: Vec::new(),
             keys: Vec::new(),
             words: Vec::new(),
+            slots: None,
             hot: Vec::new(),
             hot_refined: Vec::new(),
         };
@@ -338,6 +352,7 @@ impl<'p> Blocking<'p> {
         hot_refined.sort_unstable();
         rule.hot = hot;
         rule.hot_refined = hot_refined;
+        rule.slots = rule.slots();
         (rule, cost)
     }
 
@@ -417,6 +432,9 @@ fn refined_key(key: u64, refinement: usize, hash: u64) -> u64 {
     mix(mix(key, refinement as u64 + 1), hash)
 }
 
+/// Slots of a row, a bit each.
+type SlotSet = u64;
+
 /// The derived numbers of every node side by side, so that two nodes are compared by two cache lines.
 #[derive(Debug)]
 struct PartRows {
@@ -446,6 +464,15 @@ impl PartRows {
             });
         }
         Self { parts, width, ids }
+    }
+
+    /// Returns the slots in which two nodes have the same derived value.
+    fn agreed(&self, a: usize, b: usize) -> SlotSet {
+        let row = |node: usize| &self.ids[node * self.width..][..self.width];
+        let slots = row(a).iter().zip(row(b)).take(SlotSet::BITS as usize);
+        slots.enumerate().fold(0, |agreed, (slot, (&x, &y))| {
+            agreed | SlotSet::from(x == y && x != 0) << slot
+        })
     }
 }
 

@@ -18,6 +18,8 @@ struct ReadyTest<'p> {
     field: &'p PreparedField<'p>,
     other: &'p PreparedField<'p>,
     derived: Option<&'p Derived>,
+    /// For `swapped`: the numbers of the field's values among those of the other field.
+    crossed: &'p [u32],
     /// Whether it speaks of the comparison's own field, whose values are given.
     own: bool,
 }
@@ -166,6 +168,10 @@ fn ready_test<'p>(
         field: prepared.field(test.field),
         other: prepared.field(test.other),
         derived,
+        crossed: match test.test {
+            Test::Swapped => prepared.crossed(test.field, test.other),
+            _ => &[],
+        },
         own: own == Some(test.field) && test.test != Test::Swapped,
     }
 }
@@ -204,21 +210,17 @@ fn holds_for(test: &ReadyTest<'_>, (a, b): (usize, usize)) -> bool {
 }
 
 /// Returns whether each record's value is the other record's value of the second field.
-///
-/// Values of two fields have no number in common, so their content hashes are compared:
-/// 64 bits, one load each.
 fn swapped(test: &ReadyTest<'_>, a: usize, b: usize) -> bool {
     let (field, other) = (test.field.column, test.other.column);
+    let number = |value: ValueId| test.crossed[value.index()];
     let crosses = |one: usize, two: usize| {
         if !field.is_multi_valued() && !other.is_multi_valued() {
-            let hash = field.dictionary().hash(field.first(one));
-            return hash != 0 && hash == other.dictionary().hash(other.first(two));
+            let number = number(field.first(one));
+            return number != 0 && number == other.first(two).get();
         }
         field.values(one).any(|x| {
-            let hash = field.dictionary().hash(x);
-            other
-                .values(two)
-                .any(|y| other.dictionary().hash(y) == hash)
+            let number = number(x);
+            number != 0 && other.values(two).any(|y| y.get() == number)
         })
     };
     crosses(a, b) && crosses(b, a)

@@ -57,6 +57,7 @@ pub struct Prepared<'a> {
     pub records: &'a Records,
     fields: Vec<PreparedField<'a>>,
     derived: BTreeMap<(FieldId, Form), Derived>,
+    crossed: BTreeMap<(FieldId, FieldId), Vec<u32>>,
     exclusive: Vec<SourceId>,
 }
 
@@ -122,10 +123,19 @@ impl<'a> Prepared<'a> {
                 )
             })
             .collect();
+        let crossed = tests
+            .iter()
+            .filter(|test| test.test == Test::Swapped)
+            .map(|test| {
+                let (from, to) = (records.column(test.field), records.column(test.other));
+                ((test.field, test.other), crossed(from, to))
+            })
+            .collect();
         Self {
             records,
             fields,
             derived,
+            crossed,
             exclusive: one_per_source.to_vec(),
         }
     }
@@ -143,6 +153,17 @@ impl<'a> Prepared<'a> {
         self.derived
             .get(&(field, form))
             .expect("every form of the plan is prepared")
+    }
+
+    /// Returns for each value of a field the number that its text has in the other field of a
+    /// `swapped` test, 0 where it has none.
+    ///
+    /// # Panics
+    /// Panics if the plan has no such test.
+    pub fn crossed(&self, field: FieldId, other: FieldId) -> &[u32] {
+        self.crossed
+            .get(&(field, other))
+            .expect("every `swapped` test of the plan is prepared")
     }
 
     /// Returns for each node the number of its source if that source holds each customer once, else a number of its own.
@@ -176,6 +197,28 @@ fn per_value<T: Send>(column: &Column, needed: bool, of: impl Fn(&str) -> T + Sy
         .into_par_iter()
         .map(|id| of(dictionary.text(ValueId::new(id))))
         .collect()
+}
+
+/// Numbers the values of one column as another column does; texts are equal if their content
+/// hashes are (64 bits).
+fn crossed(from: &Column, to: &Column) -> Vec<u32> {
+    let sorted = |column: &Column| {
+        let dictionary = column.dictionary();
+        let hashed = (1..dictionary.len() as u32).map(|id| (dictionary.hash(ValueId::new(id)), id));
+        let mut hashed: Vec<(u64, u32)> = hashed.collect();
+        hashed.par_sort_unstable();
+        hashed
+    };
+    let mut numbers = vec![0; from.dictionary().len()];
+    let targets = sorted(to);
+    let mut targets = targets.iter().peekable();
+    for (hash, id) in sorted(from) {
+        while targets.next_if(|(other, _)| *other < hash).is_some() {}
+        if let Some((_, number)) = targets.peek().filter(|(other, _)| *other == hash) {
+            numbers[id as usize] = *number;
+        }
+    }
+    numbers
 }
 
 fn is_edit_test(test: &Test) -> bool {

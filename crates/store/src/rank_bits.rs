@@ -73,6 +73,16 @@ impl<'a> RankBits<'a> {
         ((word >> 32) as u32).checked_add((word as u32 & (bit - 1)).count_ones())
     }
 
+    /// Returns whether a slot is set and how many are before it; a branchless caller uses
+    /// the count either way.
+    #[inline]
+    pub(crate) fn test(self, slot: u32) -> (bool, u32) {
+        let word = self.word(slot).unwrap_or_default();
+        let bit = 1_u32 << (slot % STEP);
+        let before = ((word >> 32) as u32).wrapping_add((word as u32 & (bit - 1)).count_ones());
+        (word as u32 & bit != 0, before)
+    }
+
     /// Returns whether this slot is set.
     pub(crate) fn contains(self, slot: u32) -> bool {
         self.word(slot)
@@ -152,6 +162,8 @@ mod tests {
                 prop_assert_eq!(bits.contains(slot), set.contains(&slot));
                 let position = set.binary_search(&slot).ok().map(|at| at as u32);
                 prop_assert_eq!(bits.position(slot), position);
+                let before = through - u32::from(set.contains(&slot));
+                prop_assert_eq!(bits.test(slot), (set.contains(&slot), before));
                 let last = set.iter().copied().rfind(|&other| other <= slot);
                 prop_assert_eq!(bits.last_through(slot), last);
                 let next = set.iter().copied().find(|&other| other > slot).unwrap_or(len);

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Snapshot;
 use crate::arena::ArenaEntry;
 use crate::error::CorruptError;
-use crate::format::{SAMPLE_STEP, Section};
+use crate::format::{ENTRY_HEADER_LEN, SAMPLE_STEP, Section};
 use crate::key_table::{KeyHash, Place};
 use crate::map::prefetch;
 
@@ -87,10 +87,56 @@ impl Snapshot {
         source: SourceHandle,
         key: &str,
     ) -> Result<Option<Located>, CorruptError> {
-        match self.find(source, key.as_bytes())? {
-            Some(slot) => self.locate(slot).map(Some),
-            None => Ok(None),
+        let key = key.as_bytes();
+        let place = self.key_table().first_match(KeyHash::new(source.seed, key));
+        match place.and_then(|place| self.locate_at(place, source, key)) {
+            Some(located) => Ok(Some(located)),
+            None => self.lookup_thoroughly(source, key),
         }
+    }
+
+    /// Looks a reference up that is unknown, far from its bucket, or in a corrupt file.
+    #[inline(never)]
+    fn lookup_thoroughly(
+        &self,
+        source: SourceHandle,
+        key: &[u8],
+    ) -> Result<Option<Located>, CorruptError> {
+        self.find(source, key)?
+            .map(|slot| self.locate(slot))
+            .transpose()
+    }
+
+    /// Returns what is known of a place if it is this reference's and nothing is wrong.
+    ///
+    /// Free of error values and of branches that depend on what is far in memory: at ten
+    /// million references that halves the time of a look-up.
+    #[inline]
+    fn locate_at(&self, place: Place, source: SourceHandle, key: &[u8]) -> Option<Located> {
+        let hot = &self.inner.hot;
+        let from = usize::try_from(self.offset_of(place)?).ok()?;
+        let header = u32::from(source.index) | u32::from(u16::try_from(key.len()).ok()?) << 16;
+        let stored = hot.arena.get(from..)?.get(..ENTRY_HEADER_LEN + key.len())?;
+        let (stored_header, stored_key) = stored.split_first_chunk::<ENTRY_HEADER_LEN>()?;
+        if u32::from_le_bytes(*stored_header) != header || stored_key != key {
+            return None;
+        }
+        let cluster = self.marks().rank(place.slot)?.checked_sub(1)?;
+        let id = UnifiedId::new(Uuid::from_bytes(*hot.entity_ids.get(cluster as usize)?));
+        let born = self.indexed_revision(&hot.births, cluster)?;
+        let (is_late, position) = self.since_marks().test(place.slot);
+        let late = match self.indexed_revision(&hot.since, position) {
+            Some(late) => late,
+            None if is_late => return None,
+            None => born,
+        };
+        let mask = u64::from(is_late).wrapping_neg();
+        let since = Revision::new(late.get() & mask | born.get() & !mask);
+        Some(Located {
+            member: Member(place.slot),
+            entity: Entity { id, born },
+            since,
+        })
     }
 
     /// Looks many references up, (source, key) each, and answers in their order.
@@ -152,7 +198,7 @@ impl Snapshot {
         }
         let mut places = [None; BATCH_LEN];
         for (place, hash) in places.iter_mut().zip(hashes) {
-            *place = hash.and_then(|hash| self.key_table().home(hash));
+            *place = hash.and_then(|hash| self.key_table().first_match(hash));
             place.inspect(|&place| self.prefetch_place(place));
         }
         for place in places.iter().flatten() {
@@ -163,14 +209,12 @@ impl Snapshot {
                 answers.push(None);
                 continue;
             };
-            let first =
-                place.filter(|&place| self.is_at(place, source, key.as_bytes()) == Ok(true));
-            let slot = match first {
-                Some(place) => Some(place.slot),
-                // Rare: another key with this fingerprint, or the bucket overflowed.
-                None => self.find(source, key.as_bytes())?,
-            };
-            answers.push(slot.map(|slot| self.locate(slot)).transpose()?);
+            let key = key.as_bytes();
+            let near = place.and_then(|place| self.locate_at(place, source, key));
+            answers.push(match near {
+                Some(located) => Some(located),
+                None => self.lookup_thoroughly(source, key)?,
+            });
         }
         Ok(())
     }
