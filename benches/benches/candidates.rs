@@ -187,10 +187,10 @@ fn naive_pairs(naive: &Naive<'_>, blocking: &Blocking<'_>, rule_count: usize) ->
             rule,
             || 0,
             |count, block| {
-                for (index, &a) in block.nodes.iter().enumerate() {
-                    let later = block.nodes[index + 1..].iter();
-                    let reached =
-                        later.filter(|&&b| blocking.owns(&block, a, b) && naive.reaches(a, b));
+                for (index, a) in block.rows().enumerate() {
+                    let later = block.rows().skip(index + 1);
+                    let reached = later
+                        .filter(|&b| blocking.owns(&block, a, b) && naive.reaches(a.node, b.node));
                     *count += reached.count() as u64;
                 }
             },

@@ -111,12 +111,9 @@ fn a_block_over_the_bound_is_refined_and_its_pairs_are_counted_once() {
                 rule,
                 || 0,
                 |count, block| {
-                    for (index, &a) in block.nodes.iter().enumerate() {
-                        let after = &block.nodes[index + 1..];
-                        *count += after
-                            .iter()
-                            .filter(|&&b| blocking.owns(&block, a, b))
-                            .count() as u64;
+                    for (index, a) in block.rows().enumerate() {
+                        let after = block.rows().skip(index + 1);
+                        *count += after.filter(|&b| blocking.owns(&block, a, b)).count() as u64;
                     }
                 },
             );

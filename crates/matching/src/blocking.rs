@@ -4,13 +4,12 @@
 //! look at each pair of a block. No set of pairs is ever held: a pair belongs to the first rule,
 //! and within a rule to the first key, that makes it, which two nodes' keys decide.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 use sameas_record::Derived;
 
 use crate::plan::{BlockingRule, KeyPart, MatchingPlan};
 use crate::prepared::Prepared;
+use crate::rows::{GATHER_LEN, NodeRow, Rows, SlotSet};
 
 /// The most keys one record has under one rule; further ones are left out and counted.
 const KEY_COUNT_MAX: usize = 64;
@@ -27,9 +26,17 @@ pub struct Block<'b> {
     pub rule: usize,
     key: u64,
     refined_by: Option<usize>,
+    rows: &'b Rows,
+    gathered: &'b [u32],
 }
 
-impl Block<'_> {
+impl<'b> Block<'b> {
+    /// Returns the nodes with their rows, which were copied side by side.
+    pub fn rows(self) -> impl Iterator<Item = NodeRow<'b>> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.map(move |(index, &node)| self.rows.within(self.gathered, index, node))
+    }
+
     /// Returns a number from 0 to 1 that depends on the key and a seed alone: a sample takes blocks below a fraction.
     pub fn sample(&self, seed: u64) -> f64 {
         (mix(self.key, seed) >> 11) as f64 / (1u64 << 53) as f64
@@ -103,8 +110,8 @@ impl PreparedRule<'_> {
 struct PreparedPart<'p> {
     column: &'p sameas_record::Column,
     derived: &'p Derived,
-    /// The derived numbers of all nodes, and this part's place among them; for parts with at most one value a node.
-    rows: Arc<PartRows>,
+    rows: &'p Rows,
+    /// Where rows hold this part; for parts with at most one value a node.
     slot: Option<usize>,
 }
 
@@ -116,7 +123,14 @@ impl PreparedPart<'_> {
     /// Returns the derived number of a node; for parts with at most one value a node.
     fn id(&self, node: usize) -> u32 {
         self.slot
-            .map_or(0, |slot| self.rows.ids[node * self.rows.width + slot])
+            .map_or(0, |slot| self.rows.of(node as u32).id(slot))
+    }
+
+    /// Returns whether two nodes have the same derived value, and which.
+    fn agreed(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> Option<u32> {
+        let slot = self.slot?;
+        let id = a.id(slot);
+        (id != 0 && id == b.id(slot)).then_some(id)
     }
 
     fn for_each_hash(&self, node: usize, call: &mut dyn FnMut(u64)) {
@@ -140,7 +154,7 @@ impl PreparedPart<'_> {
 #[derive(Debug)]
 pub struct Blocking<'p> {
     rules: Vec<PreparedRule<'p>>,
-    rows: Arc<PartRows>,
+    rows: &'p Rows,
     /// Parts by which oversized blocks are refined.
     refinements: Vec<PreparedPart<'p>>,
     block_len_max: usize,
@@ -153,22 +167,24 @@ impl<'p> Blocking<'p> {
     pub fn new(prepared: &'p Prepared<'_>, plan: &MatchingPlan, block_len_max: u32) -> Self {
         let len = prepared.records.len();
         let node_bits = usize::BITS - len.leading_zeros();
-        let rows = Arc::new(PartRows::new(prepared, plan));
-        let refinements = rows
-            .parts
-            .iter()
-            .map(|&part| prepare_part(prepared, part, &rows))
-            .collect();
+        let mut refining: Vec<KeyPart> = Vec::new();
+        for part in plan.rules.iter().flat_map(|rule| &rule.parts) {
+            if !refining.contains(part) {
+                refining.push(*part);
+            }
+        }
+        let refinements = refining.iter().map(|&part| prepare_part(prepared, part));
+        let refinements = refinements.filter(PreparedPart::single).collect();
         let mut blocking = Self {
             rules: Vec::new(),
-            rows: Arc::clone(&rows),
+            rows: prepared.rows(),
             refinements,
             block_len_max: block_len_max as usize,
             node_bits,
             costs: Vec::new(),
         };
         for rule in &plan.rules {
-            let (rule, cost) = blocking.prepare_rule(prepared, rule, &rows);
+            let (rule, cost) = blocking.prepare_rule(prepared, rule);
             blocking.rules.push(rule);
             blocking.costs.push(cost);
         }
@@ -204,19 +220,20 @@ impl<'p> Blocking<'p> {
             .par_windows(2)
             .map(|bound| {
                 let mut state = make();
-                let mut nodes = Vec::new();
+                let mut batch = Batch::default();
+                let mut visit = |block: Block<'_>| visit(&mut state, block);
                 for run in runs(&words[bound[0]..bound[1]], self.node_bits) {
-                    self.visit_run(rule, run, &mut nodes, &mut |block| visit(&mut state, block));
+                    self.visit_run(rule, run, &mut batch, &mut visit);
                 }
+                self.visit_batch(rule, &mut batch, &mut visit);
                 state
             })
             .collect()
     }
 
     /// Returns whether this block is where the pair belongs: no earlier rule and no earlier key makes it.
-    pub fn owns(&self, block: &Block<'_>, a: u32, b: u32) -> bool {
-        let (a, b) = (a as usize, b as usize);
-        let agreed = self.rows.agreed(a, b);
+    pub fn owns(&self, block: &Block<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        let agreed = a.agreed(b);
         let makes = |rule: &PreparedRule<'_>| match rule.slots {
             Some(slots) => agreed & slots == slots,
             None => self.first_key(rule, a, b).is_some(),
@@ -236,23 +253,20 @@ impl<'p> Blocking<'p> {
     fn first_key(
         &self,
         rule: &PreparedRule<'_>,
-        a: usize,
-        b: usize,
+        a: NodeRow<'_>,
+        b: NodeRow<'_>,
     ) -> Option<(u64, Option<usize>)> {
         if !rule.multi {
-            for part in &rule.parts {
-                let id = part.id(a);
-                if id == 0 || id != part.id(b) {
-                    return None;
-                }
+            if rule.parts.iter().any(|part| part.agreed(a, b).is_none()) {
+                return None;
             }
             if rule.hot.is_empty() {
                 return Some((0, None));
             }
-            let key = truncate(single_key(rule, a)?, self.node_bits);
+            let key = truncate(single_key(rule, a.node as usize)?, self.node_bits);
             return self.made_by(rule, key, a, b);
         }
-        let (keys_a, keys_b) = (rule.keys(a), rule.keys(b));
+        let (keys_a, keys_b) = (rule.keys(a.node as usize), rule.keys(b.node as usize));
         let (mut i, mut j) = (0, 0);
         while i < keys_a.len() && j < keys_b.len() {
             match keys_a[i].cmp(&keys_b[j]) {
@@ -275,20 +289,17 @@ impl<'p> Blocking<'p> {
         &self,
         rule: &PreparedRule<'_>,
         key: u64,
-        a: usize,
-        b: usize,
+        a: NodeRow<'_>,
+        b: NodeRow<'_>,
     ) -> Option<(u64, Option<usize>)> {
         if rule.hot.binary_search(&key).is_err() {
             return Some((key, None));
         }
         let refined = self.refinements.iter().enumerate().find(|(index, part)| {
-            let id = part.id(a);
-            id != 0
-                && id == part.id(b)
-                && rule
-                    .hot_refined
-                    .binary_search(&refined_key(key, *index, part.derived.hash(id)))
-                    .is_err()
+            part.agreed(a, b).is_some_and(|id| {
+                let refined = refined_key(key, *index, part.derived.hash(id));
+                rule.hot_refined.binary_search(&refined).is_err()
+            })
         });
         refined.map(|(index, _)| (key, Some(index)))
     }
@@ -297,12 +308,11 @@ impl<'p> Blocking<'p> {
         &self,
         prepared: &'r Prepared<'_>,
         rule: &BlockingRule,
-        rows: &Arc<PartRows>,
     ) -> (PreparedRule<'r>, RuleCost) {
         let parts: Vec<_> = rule
             .parts
             .iter()
-            .map(|&p| prepare_part(prepared, p, rows))
+            .map(|&p| prepare_part(prepared, p))
             .collect();
         let multi = !parts.iter().all(PreparedPart::single);
         let mut rule = PreparedRule {
@@ -374,40 +384,66 @@ impl<'p> Blocking<'p> {
         kept
     }
 
+    /// Adds a block to those that are visited together, or visits the parts of an oversized one.
     fn visit_run(
         &self,
         rule: usize,
         run: &[u64],
-        nodes: &mut Vec<u32>,
+        batch: &mut Batch,
         visit: &mut dyn FnMut(Block<'_>),
     ) {
         let key = run[0] >> self.node_bits;
+        let members = || run.iter().map(|&word| node_of(word, self.node_bits));
         if run.len() <= self.block_len_max {
-            nodes.clear();
-            nodes.extend(run.iter().map(|&word| node_of(word, self.node_bits)));
-            visit(Block {
-                nodes,
-                rule,
-                key,
-                refined_by: None,
-            });
+            batch.push((key, None), members());
+            if batch.nodes.len() >= GATHER_LEN {
+                self.visit_batch(rule, batch, visit);
+            }
             return;
         }
         for (index, part) in self.refinements.iter().enumerate() {
-            let members = run.iter().map(|&word| node_of(word, self.node_bits));
-            for group in refined_groups(part, members) {
+            for group in refined_groups(part, members()) {
                 if group.len() <= self.block_len_max {
-                    nodes.clear();
-                    nodes.extend(group.iter().map(|&(_, node)| node));
-                    visit(Block {
-                        nodes,
-                        rule,
-                        key,
-                        refined_by: Some(index),
-                    });
+                    batch.push((key, Some(index)), group.iter().map(|&(_, node)| node));
+                    self.visit_batch(rule, batch, visit);
                 }
             }
         }
+    }
+
+    /// Copies the rows of several blocks at once, visits the blocks and forgets them.
+    fn visit_batch(&self, rule: usize, batch: &mut Batch, visit: &mut dyn FnMut(Block<'_>)) {
+        self.rows.gather(&batch.nodes, &mut batch.gathered);
+        let width = self.rows.width();
+        let mut from = 0;
+        for ((key, refined_by), end) in batch.blocks.drain(..) {
+            visit(Block {
+                nodes: &batch.nodes[from..end],
+                rule,
+                key,
+                refined_by,
+                rows: self.rows,
+                gathered: &batch.gathered[from * width..end * width],
+            });
+            from = end;
+        }
+        batch.nodes.clear();
+    }
+}
+
+/// Blocks that are visited together, in order.
+#[derive(Debug, Default)]
+struct Batch {
+    nodes: Vec<u32>,
+    gathered: Vec<u32>,
+    /// Key, refinement and where the nodes end, of each block.
+    blocks: Vec<((u64, Option<usize>), usize)>,
+}
+
+impl Batch {
+    fn push(&mut self, made_by: (u64, Option<usize>), nodes: impl Iterator<Item = u32>) {
+        self.nodes.extend(nodes);
+        self.blocks.push((made_by, self.nodes.len()));
     }
 }
 
@@ -432,60 +468,15 @@ fn refined_key(key: u64, refinement: usize, hash: u64) -> u64 {
     mix(mix(key, refinement as u64 + 1), hash)
 }
 
-/// Slots of a row, a bit each.
-type SlotSet = u64;
-
-/// The derived numbers of every node side by side, so that two nodes are compared by two cache lines.
-#[derive(Debug)]
-struct PartRows {
-    parts: Vec<KeyPart>,
-    width: usize,
-    ids: Vec<u32>,
-}
-
-impl PartRows {
-    fn new(prepared: &Prepared<'_>, plan: &MatchingPlan) -> Self {
-        let mut parts: Vec<KeyPart> = Vec::new();
-        for part in plan.rules.iter().flat_map(|r| &r.parts) {
-            let single = !prepared.field(part.field).column.is_multi_valued()
-                && !prepared.derived(part.field, part.form).is_multi();
-            if single && !parts.contains(part) {
-                parts.push(*part);
-            }
-        }
-        let width = parts.len();
-        let mut ids = vec![0; width * prepared.records.len()];
-        for (slot, part) in parts.iter().enumerate() {
-            let derived = prepared.derived(part.field, part.form);
-            let values = prepared.field(part.field).column.first_ids();
-            let slots = ids.iter_mut().skip(slot).step_by(width);
-            slots.zip(values).for_each(|(id, &value)| {
-                *id = derived.single(sameas_record::ValueId::new(value));
-            });
-        }
-        Self { parts, width, ids }
-    }
-
-    /// Returns the slots in which two nodes have the same derived value.
-    fn agreed(&self, a: usize, b: usize) -> SlotSet {
-        let row = |node: usize| &self.ids[node * self.width..][..self.width];
-        let slots = row(a).iter().zip(row(b)).take(SlotSet::BITS as usize);
-        slots.enumerate().fold(0, |agreed, (slot, (&x, &y))| {
-            agreed | SlotSet::from(x == y && x != 0) << slot
-        })
-    }
-}
-
-fn prepare_part<'r>(
-    prepared: &'r Prepared<'_>,
-    part: KeyPart,
-    rows: &Arc<PartRows>,
-) -> PreparedPart<'r> {
+fn prepare_part<'r>(prepared: &'r Prepared<'_>, part: KeyPart) -> PreparedPart<'r> {
+    let column = prepared.field(part.field).column;
+    let slot = prepared.rows().slot(part.field, part.form);
     PreparedPart {
-        column: prepared.field(part.field).column,
+        column,
         derived: prepared.derived(part.field, part.form),
-        slot: rows.parts.iter().position(|p| *p == part),
-        rows: Arc::clone(rows),
+        rows: prepared.rows(),
+        // Of a field with several values rows hold the first alone.
+        slot: slot.filter(|_| !column.is_multi_valued()),
     }
 }
 

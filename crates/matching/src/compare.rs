@@ -1,7 +1,7 @@
 //! The levels of a pair: comparisons evaluated over value ids.
 //!
-//! Cost per pair and comparison: one load of two value ids when they are equal or missing; a
-//! bound over 16-byte signatures, and only then a kernel, when they are not.
+//! Cost per pair and comparison: two value ids of the rows at hand when they are equal or missing;
+//! a bound over 16-byte signatures, and only then a kernel, when they are not.
 
 use sameas_graph::LevelPattern;
 use sameas_record::{Derived, Form, ValueId};
@@ -9,6 +9,7 @@ use sameas_record::{Derived, Form, ValueId};
 use crate::language::Test;
 use crate::plan::{Comparison, FieldTest, MatchingPlan};
 use crate::prepared::{Prepared, PreparedField};
+use crate::rows::NodeRow;
 use crate::similarity;
 
 /// A test with everything it reads at hand.
@@ -17,7 +18,11 @@ struct ReadyTest<'p> {
     test: Test,
     field: &'p PreparedField<'p>,
     other: &'p PreparedField<'p>,
+    /// Where a row holds the first value of the field, and of the other field.
+    slots: (usize, usize),
     derived: Option<&'p Derived>,
+    /// Where a row holds the only derived value of a node.
+    derived_slot: Option<usize>,
     /// For `swapped`: the numbers of the field's values among those of the other field.
     crossed: &'p [u32],
     /// Whether it speaks of the comparison's own field, whose values are given.
@@ -36,8 +41,6 @@ struct ReadyComparison<'p> {
 /// All comparisons over the records in flight.
 #[derive(Debug)]
 pub struct Comparer<'p> {
-    /// The first value of every comparison of every node, side by side: two nodes are two cache lines.
-    rows: Vec<u32>,
     comparisons: Vec<ReadyComparison<'p>>,
     rules: Vec<Vec<ReadyTest<'p>>>,
 }
@@ -50,13 +53,6 @@ impl<'p> Comparer<'p> {
             .iter()
             .map(|c| ready_comparison(prepared, c))
             .collect();
-        let width = comparisons.len();
-        let mut rows = vec![0; width * prepared.records.len()];
-        for (index, comparison) in comparisons.iter().enumerate() {
-            let ids = comparison.field.column.first_ids();
-            let slots = rows.iter_mut().skip(index).step_by(width);
-            slots.zip(ids).for_each(|(slot, &id)| *slot = id);
-        }
         let conditions = plan
             .rules
             .iter()
@@ -69,11 +65,7 @@ impl<'p> Comparer<'p> {
                     .collect()
             })
             .collect();
-        Self {
-            rows,
-            comparisons,
-            rules,
-        }
+        Self { comparisons, rules }
     }
 
     /// Returns how many comparisons there are.
@@ -86,31 +78,23 @@ impl<'p> Comparer<'p> {
         self.comparisons.is_empty()
     }
 
-    /// Returns the first value of every comparison of a node, as numbers; 0 where it is missing.
-    pub fn row(&self, node: u32) -> &[u32] {
-        let width = self.comparisons.len();
-        &self.rows[node as usize * width..][..width]
-    }
-
     /// Returns the level of one comparison: 0 if a value is missing.
-    pub fn level(&self, comparison: usize, a: u32, b: u32) -> u8 {
-        let first = |node| ValueId::new(self.row(node)[comparison]);
-        let (first_a, first_b) = (first(a), first(b));
+    pub fn level(&self, comparison: usize, a: NodeRow<'_>, b: NodeRow<'_>) -> u8 {
+        let values = (a.value(comparison), b.value(comparison));
         let comparison = &self.comparisons[comparison];
         let column = comparison.field.column;
-        let (a, b) = (a as usize, b as usize);
-        if first_a.is_missing() || first_b.is_missing() {
+        if values.0.is_missing() || values.1.is_missing() {
             return 0;
         }
-        if comparison.exact_first && first_a == first_b {
+        if comparison.exact_first && values.0 == values.1 {
             return 1;
         }
         if !column.is_multi_valued() {
-            return level_of(comparison, (a, b), (first_a, first_b));
+            return level_of(comparison, (a, b), values);
         }
         let mut best = comparison.else_level;
-        for value_a in column.values(a) {
-            for value_b in column.values(b) {
+        for value_a in column.values(a.node as usize) {
+            for value_b in column.values(b.node as usize) {
                 best = best.min(level_of(comparison, (a, b), (value_a, value_b)));
             }
         }
@@ -118,16 +102,15 @@ impl<'p> Comparer<'p> {
     }
 
     /// Returns the levels of all comparisons.
-    pub fn pattern(&self, a: u32, b: u32) -> LevelPattern {
+    pub fn pattern(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> LevelPattern {
         (0..self.comparisons.len()).fold(LevelPattern::default(), |pattern, c| {
             pattern.with(c, self.level(c, a, b))
         })
     }
 
     /// Returns the first deterministic rule, from this one on, that holds for a pair.
-    pub fn rule_that_links(&self, from: usize, a: u32, b: u32) -> Option<usize> {
-        let nodes = (a as usize, b as usize);
-        (from..self.rules.len()).find(|&rule| self.rules[rule].iter().all(|t| holds_for(t, nodes)))
+    pub fn rule_that_links(&self, from: usize, a: NodeRow<'_>, b: NodeRow<'_>) -> Option<usize> {
+        (from..self.rules.len()).find(|&rule| self.rules[rule].iter().all(|t| holds_for(t, (a, b))))
     }
 }
 
@@ -163,11 +146,21 @@ fn ready_test<'p>(
         Test::Jaccard(_) | Test::Overlap(_) => Some(prepared.derived(test.field, Form::Tokens)),
         _ => None,
     };
+    let rows = prepared.rows();
+    let slot = |field| {
+        rows.slot(field, Form::Whole)
+            .expect("rows hold every field of the plan")
+    };
     ReadyTest {
         test: test.test,
         field: prepared.field(test.field),
         other: prepared.field(test.other),
+        slots: (slot(test.field), slot(test.other)),
         derived,
+        derived_slot: match test.test {
+            Test::Same(form) if form != Form::Whole => rows.slot(test.field, form),
+            _ => None,
+        },
         crossed: match test.test {
             Test::Swapped => prepared.crossed(test.field, test.other),
             _ => &[],
@@ -178,12 +171,12 @@ fn ready_test<'p>(
 
 fn level_of(
     comparison: &ReadyComparison<'_>,
-    nodes: (usize, usize),
+    nodes: (NodeRow<'_>, NodeRow<'_>),
     values: (ValueId, ValueId),
 ) -> u8 {
     let holds = |tests: &Vec<ReadyTest<'_>>| {
         tests.iter().all(|t| {
-            if t.own {
+            if t.own && t.derived_slot.is_none() {
                 holds(t, values)
             } else {
                 holds_for(t, nodes)
@@ -195,32 +188,37 @@ fn level_of(
 }
 
 /// Returns whether a test holds for any values that two records have in its field.
-fn holds_for(test: &ReadyTest<'_>, (a, b): (usize, usize)) -> bool {
+fn holds_for(test: &ReadyTest<'_>, (a, b): (NodeRow<'_>, NodeRow<'_>)) -> bool {
     if test.test == Test::Swapped {
         return swapped(test, a, b);
     }
+    if let Some(slot) = test.derived_slot {
+        return a.id(slot) != 0 && a.id(slot) == b.id(slot);
+    }
     let column = test.field.column;
+    let (slot, _) = test.slots;
     if !column.is_multi_valued() {
-        let values = (column.first(a), column.first(b));
+        let values = (a.value(slot), b.value(slot));
         return !values.0.is_missing() && !values.1.is_missing() && holds(test, values);
     }
     column
-        .values(a)
-        .any(|x| column.values(b).any(|y| holds(test, (x, y))))
+        .values(a.node as usize)
+        .any(|x| column.values(b.node as usize).any(|y| holds(test, (x, y))))
 }
 
 /// Returns whether each record's value is the other record's value of the second field.
-fn swapped(test: &ReadyTest<'_>, a: usize, b: usize) -> bool {
+fn swapped(test: &ReadyTest<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
     let (field, other) = (test.field.column, test.other.column);
+    let (field_slot, other_slot) = test.slots;
     let number = |value: ValueId| test.crossed[value.index()];
-    let crosses = |one: usize, two: usize| {
+    let crosses = |one: NodeRow<'_>, two: NodeRow<'_>| {
         if !field.is_multi_valued() && !other.is_multi_valued() {
-            let number = number(field.first(one));
-            return number != 0 && number == other.first(two).get();
+            let number = number(one.value(field_slot));
+            return number != 0 && number == two.id(other_slot);
         }
-        field.values(one).any(|x| {
+        field.values(one.node as usize).any(|x| {
             let number = number(x);
-            number != 0 && other.values(two).any(|y| y.get() == number)
+            number != 0 && other.values(two.node as usize).any(|y| y.get() == number)
         })
     };
     crosses(a, b) && crosses(b, a)

@@ -6,6 +6,7 @@ mod language;
 mod model;
 mod plan;
 mod prepared;
+mod rows;
 mod settings;
 mod similarity;
 mod train;
@@ -22,6 +23,7 @@ pub use plan::{
     BlockingRule, Comparison, FieldTest, KeyPart, Level, MatchingError, MatchingPlan, Place,
 };
 pub use prepared::{Prepared, PreparedField};
+pub use rows::{NodeRow, Rows};
 pub use settings::{
     BlockSettings, BudgetSettings, CompareSettings, DecideSettings, RuleSettings, Scope,
     TrainSettings,

@@ -8,6 +8,7 @@ use sameas_record::{Column, Derived, FieldId, FieldKind, Form, Records, ValueId}
 
 use crate::language::Test;
 use crate::plan::MatchingPlan;
+use crate::rows::Rows;
 use crate::similarity::Signature;
 
 /// Values that are not numbers or dates hold this.
@@ -58,6 +59,7 @@ pub struct Prepared<'a> {
     fields: Vec<PreparedField<'a>>,
     derived: BTreeMap<(FieldId, Form), Derived>,
     crossed: BTreeMap<(FieldId, FieldId), Vec<u32>>,
+    rows: Rows,
     exclusive: Vec<SourceId>,
 }
 
@@ -113,7 +115,7 @@ impl<'a> Prepared<'a> {
             .collect();
         forms.sort_unstable();
         forms.dedup();
-        let derived = forms
+        let derived: BTreeMap<_, _> = forms
             .into_par_iter()
             .map(|(field, form)| {
                 let kind: FieldKind = records.schema().field(field).kind;
@@ -134,6 +136,7 @@ impl<'a> Prepared<'a> {
         Self {
             records,
             fields,
+            rows: Rows::new(records, plan, &derived),
             derived,
             crossed,
             exclusive: one_per_source.to_vec(),
@@ -153,6 +156,11 @@ impl<'a> Prepared<'a> {
         self.derived
             .get(&(field, form))
             .expect("every form of the plan is prepared")
+    }
+
+    /// Returns the rows of all nodes.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
     }
 
     /// Returns for each value of a field the number that its text has in the other field of a

@@ -14,6 +14,7 @@ use crate::model::{
 };
 use crate::plan::{BlockingRule, Comparison, MatchingPlan};
 use crate::prepared::Prepared;
+use crate::rows::GATHER_LEN;
 use crate::{Scope, TrainSettings};
 
 /// EM stops when no parameter moves by more than this.
@@ -156,15 +157,25 @@ fn random_patterns(
     let chunks: Vec<Patterns> = (0..all.min(settings.random_pairs_max).div_ceil(chunk))
         .into_par_iter()
         .map(|part| {
-            let mut patterns = Counter::default();
-            for draw in part * chunk..all.min(settings.random_pairs_max).min((part + 1) * chunk) {
-                let (a, b) = if exhaustive {
+            let draws = part * chunk..all.min(settings.random_pairs_max).min((part + 1) * chunk);
+            let drawn = draws.map(|draw| {
+                if exhaustive {
                     nth_pair(draw)
                 } else {
                     drawn_pair(draw, len, settings.seed)
-                };
-                if apart(a, b) {
-                    patterns.add(comparer.pattern(a as u32, b as u32));
+                }
+            });
+            let drawn = drawn.filter(|&(a, b)| apart(a, b));
+            let nodes: Vec<u32> = drawn.flat_map(|(a, b)| [a as u32, b as u32]).collect();
+            let (rows, mut gathered) = (prepared.rows(), Vec::new());
+            let mut patterns = Counter::default();
+            for nodes in nodes.chunks(GATHER_LEN) {
+                rows.gather(nodes, &mut gathered);
+                for (pair, nodes) in nodes.as_chunks::<2>().0.iter().enumerate() {
+                    let [a, b] = *nodes;
+                    let a = rows.within(&gathered, 2 * pair, a);
+                    let b = rows.within(&gathered, 2 * pair + 1, b);
+                    patterns.add(comparer.pattern(a, b));
                 }
             }
             patterns.sorted()
@@ -306,8 +317,9 @@ fn rule_patterns(
                     if block.sample(settings.seed) >= fraction {
                         return;
                     }
-                    for (i, &a) in block.nodes.iter().enumerate() {
-                        for &b in block.nodes[i + 1..].iter().filter(|&&b| apart(a, b)) {
+                    for (i, a) in block.rows().enumerate() {
+                        let later = block.rows().skip(i + 1);
+                        for b in later.filter(|b| apart(a.node, b.node)) {
                             let pattern = comparer.pattern(a, b);
                             all.add(pattern);
                             *pairs += 1;

@@ -1,7 +1,7 @@
 //! The weight of candidate pairs, and the evidence that is worth keeping.
 //!
-//! Cost: two rows of value ids (four bytes a comparison, side by side) and one table look-up a
-//! comparison bound the weight of a pair; a kernel runs only while the bound still reaches the
+//! Cost: two rows of value ids at hand and one table look-up a comparison bound the weight of a
+//! pair; a kernel runs only while the bound still reaches the
 //! review threshold. The bound never refuses a pair that would have reached it.
 
 use rayon::prelude::*;
@@ -16,6 +16,7 @@ use crate::compare::Comparer;
 use crate::model::{FrequencyKey, FrequencyTable, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::Prepared;
+use crate::rows::{NodeRow, Rows};
 use crate::{DecideSettings, Scope};
 
 /// The weight in bits of a pair that a deterministic rule links, at least.
@@ -63,6 +64,7 @@ pub struct Weighed {
 /// Weighs pairs by a model.
 #[derive(Debug)]
 pub struct Weigher<'p> {
+    rows: &'p Rows,
     comparer: &'p Comparer<'p>,
     tables: Vec<Table>,
     prior: f64,
@@ -145,6 +147,7 @@ impl<'p> Weigher<'p> {
             })
             .collect();
         Self {
+            rows: prepared.rows(),
             comparer,
             tables,
             prior: model.prior_bits(),
@@ -217,6 +220,7 @@ impl<'p> Weigher<'p> {
 
     fn differ(&self, a: u32, b: u32, among: &[usize]) -> bool {
         let lowest = |comparison: usize| self.tables[comparison].bits.len() as u8 - 1;
+        let (a, b) = (self.rows.of(a), self.rows.of(b));
         among
             .iter()
             .any(|&c| self.comparer.level(c, a, b) == lowest(c))
@@ -229,9 +233,10 @@ impl<'p> Weigher<'p> {
         asked_from: usize,
         part: &mut Part,
     ) {
-        for (i, &a) in block.nodes.iter().enumerate() {
-            for &b in &block.nodes[i + 1..] {
-                if a == b || self.exclude(a, b) || !blocking.owns(&block, a, b) {
+        for (i, a) in block.rows().enumerate() {
+            for b in block.rows().skip(i + 1) {
+                if a.node == b.node || self.exclude(a.node, b.node) || !blocking.owns(&block, a, b)
+                {
                     continue;
                 }
                 part.pairs += 1;
@@ -253,8 +258,8 @@ impl<'p> Weigher<'p> {
     fn weigh(
         &self,
         (rule, asked_from): (usize, usize),
-        a: u32,
-        b: u32,
+        a: NodeRow<'_>,
+        b: NodeRow<'_>,
         compared: &mut u64,
     ) -> Option<Evidence> {
         let linked = (asked_from < self.deterministic)
@@ -282,8 +287,8 @@ impl<'p> Weigher<'p> {
             bits
         };
         Some(Evidence {
-            left: NodeId::new(a.min(b)),
-            right: NodeId::new(a.max(b)),
+            left: NodeId::new(a.node.min(b.node)),
+            right: NodeId::new(a.node.max(b.node)),
             weight: MatchWeight::from_bits(bits),
             rule: RuleId::new(linked.unwrap_or(rule) as u8),
             pattern,
@@ -292,24 +297,27 @@ impl<'p> Weigher<'p> {
     }
 
     /// Returns the most the pair can weigh, from equality of value ids alone.
-    fn bound(&self, a: u32, b: u32) -> f64 {
-        let (row_a, row_b) = (self.comparer.row(a), self.comparer.row(b));
+    fn bound(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
         let mut bits = self.prior;
-        for ((&x, &y), table) in row_a.iter().zip(row_b).zip(&self.tables) {
+        for ((&x, &y), table) in a.ids().iter().zip(b.ids()).zip(&self.tables) {
             bits += table.most(x, y);
         }
         bits
     }
 
     /// Returns the pattern, unless the weight turns out to stay below the review threshold.
-    fn pattern_while_reachable(&self, a: u32, b: u32, mut bound: f64) -> Option<LevelPattern> {
-        let (row_a, row_b) = (self.comparer.row(a), self.comparer.row(b));
+    fn pattern_while_reachable(
+        &self,
+        a: NodeRow<'_>,
+        b: NodeRow<'_>,
+        mut bound: f64,
+    ) -> Option<LevelPattern> {
         let mut pattern = LevelPattern::default();
         for (index, table) in self.tables.iter().enumerate() {
             let level = self.comparer.level(index, a, b);
             pattern = pattern.with(index, level);
             let rarity = self.rarity(index, level, a, b);
-            bound += table.bits[level as usize] + rarity - table.most(row_a[index], row_b[index]);
+            bound += table.bits[level as usize] + rarity - table.most(a.id(index), b.id(index));
             if bound < self.threshold.review - ROUNDING_BITS {
                 return None;
             }
@@ -321,7 +329,7 @@ impl<'p> Weigher<'p> {
     ///
     /// A pair that is no match is of strangers or of relatives, so the odds are those of a match
     /// against both: `M / (U + R)`, in bits the soft minimum of the two weights.
-    fn posterior_bits(&self, pattern: LevelPattern, a: u32, b: u32) -> f64 {
+    fn posterior_bits(&self, pattern: LevelPattern, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
         let mut bits = self.prior;
         let mut related = self.related_prior.unwrap_or(0.0);
         for (index, table) in self.tables.iter().enumerate() {
@@ -337,15 +345,12 @@ impl<'p> Weigher<'p> {
         }
     }
 
-    fn rarity(&self, comparison: usize, level: u8, a: u32, b: u32) -> f64 {
+    fn rarity(&self, comparison: usize, level: u8, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
         let table = &self.tables[comparison];
         if level != 1 || table.rarity.is_empty() {
             return 0.0;
         }
-        let (x, y) = (
-            self.comparer.row(a)[comparison],
-            self.comparer.row(b)[comparison],
-        );
+        let (x, y) = (a.id(comparison), b.id(comparison));
         if x == y {
             f64::from(table.rarity[x as usize])
         } else {

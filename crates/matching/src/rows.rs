@@ -1,0 +1,133 @@
+//! What every pair is asked first, side by side for each node.
+//!
+//! Cost: four bytes a slot, so a node is one or two cache lines. Nodes of a block lie anywhere in
+//! memory; [`Rows::gather`] copies many of their rows at once, so that their reads overlap, and
+//! all questions that equality answers are then answered from what was copied.
+
+use std::collections::BTreeMap;
+
+use sameas_record::{Derived, FieldId, Form, Records, ValueId};
+
+use crate::plan::MatchingPlan;
+
+/// Rows that are copied together, at least: enough for their reads to overlap, few enough for
+/// the second cache. It is even, so a list of pairs is cut between pairs.
+pub(crate) const GATHER_LEN: usize = 256;
+
+/// Slots of a row, a bit each; slots beyond the bits are in no set.
+pub(crate) type SlotSet = u64;
+
+/// The numbers of one node that rules and comparisons look at.
+///
+/// The first slots are the first values of the comparisons' own fields, in comparison order.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeRow<'r> {
+    /// The node.
+    pub node: u32,
+    ids: &'r [u32],
+}
+
+impl<'r> NodeRow<'r> {
+    /// Returns the number in a slot, 0 where there is no value.
+    #[inline]
+    pub(crate) fn id(self, slot: usize) -> u32 {
+        self.ids[slot]
+    }
+
+    /// Returns the first value in a slot of a field.
+    #[inline]
+    pub(crate) fn value(self, slot: usize) -> ValueId {
+        ValueId::new(self.ids[slot])
+    }
+
+    /// Returns the numbers, slot by slot.
+    #[inline]
+    pub(crate) fn ids(self) -> &'r [u32] {
+        self.ids
+    }
+
+    /// Returns the slots in which two nodes have the same number.
+    #[inline]
+    pub(crate) fn agreed(self, other: Self) -> SlotSet {
+        let slots = self.ids.iter().zip(other.ids).take(SlotSet::BITS as usize);
+        slots.enumerate().fold(0, |agreed, (slot, (&x, &y))| {
+            agreed | SlotSet::from(x == y && x != 0) << slot
+        })
+    }
+}
+
+/// The rows of all nodes.
+#[derive(Debug)]
+pub struct Rows {
+    slots: Vec<(FieldId, Form)>,
+    ids: Vec<u32>,
+}
+
+impl Rows {
+    /// Lays out the first value of every field that the plan looks at, and every derived value of
+    /// which a node has at most one.
+    pub(crate) fn new(
+        records: &Records,
+        plan: &MatchingPlan,
+        derived: &BTreeMap<(FieldId, Form), Derived>,
+    ) -> Self {
+        let own = plan.comparisons.iter().map(|c| (c.field, Form::Whole));
+        let mut slots: Vec<(FieldId, Form)> = own.collect();
+        let fields = plan.used_fields().into_iter().map(|f| (f, Form::Whole));
+        let single = derived.iter().filter(|((field, form), derived)| {
+            *form != Form::Whole && !derived.is_multi() && !records.column(*field).is_multi_valued()
+        });
+        for slot in fields.chain(single.map(|(&slot, _)| slot)) {
+            if !slots.contains(&slot) {
+                slots.push(slot);
+            }
+        }
+        let width = slots.len();
+        let mut ids = vec![0; width * records.len()];
+        for (at, &(field, form)) in slots.iter().enumerate() {
+            let values = records.column(field).first_ids().iter();
+            let places = ids.iter_mut().skip(at).step_by(width);
+            match derived.get(&(field, form)).filter(|_| form != Form::Whole) {
+                Some(derived) => places
+                    .zip(values)
+                    .for_each(|(id, &value)| *id = derived.single(ValueId::new(value))),
+                None => places.zip(values).for_each(|(id, &value)| *id = value),
+            }
+        }
+        Self { slots, ids }
+    }
+
+    /// Returns where a node's only derived value stands; for whole values, where its first stands.
+    pub(crate) fn slot(&self, field: FieldId, form: Form) -> Option<usize> {
+        self.slots.iter().position(|slot| *slot == (field, form))
+    }
+
+    /// Returns how many slots a row has.
+    pub(crate) fn width(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Returns the row of a node.
+    #[inline]
+    pub fn of(&self, node: u32) -> NodeRow<'_> {
+        self.within(&self.ids, node as usize, node)
+    }
+
+    /// Copies the rows of nodes, one after the other.
+    pub(crate) fn gather(&self, nodes: &[u32], into: &mut Vec<u32>) {
+        into.clear();
+        for &node in nodes {
+            into.extend_from_slice(self.of(node).ids);
+        }
+    }
+
+    /// Returns the n-th of the rows that were gathered.
+    #[inline]
+    pub(crate) fn within<'r>(&self, gathered: &'r [u32], index: usize, node: u32) -> NodeRow<'r> {
+        let width = self.width();
+        NodeRow {
+            node,
+            ids: &gathered[index * width..][..width],
+        }
+    }
+}
