@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use sameas_record::{Derived, FieldId, Form, Records, ValueId};
 
 use crate::plan::MatchingPlan;
@@ -13,6 +14,9 @@ use crate::plan::MatchingPlan;
 /// Rows that are copied together, at least: enough for their reads to overlap, few enough for
 /// the second cache. It is even, so a list of pairs is cut between pairs.
 pub(crate) const GATHER_LEN: usize = 256;
+
+/// Rows that are filled column by column before the next ones, so that they stay in the cache.
+const FILL_LEN: usize = 4_096;
 
 /// Slots of a row, a bit each; slots beyond the bits are in no set.
 pub(crate) type SlotSet = u64;
@@ -82,18 +86,28 @@ impl Rows {
                 slots.push(slot);
             }
         }
+        let columns: Vec<(&[u32], Option<&Derived>)> = slots
+            .iter()
+            .map(|&(field, form)| {
+                let derived = derived.get(&(field, form));
+                let derived = derived.filter(|_| form != Form::Whole);
+                (records.column(field).first_ids(), derived)
+            })
+            .collect();
         let width = slots.len();
         let mut ids = vec![0; width * records.len()];
-        for (at, &(field, form)) in slots.iter().enumerate() {
-            let values = records.column(field).first_ids().iter();
-            let places = ids.iter_mut().skip(at).step_by(width);
-            match derived.get(&(field, form)).filter(|_| form != Form::Whole) {
-                Some(derived) => places
-                    .zip(values)
-                    .for_each(|(id, &value)| *id = derived.single(ValueId::new(value))),
-                None => places.zip(values).for_each(|(id, &value)| *id = value),
+        let chunks = ids.par_chunks_mut((width * FILL_LEN).max(1));
+        chunks.enumerate().for_each(|(chunk, ids)| {
+            for (slot, (values, derived)) in columns.iter().enumerate() {
+                let places = ids.iter_mut().skip(slot).step_by(width);
+                let values = places.zip(&values[chunk * FILL_LEN..]);
+                match derived {
+                    Some(derived) => values
+                        .for_each(|(id, &value)| *id = derived.single(ValueId::new(value))),
+                    None => values.for_each(|(id, &value)| *id = value),
+                }
             }
-        }
+        });
         Self { slots, ids }
     }
 

@@ -82,6 +82,10 @@ pub(super) fn is_trailing_title(word: &str) -> bool {
 
 /// Returns the usual spelling of a generational suffix.
 pub(super) fn generation(word: &str) -> Option<&'static str> {
+    static FILTER: WordFilter = WordFilter::of_replaced(GENERATIONS);
+    if !FILTER.may_hold(word) {
+        return None;
+    }
     let index = GENERATIONS
         .binary_search_by_key(&word, |(from, _)| from)
         .ok()?;

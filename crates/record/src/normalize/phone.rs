@@ -126,7 +126,8 @@ fn first_number(text: &str) -> &str {
         let separates = matches!(character, ',' | ';' | '|')
             || (character == '/'
                 && rest.bytes().filter(u8::is_ascii_digit).count() >= WHOLE_LEN_MIN);
-        if (whole && separates) || (digit_count >= DIGITS_MIN && is_extension(rest)) {
+        let may_extend = digit_count >= DIGITS_MIN && !character.is_ascii_digit();
+        if (whole && separates) || (may_extend && is_extension(rest)) {
             return &text[..index];
         }
     }

@@ -1,6 +1,7 @@
 //! Street address lines.
 
 use super::text::{push_joined, replaced};
+use super::word_filter::WordFilter;
 
 /// Kinds of streets: what is written to what is kept; in byte order.
 const TYPES: &[(&str, &str)] = &[
@@ -212,7 +213,15 @@ fn leading_unit(cleaned: &str) -> Option<(&str, &str)> {
 }
 
 fn spelling(word: &str) -> &str {
-    let kept = replaced(TYPES, replaced(WORDS, word));
+    static WORD_FILTER: WordFilter = WordFilter::of_replaced(WORDS);
+    static TYPE_FILTER: WordFilter = WordFilter::of_replaced(TYPES);
+    let mut kept = word;
+    if WORD_FILTER.may_hold(kept) {
+        kept = replaced(WORDS, kept);
+    }
+    if TYPE_FILTER.may_hold(kept) {
+        kept = replaced(TYPES, kept);
+    }
     let short = kept
         .strip_suffix("asse")
         .filter(|short| short.ends_with("str"));

@@ -9,18 +9,34 @@ pub(super) struct WordFilter([u32; 128]);
 impl WordFilter {
     /// Notes the words of a table: ASCII words of at most 31 bytes.
     pub(super) const fn of(words: &[&str]) -> Self {
-        let mut lens = [0; 128];
+        let mut filter = Self([0; 128]);
         let mut index = 0;
         while index < words.len() {
-            let word = words[index].as_bytes();
-            assert!(
-                !word.is_empty() && word.len() < 32,
-                "words of tables are short"
-            );
-            lens[word[0] as usize] |= 1 << word.len();
+            filter = filter.with(words[index]);
             index += 1;
         }
-        Self(lens)
+        filter
+    }
+
+    /// Notes the words that a table replaces.
+    pub(super) const fn of_replaced(words: &[(&str, &str)]) -> Self {
+        let mut filter = Self([0; 128]);
+        let mut index = 0;
+        while index < words.len() {
+            filter = filter.with(words[index].0);
+            index += 1;
+        }
+        filter
+    }
+
+    const fn with(mut self, word: &str) -> Self {
+        let word = word.as_bytes();
+        assert!(
+            !word.is_empty() && word.len() < 32,
+            "words of tables are short"
+        );
+        self.0[word[0] as usize] |= 1 << word.len();
+        self
     }
 
     /// Returns whether the table may hold a word; false is certain.
