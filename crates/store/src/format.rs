@@ -45,7 +45,7 @@
 //! | 4 | `revisions` | u64 × R, ascending: what revision indexes point into |
 //! | 5 | `arena` | one entry a slot, in slot order: source u16, key length u16, key bytes |
 //! | 6 | `arena_samples` | u64: offset in `arena` of slots 0, 16, 32, … |
-//! | 7 | `key_table` | buckets of 8 keys (one cache line): 8 tags u32, then the 8 slots u32 they belong to. A tag is the distance of the key's entry from the last sample before it (bits 0-13) and a fingerprint (14-31); all ones is empty |
+//! | 7 | `key_table` | buckets of 8 keys (one cache line): 8 fingerprints u16, then the 8 distances u16 of the keys' entries from the last sample before them, then the 8 slots u32 they belong to; an empty place is all ones |
 //! | 8 | `order` | u32 × N: the slot of each node (nodes ascend by source name, then key) |
 //! | 9 | `marks` | rank bits over slots: the first member of each cluster |
 //! | 10 | `entity_ids` | 16 bytes × C: the unified id of each cluster |
@@ -75,7 +75,7 @@
 //!
 //! The hash is xxh3-64 of the key, seeded with xxh3-64 of the namespace seeded with the
 //! source's number: whoever does not know the namespace cannot aim at one bucket. Its
-//! upper bits choose a bucket (multiply and shift), its lowest 18 bits are the fingerprint
+//! upper bits choose a bucket (multiply and shift), its lowest 16 bits are the fingerprint
 //! (all ones becomes all ones but the lowest bit). A full bucket overflows into the next;
 //! `probes` says how far at most. A match gives the slot, and by the sample of its sixteen
 //! slots and the distance from it the arena entry, whose bytes decide. So the entry and the

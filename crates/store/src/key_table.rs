@@ -14,20 +14,25 @@ use crate::map::prefetch;
 pub(crate) const BUCKET_LEN: usize = 8;
 /// Entries a bucket is meant for; the rest is slack, so the load is at most 0.75.
 const BUCKET_LOAD: u64 = 6;
-const DISTANCE_BITS: u32 = 14;
-const FINGERPRINT_MAX: u32 = (1 << (32 - DISTANCE_BITS)) - 2;
-/// The tag of a place that holds no key; no fingerprint has all its bits set.
-const EMPTY: u32 = u32::MAX;
+const FINGERPRINT_MAX: u16 = u16::MAX - 1;
+/// The fingerprint of a place that holds no key; no key's fingerprint has all its bits set.
+const EMPTY: u16 = u16::MAX;
+/// Fingerprints in a word.
+const LANES: usize = 4;
 
 // The last of the entries that share a sample must be within reach.
 const _: () =
-    assert!((SAMPLE_STEP as usize - 1) * (ENTRY_HEADER_LEN + KEY_LEN_MAX) < 1 << DISTANCE_BITS);
+    assert!((SAMPLE_STEP as usize - 1) * (ENTRY_HEADER_LEN + KEY_LEN_MAX) < 1 << u16::BITS);
 
-/// Keys that are compared together: first all tags, then the slots they belong to.
+/// Keys that are compared together: 8 fingerprints, the 8 distances of their arena entries from
+/// the sample before, and the 8 slots they belong to.
 ///
-/// A tag is a fingerprint above the distance of the key's arena entry from its sample. Tags
-/// lie side by side so that they are compared in one go.
-pub(crate) type Bucket = [u32; 2 * BUCKET_LEN];
+/// Fingerprints lie side by side, four in a word, so that a word is compared in one go.
+pub(crate) type Bucket = [u64; 8];
+
+const DISTANCES: usize = BUCKET_LEN / LANES;
+const SLOTS: usize = 2 * DISTANCES;
+const EMPTY_BUCKET: Bucket = [u64::MAX; 8];
 
 /// Where a key may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +65,8 @@ impl KeyHash {
     }
 
     #[inline]
-    fn fingerprint(self) -> u32 {
-        (self.0 as u32 & (FINGERPRINT_MAX + 1)).min(FINGERPRINT_MAX)
+    fn fingerprint(self) -> u16 {
+        (self.0 as u16).min(FINGERPRINT_MAX)
     }
 }
 
@@ -80,7 +85,7 @@ pub(crate) struct KeyTableBuilder {
 impl KeyTableBuilder {
     /// Makes an empty table for this many keys.
     pub(crate) fn new(key_count: u64) -> Self {
-        let buckets = vec![[EMPTY; 2 * BUCKET_LEN]; bucket_count(key_count) as usize];
+        let buckets = vec![EMPTY_BUCKET; bucket_count(key_count) as usize];
         Self {
             buckets,
             probe_max: 0,
@@ -90,13 +95,11 @@ impl KeyTableBuilder {
     /// Says where a key is.
     pub(crate) fn insert(&mut self, hash: KeyHash, place: Place) {
         let home = hash.bucket(self.buckets.len());
-        let tag = hash.fingerprint() << DISTANCE_BITS | place.distance;
         let (wrapped, following) = self.buckets.split_at_mut(home);
         for (probe, bucket) in following.iter_mut().chain(wrapped).enumerate() {
-            let (tags, slots) = bucket.split_at_mut(BUCKET_LEN);
-            let free = tags.iter_mut().zip(slots).find(|(tag, _)| **tag == EMPTY);
-            if let Some((free, slot)) = free {
-                (*free, *slot) = (tag, place.slot);
+            let free = (0..BUCKET_LEN).find(|&at| fingerprint_of(bucket, at) == EMPTY);
+            if let Some(at) = free {
+                put(bucket, at, hash.fingerprint(), place);
                 self.probe_max = self.probe_max.max(probe as u32);
                 return;
             }
@@ -110,7 +113,7 @@ impl KeyTableBuilder {
     }
 
     /// Returns the words in file order.
-    pub(crate) fn words(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
         self.buckets.iter().flatten().copied()
     }
 }
@@ -132,10 +135,15 @@ impl<'a> KeyTable<'a> {
     /// Returns how many keys there are, or nothing if a bucket is not filled from the front.
     pub(crate) fn key_count(self) -> Option<u64> {
         let len = |bucket: &Bucket| {
-            let (tags, slots) = bucket.split_at(BUCKET_LEN);
-            let len = tags.iter().take_while(|&&tag| tag != EMPTY).count();
-            let mut rest = tags.iter().skip(len).chain(slots.iter().skip(len));
-            rest.all(|&word| word == EMPTY).then_some(len as u64)
+            let is_empty = |at: &usize| fingerprint_of(bucket, *at) == EMPTY;
+            let len = (0..BUCKET_LEN).find(is_empty).unwrap_or(BUCKET_LEN);
+            let blank = Place {
+                slot: u32::MAX,
+                distance: u32::from(u16::MAX),
+            };
+            let mut rest = len..BUCKET_LEN;
+            rest.all(|at| is_empty(&at) && place_of(bucket, at) == blank)
+                .then_some(len as u64)
         };
         self.buckets.iter().map(len).sum()
     }
@@ -162,14 +170,13 @@ impl<'a> KeyTable<'a> {
         };
         let (home, next) = (self.buckets.get(home)?, self.buckets.get(next)?);
         let fingerprint = hash.fingerprint();
-        let found = matches(home, fingerprint) | matches(next, fingerprint) << BUCKET_LEN;
-        let position = found.trailing_zeros() as usize;
-        let bucket = if position < BUCKET_LEN { home } else { next };
+        let found = matches(home, fingerprint) | matches(next, fingerprint) << 1;
         if found == 0 {
-            None
-        } else {
-            place(bucket, position % BUCKET_LEN)
+            return None;
         }
+        let first = found.trailing_zeros() as usize;
+        let bucket = if first % 2 == 0 { home } else { next };
+        Some(place_of(bucket, index_of(first)))
     }
 
     /// Calls `decide` with each place where this key may be, until it answers.
@@ -188,14 +195,15 @@ impl<'a> KeyTable<'a> {
                 return Ok(None);
             };
             let mut found = matches(bucket, hash.fingerprint());
-            while let Some(place) = place(bucket, found.trailing_zeros() as usize) {
-                if let Some(answer) = decide(place)? {
+            while found != 0 {
+                let at = index_of(found.trailing_zeros() as usize);
+                if let Some(answer) = decide(place_of(bucket, at))? {
                     return Ok(Some(answer));
                 }
                 found &= found - 1;
             }
-            // Buckets fill from the front, so the last tag tells whether keys overflowed.
-            if bucket.get(BUCKET_LEN - 1) == Some(&EMPTY) {
+            // Buckets fill from the front, so the last place tells whether keys overflowed.
+            if fingerprint_of(bucket, BUCKET_LEN - 1) == EMPTY {
                 return Ok(None);
             }
             index = if index + 1 == self.buckets.len() {
@@ -208,28 +216,68 @@ impl<'a> KeyTable<'a> {
     }
 }
 
-/// Returns a bit for each key of a bucket with this fingerprint.
+/// Returns a bit for each key of a bucket with this fingerprint; [`index_of`] tells which.
 #[inline]
-fn matches(bucket: &Bucket, fingerprint: u32) -> u32 {
-    let mut found = 0;
-    for (position, tag) in bucket.iter().take(BUCKET_LEN).enumerate() {
-        found |= u32::from(u32::from_le(*tag) >> DISTANCE_BITS == fingerprint) << position;
-    }
-    found
+fn matches(bucket: &Bucket, fingerprint: u16) -> u64 {
+    let [low, high, ..] = *bucket;
+    zero_lanes(u64::from_le(low), fingerprint) >> 15
+        | zero_lanes(u64::from_le(high), fingerprint) >> 13
+}
+
+/// Returns the highest bit of each of four numbers that equals the given one.
+///
+/// After H. S. Warren, "Hacker's Delight", section 6-1: exact, since no sum leaves its lane.
+#[inline]
+fn zero_lanes(lanes: u64, number: u16) -> u64 {
+    const ONES: u64 = 0x0001_0001_0001_0001;
+    const LOW_BITS: u64 = ONES * 0x7fff;
+    let differences = lanes ^ (ONES * u64::from(number));
+    !((differences & LOW_BITS) + LOW_BITS | differences | LOW_BITS)
+}
+
+/// Returns which key of its bucket a bit of [`matches`] stands for.
+#[inline]
+fn index_of(bit: usize) -> usize {
+    bit / 16 + (bit % 4 / 2) * LANES
+}
+
+#[inline]
+fn lane(bucket: &Bucket, from: usize, at: usize) -> u16 {
+    // The masks change nothing, they show that the index is within the bucket.
+    let word = u64::from_le(bucket[(from + at / LANES) % 8]);
+    (word >> (16 * (at % LANES))) as u16
+}
+
+#[inline]
+fn fingerprint_of(bucket: &Bucket, at: usize) -> u16 {
+    lane(bucket, 0, at)
 }
 
 /// Returns the place of a bucket's n-th key.
 #[inline]
-fn place(bucket: &Bucket, position: usize) -> Option<Place> {
-    let (tags, slots) = bucket.split_at(BUCKET_LEN);
-    let (tag, slot) = (
-        u32::from_le(*tags.get(position)?),
-        u32::from_le(*slots.get(position)?),
+fn place_of(bucket: &Bucket, at: usize) -> Place {
+    let slots = u64::from_le(bucket[(SLOTS + at / 2) % 8]);
+    Place {
+        slot: (slots >> (32 * (at % 2))) as u32,
+        distance: u32::from(lane(bucket, DISTANCES, at)),
+    }
+}
+
+/// Writes a bucket's n-th key, whose place is blank.
+fn put(bucket: &mut Bucket, at: usize, fingerprint: u16, place: Place) {
+    let mut xor = |word: usize, shift: usize, blank: u64, value: u64| {
+        bucket[word] ^= (blank ^ value) << shift;
+    };
+    let (word, shift) = (at / LANES, 16 * (at % LANES));
+    xor(word, shift, u64::from(EMPTY), u64::from(fingerprint));
+    xor(
+        DISTANCES + word,
+        shift,
+        u64::from(u16::MAX),
+        u64::from(place.distance),
     );
-    Some(Place {
-        slot,
-        distance: tag & ((1 << DISTANCE_BITS) - 1),
-    })
+    let slot = u64::from(place.slot);
+    xor(SLOTS + at / 2, 32 * (at % 2), u64::from(u32::MAX), slot);
 }
 
 #[cfg(test)]
@@ -248,7 +296,7 @@ mod tests {
         let hash = KeyHash(u64::MAX);
         let mut table = KeyTableBuilder::new(10);
         table.insert(hash, at(7));
-        let words: Vec<u32> = table.words().map(u32::to_le).collect();
+        let words: Vec<u64> = table.words().map(u64::to_le).collect();
         let view = KeyTable::new(words.as_chunks().0, table.probe_max());
         let mut seen = Vec::new();
         let answer: Result<Option<()>, ()> = view.find(hash, |place| {
@@ -265,7 +313,7 @@ mod tests {
         for slot in 0..60 {
             table.insert(hash(slot), at(slot));
         }
-        let words: Vec<u32> = table.words().map(u32::to_le).collect();
+        let words: Vec<u64> = table.words().map(u64::to_le).collect();
         let view = KeyTable::new(words.as_chunks().0, table.probe_max());
         assert_eq!((table.probe_max(), view.key_count()), (7, Some(60)));
         for slot in 0..60 {
@@ -286,7 +334,7 @@ mod tests {
         };
         let mut table = KeyTableBuilder::new(1);
         table.insert(KeyHash(u64::MAX), largest);
-        let words: Vec<u32> = table.words().map(u32::to_le).collect();
+        let words: Vec<u64> = table.words().map(u64::to_le).collect();
         let view = KeyTable::new(words.as_chunks().0, 0);
         assert_eq!(
             (view.first_match(KeyHash(u64::MAX)), view.key_count()),

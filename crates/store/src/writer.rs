@@ -168,7 +168,7 @@ impl<'g> SnapshotWriter<'g> {
             samples.iter().try_for_each(|&s| out.u64(s))
         })?;
         output.section(Section::KeyTable, |out| {
-            table.words().try_for_each(|w| out.u32(w))
+            table.words().try_for_each(|w| out.u64(w))
         })?;
         Ok(table.probe_max())
     }

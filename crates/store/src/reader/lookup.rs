@@ -111,14 +111,18 @@ impl Snapshot {
     ///
     /// Free of error values and of branches that depend on what is far in memory: at ten
     /// million references that halves the time of a look-up.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "calls cost so many instructions that the next look-up starts later: measured, a tenth"
+    )]
+    #[inline(always)]
     fn locate_at(&self, place: Place, source: SourceHandle, key: &[u8]) -> Option<Located> {
         let hot = &self.inner.hot;
         let from = usize::try_from(self.offset_of(place)?).ok()?;
         let header = u32::from(source.index) | u32::from(u16::try_from(key.len()).ok()?) << 16;
         let stored = hot.arena.get(from..)?.get(..ENTRY_HEADER_LEN + key.len())?;
         let (stored_header, stored_key) = stored.split_first_chunk::<ENTRY_HEADER_LEN>()?;
-        if u32::from_le_bytes(*stored_header) != header || stored_key != key {
+        if u32::from_le_bytes(*stored_header) != header || !is_equal(stored_key, key) {
             return None;
         }
         let cluster = self.marks().rank(place.slot)?.checked_sub(1)?;
@@ -295,6 +299,24 @@ impl Snapshot {
             Some(position) => self.late_since(position),
             None => Ok(born),
         }
+    }
+}
+
+/// Compares two keys of one length, those of usual length without a call.
+#[inline]
+fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    let words = |key: &[u8]| {
+        let (first, last) = (key.first_chunk::<8>()?, key.last_chunk::<8>()?);
+        Some((u64::from_ne_bytes(*first), u64::from_ne_bytes(*last)))
+    };
+    let double_words = |key: &[u8]| {
+        let (first, last) = (key.first_chunk::<16>()?, key.last_chunk::<16>()?);
+        Some((u128::from_ne_bytes(*first), u128::from_ne_bytes(*last)))
+    };
+    match a.len() {
+        8..=16 => words(a) == words(b),
+        17..=32 => double_words(a) == double_words(b),
+        _ => a == b,
     }
 }
 

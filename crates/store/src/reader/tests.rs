@@ -449,6 +449,6 @@ fn format_1_has_not_changed() {
             xxhash_rust::xxh3::xxh3_64(&bytes),
             bytes.len()
         ),
-        "c64e5d7fe5c27809 3136"
+        "c6cdf5561c4e55ee 3136"
     );
 }
