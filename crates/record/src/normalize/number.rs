@@ -1,9 +1,9 @@
 //! Decimal numbers.
 
-/// The most digits of a number.
+/// The most digits of a number, as read and as written.
 const DIGITS_MAX: usize = 64;
 /// The largest power of ten in scientific notation.
-const EXPONENT_MAX: i32 = 64;
+const EXPONENT_MAX: u32 = 64;
 
 /// Appends the number in plain decimal text: no sign but minus, no separators, no needless zeros.
 pub(super) fn push_number(folded: &str, out: &mut String) {
@@ -31,6 +31,10 @@ fn parse(text: &str) -> Option<(String, i32)> {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (text, 0),
     };
+    // Before any arithmetic: what follows adds to it and writes so many zeros.
+    if exponent.unsigned_abs() > EXPONENT_MAX {
+        return None;
+    }
     let (whole, fraction) = split_decimal(mantissa);
     let is_separator = |c: char| matches!(c, ',' | '.' | ' ' | '\'' | '_');
     if !whole.chars().all(|c| c.is_ascii_digit() || is_separator(c)) || !is_grouped(whole) {
@@ -42,8 +46,9 @@ fn parse(text: &str) -> Option<(String, i32)> {
     let mut digits: String = whole.chars().filter(char::is_ascii_digit).collect();
     let point = digits.len() as i32 + exponent;
     digits.push_str(fraction);
-    let bounded = digits.len() <= DIGITS_MAX && exponent.abs() <= EXPONENT_MAX;
-    (bounded && !digits.is_empty()).then_some((digits, point))
+    (1..=DIGITS_MAX)
+        .contains(&digits.len())
+        .then_some((digits, point))
 }
 
 /// Splits at the decimal point or comma; a single comma before three digits groups thousands.
@@ -80,6 +85,9 @@ fn push_decimal(negative: bool, digits: &str, point: i32, out: &mut String) {
     let (whole, fraction) = padded.split_at(point.max(0) as usize);
     let whole = whole.trim_start_matches('0');
     let fraction = fraction.trim_end_matches('0');
+    if whole.len().max(1) + fraction.len() > DIGITS_MAX {
+        return;
+    }
     if negative && !(whole.is_empty() && fraction.is_empty()) {
         out.push('-');
     }
