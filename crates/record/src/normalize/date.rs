@@ -5,6 +5,7 @@
 //! fill in.
 
 use super::placeholder::is_filler_date;
+use super::text::without_fraction;
 use crate::DateOrder;
 
 /// Two-digit years up to this one are of this century, later ones of the last.
@@ -146,7 +147,7 @@ pub(super) fn push_date(folded: &str, order: DateOrder, out: &mut String) {
 }
 
 fn parse(folded: &str, order: DateOrder) -> Option<Date> {
-    let text = without_time(folded.trim());
+    let text = without_time(without_fraction(folded.trim()));
     // A dot between numbers is European: the day comes first wherever it is written.
     let order = if is_dotted(text) {
         DateOrder::Dmy

@@ -1,6 +1,7 @@
 //! Identifiers: passport, tax, account and serial numbers.
 
 use super::placeholder::{is_filler_digits, is_repeated};
+use super::text;
 
 /// The fewest equal characters that are taken for filler.
 const REPEATED_LEN_MIN: usize = 4;
@@ -21,14 +22,12 @@ pub(super) fn push_identifier(folded: &str, out: &mut String) {
     }
 }
 
-/// Cuts `.0` off a long whole number.
+/// Cuts `.0` off a long whole number; a short one may be a version.
 fn without_fraction(text: &str) -> &str {
-    match text.strip_suffix(".0") {
-        Some(whole)
-            if whole.len() >= FLOAT_LEN_MIN && whole.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            whole
-        }
-        _ => text,
+    let whole = text::without_fraction(text);
+    if whole.len() >= FLOAT_LEN_MIN {
+        whole
+    } else {
+        text
     }
 }

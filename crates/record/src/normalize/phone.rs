@@ -2,6 +2,7 @@
 
 use super::calling_codes::{NUMBERING_PLANS, NumberingPlan};
 use super::placeholder::is_filler_digits;
+use super::text::without_fraction;
 
 /// A number of fewer digits is none.
 const DIGITS_MIN: usize = 5;
@@ -95,8 +96,10 @@ struct Dialled {
 }
 
 impl Dialled {
-    /// Reads a folded text: what is before the number, extensions and further numbers are left out.
+    /// Reads a folded text: what is before the number, extensions, further numbers and the fraction
+    /// of a floating-point column are left out.
     fn read(folded: &str) -> Self {
+        let folded = without_fraction(folded.trim());
         let start = folded
             .find(|c: char| c.is_ascii_digit())
             .unwrap_or(folded.len());

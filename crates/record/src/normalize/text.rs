@@ -64,6 +64,13 @@ pub(super) fn push_joined<'a>(words: impl Iterator<Item = &'a str>, out: &mut St
     }
 }
 
+/// Cuts `.0` off digits: what a floating-point column makes of a whole number.
+pub(super) fn without_fraction(text: &str) -> &str {
+    text.strip_suffix(".0")
+        .filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit()))
+        .unwrap_or(text)
+}
+
 /// Returns what a table keeps for a word, or the word; the table is in byte order.
 pub(super) fn replaced<'a>(table: &[(&'a str, &'a str)], word: &'a str) -> &'a str {
     table
