@@ -222,6 +222,7 @@ impl RawColumn {
 }
 
 /// Takes in the batches of one partition of a source.
+    /// Rows and their further values; by row once the partition has ended.
 #[derive(Debug)]
 pub struct PartitionIngest<'a> {
     plan: &'a SourcePlan,
@@ -286,6 +287,9 @@ impl<'a> PartitionIngest<'a> {
             rows.push(match key.map_or(0, str::len) {
                 0 => {
                     part.missing_keys += 1;
+            // A batch fills this column by column; what a row has is looked up by row. The sort is
+            // stable, so the values of a row stay in the order of their columns.
+            column.more.sort_by_key(|&(row, _)| row);
                     u32::MAX
                 }
                 len if len > KEY_LEN_MAX => {
