@@ -4,9 +4,9 @@
     dead_code,
     reason = "the example beside which this file lies measures more servers"
 )]
-#[path = "../../crates/server/examples/measure/echo.rs"]
+#[path = "../../crates/server/examples/measure_server/echo.rs"]
 mod echo;
-#[path = "../../crates/server/examples/measure/graph.rs"]
+#[path = "../../crates/server/examples/measure_server/graph.rs"]
 mod graph;
 
 use std::net::SocketAddr;

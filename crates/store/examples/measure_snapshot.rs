@@ -2,7 +2,7 @@
 //! look up. Times are those of the processor where the system tells them (Linux), so that
 //! neighbours on the machine cost little; else those of the clock.
 //!
-//! `cargo run --release -p sameas-store --example measure -- [references] [folder]`
+//! `cargo run --release -p sameas-store --example measure_snapshot -- [references] [folder]`
 
 #![expect(clippy::print_stdout, reason = "an example prints its result")]
 

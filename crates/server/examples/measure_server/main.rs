@@ -1,6 +1,6 @@
 //! Measures the server beside an empty echo server, on this machine, in one run.
 //!
-//! `cargo run --release -p sameas-server --example measure [ROUNDS] [CONNECTIONS] [unary|batch]` prints,
+//! `cargo run --release -p sameas-server --example measure_server [ROUNDS] [CONNECTIONS] [unary|batch]` prints,
 //! over interleaved rounds: unary lookups a second at 16 callers, the same for echo
 //! servers on two kinds of runtime, and keys a second in batches of 1,000. Processor time
 //! is that of the serving threads alone, so it holds on a busy machine as well.
