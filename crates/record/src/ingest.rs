@@ -208,6 +208,7 @@ impl Keys {
 pub(crate) struct RawColumn {
     pub(crate) dictionary: Dictionary,
     pub(crate) first: Vec<u32>,
+    /// Rows and their further values; by row once the partition has ended.
     pub(crate) more: Vec<(u32, u32)>,
 }
 
@@ -222,7 +223,6 @@ impl RawColumn {
 }
 
 /// Takes in the batches of one partition of a source.
-    /// Rows and their further values; by row once the partition has ended.
 #[derive(Debug)]
 pub struct PartitionIngest<'a> {
     plan: &'a SourcePlan,
@@ -273,6 +273,9 @@ impl<'a> PartitionIngest<'a> {
     pub fn finish(mut self) -> RawPart {
         for column in &mut self.columns {
             column.dictionary.seal();
+            // A batch fills this column by column; what a row has is looked up by row. The sort is
+            // stable, so the values of a row stay in the order of their columns.
+            column.more.sort_by_key(|&(row, _)| row);
         }
         self.part.columns = self.columns.into_iter().map(Arc::new).collect();
         self.part
@@ -287,9 +290,6 @@ impl<'a> PartitionIngest<'a> {
             rows.push(match key.map_or(0, str::len) {
                 0 => {
                     part.missing_keys += 1;
-            // A batch fills this column by column; what a row has is looked up by row. The sort is
-            // stable, so the values of a row stay in the order of their columns.
-            column.more.sort_by_key(|&(row, _)| row);
                     u32::MAX
                 }
                 len if len > KEY_LEN_MAX => {
