@@ -42,14 +42,34 @@ pub struct NextRevision {
 /// that come back now and left it last, if its id is active or retired. An id that was merged
 /// or split away never wakes again.
 ///
-/// No id is issued twice as long as no two revisions of one graph bear the same number: who
-/// returns to an older state must publish it under a new number.
+/// The revision is numbered after the previous one.
 ///
 /// # Panics
-/// Panics if the namespace is not the previous one or the partition is not of the references.
+/// As [`succeed_as`].
 pub fn succeed(previous: Option<&GraphRevision>, next: NextRevision) -> GraphRevision {
+    let revision = previous.map_or(Revision::FIRST, |previous| previous.revision.next());
+    succeed_as(previous, next, revision)
+}
+
+/// Does what [`succeed`] does, under a number that the caller knows to be free.
+///
+/// No id is issued twice as long as no two revisions of one graph bear the same number: who
+/// went back to an older revision must pass over the numbers that were published after it.
+///
+/// # Panics
+/// Panics if the namespace is not the previous one, the partition is not of the references or
+/// the number is not above the previous one.
+pub fn succeed_as(
+    previous: Option<&GraphRevision>,
+    next: NextRevision,
+    revision: Revision,
+) -> GraphRevision {
     let nothing = nothing(next.namespace);
     let previous = previous.unwrap_or(&nothing);
+    assert!(
+        previous.revision < revision,
+        "revisions are numbered upwards"
+    );
     assert_eq!(
         previous.namespace, next.namespace,
         "a graph keeps its namespace for ever"
@@ -61,8 +81,8 @@ pub fn succeed(previous: Option<&GraphRevision>, next: NextRevision) -> GraphRev
     );
     let claims = Claims::new(previous, &next.references, &next.partition);
     let succession = Succession {
-        entities: entities(&claims, &next),
-        revision: previous.revision.next(),
+        entities: entities(&claims, &next, revision),
+        revision,
         claims,
     };
     let since = succession.since(&next.partition);
@@ -102,8 +122,7 @@ fn nothing(namespace: Namespace) -> GraphRevision {
 }
 
 /// Returns the entity of each cluster: the one that claims it, else a new one.
-fn entities(claims: &Claims<'_>, next: &NextRevision) -> Vec<Entity> {
-    let born = claims.previous.revision.next();
+fn entities(claims: &Claims<'_>, next: &NextRevision, born: Revision) -> Vec<Entity> {
     claims
         .carried
         .par_iter()

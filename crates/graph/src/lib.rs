@@ -55,7 +55,7 @@ mod union_find;
 
 pub use cluster::cluster;
 pub use constraint::Constraints;
-pub use continuity::{NextRevision, succeed};
+pub use continuity::{NextRevision, succeed, succeed_as};
 pub use digest::Digest;
 pub use evidence::{Decision, Evidence, LevelPattern, MatchWeight, QuarantineReason, RuleId};
 pub use explain::strongest_path;

@@ -93,6 +93,21 @@ mod in_words {
         assert_eq!(graph.changed.len(), 3);
     }
 
+    /// Revisions 2 and 3 were abandoned for 1: what revision 2 founded under an id is founded
+    /// under another by revision 4, because the id says which revision it was born in.
+    #[test]
+    fn after_going_back_no_number_and_no_id_is_used_again() {
+        let abandoned = history(&[&["a1 b1"], &["a1 b1", "a2"], &["a1 b1", "a2"]]);
+        let clusters: Clusters = [["a1", "b1"].as_slice(), &["a2"]]
+            .map(|cluster| cluster.iter().copied().map(name).collect())
+            .into();
+        let again = succeed_as(Some(&abandoned[0]), next(&clusters), Revision::new(4));
+        assert_eq!(again.revision, Revision::new(4));
+        assert_eq!(id(&again, "a1"), id(&abandoned[0], "a1"));
+        assert_ne!(id(&again, "a2"), id(&abandoned[1], "a2"));
+        assert_eq!(memberships(&again)[&name("a2")].1, Revision::new(4));
+    }
+
     #[test]
     fn ids_outlive_a_rebuild_a_new_record_and_a_new_source_in_front() {
         let graphs = history(&[&["m1 m2", "m3"], &["a1 m1 m2", "a2", "m3"]]);
