@@ -111,7 +111,12 @@ impl CsvDecoder {
 
     /// Tells whether a batch must be taken before more is decoded.
     pub(crate) fn is_full(&self) -> bool {
-        self.row_count >= self.row_limit || self.byte_count >= BATCH_BYTES_MAX
+        self.is_between_records()
+            && (self.row_count >= self.row_limit || self.byte_count >= BATCH_BYTES_MAX)
+    }
+
+    fn is_between_records(&self) -> bool {
+        self.index == 0 && self.state == State::Start
     }
 
     /// Decodes until the input ends or a batch is full, and returns the bytes used.

@@ -189,3 +189,28 @@ async fn a_cell_of_100_mib_is_survived() {
         assert!(found.iter().any(|row| row[2].as_deref() == Some("Bob")));
     }
 }
+
+/// A batch was full as soon as it had 16 MiB of text, also in the middle of a record: its columns
+/// then differed in length and the scan failed. It is full only between records.
+#[tokio::test]
+async fn a_batch_that_is_full_of_text_ends_with_a_record() {
+    let cell = "x".repeat(100 << 10);
+    let mut text = String::from("id,first,second,last\n");
+    for row in 0..200 {
+        writeln!(text, "{row},{cell},{cell},end {row}").unwrap();
+    }
+    let folder = Folder::with("a.csv", text);
+    let found = folder
+        .rows(
+            "a.csv",
+            "id",
+            &["character_length(second)", "first", "last"],
+        )
+        .await;
+    let found = found.unwrap();
+    assert_eq!(found.len(), 200);
+    for row in &found {
+        let (id, last) = (row[0].as_deref().unwrap(), row[3].as_deref());
+        assert_eq!(last, Some(format!("end {id}").as_str()));
+    }
+}
