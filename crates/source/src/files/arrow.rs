@@ -1,14 +1,17 @@
 //! Arrow IPC files: footers and blocks, read by ranges, only the columns asked for decoded.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::buffer::Buffer;
 use arrow::compute::cast;
 use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
-use arrow::ipc::{Block, MetadataVersion, root_as_footer, root_as_message};
+use arrow::ipc::{
+    self, Block, FieldNode, Message, MetadataVersion, root_as_footer, root_as_message,
+};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use datafusion::common::DataFusionError;
 use futures::stream::{Stream, StreamExt, TryStreamExt, iter, once};
 use object_store::ObjectStoreExt;
@@ -18,6 +21,9 @@ use crate::error::ScanError;
 
 /// The length of a footer's length and the magic after it.
 const TAIL_LEN: u64 = 10;
+
+/// The rows of a block: the format asks no reader for more.
+const ROW_COUNT_MAX: i64 = i32::MAX as i64;
 
 /// What the footer of a file tells.
 #[derive(Debug)]
@@ -55,7 +61,7 @@ pub(crate) async fn probe(file: &DataFile) -> Option<ArrowFile> {
     }
     for block in &found.blocks {
         let head = range(file, block.offset() as u64, block.metaDataLength() as u64).await?;
-        found.row_count += row_count(&head)?;
+        found.row_count = found.row_count.checked_add(row_count(&head)?)?;
     }
     Some(found)
 }
@@ -89,10 +95,59 @@ fn is_within(block: &Block, size: u64) -> bool {
 }
 
 fn row_count(head: &[u8]) -> Option<u64> {
+    u64::try_from(message(head)?.header_as_record_batch()?.length()).ok()
+}
+
+fn message(head: &[u8]) -> Option<Message<'_>> {
     // Since Arrow 0.15 a marker precedes the length of the message.
     let is_marked = head.get(..4)? == [0xFF; 4];
-    let message = root_as_message(head.get(if is_marked { 8 } else { 4 }..)?).ok()?;
-    u64::try_from(message.header_as_record_batch()?.length()).ok()
+    root_as_message(head.get(if is_marked { 8 } else { 4 }..)?).ok()
+}
+
+/// Tells whether what the head of a block says goes with the length of its body.
+///
+/// The decoder asserts it or takes it for granted: ranges within the body, lengths that are none
+/// below zero, one length for the batch and its first column. Compressed bodies are not read.
+fn is_sound(block: &Block, bytes: &[u8]) -> bool {
+    let body_len = block.bodyLength();
+    let is_within = |buffer: &ipc::Buffer| {
+        let end = buffer.offset().checked_add(buffer.length());
+        buffer.offset() >= 0 && buffer.length() >= 0 && end.is_some_and(|end| end <= body_len)
+    };
+    let is_length = |node: &FieldNode| {
+        (0..=ROW_COUNT_MAX).contains(&node.length())
+            && (0..=node.length()).contains(&node.null_count())
+    };
+    let check = |bytes| {
+        let message = message(bytes)?;
+        let batch = match message.header_as_dictionary_batch() {
+            Some(dictionary) => dictionary.data()?,
+            None => message.header_as_record_batch()?,
+        };
+        let (buffers, nodes) = (batch.buffers()?, batch.nodes()?);
+        let first = nodes
+            .iter()
+            .next()
+            .map_or(batch.length(), FieldNode::length);
+        let is_sound = batch.compression().is_none()
+            && first == batch.length()
+            && buffers.iter().all(is_within)
+            && nodes.iter().all(is_length);
+        Some(is_sound)
+    };
+    let head = usize::try_from(block.metaDataLength())
+        .ok()
+        .and_then(|len| bytes.get(..len));
+    head.and_then(check).unwrap_or(false)
+}
+
+/// Runs the decoder on bytes that may be damaged.
+///
+/// What a head says about nested columns is only known on the way, and the decoder answers some of
+/// it with a panic. It keeps no state that a panic could leave half written: what fails here is
+/// dropped by the caller.
+fn contained<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(decode)).ok()?.ok()
 }
 
 async fn range(file: &DataFile, start: u64, len: u64) -> Option<Vec<u8>> {
@@ -130,9 +185,7 @@ impl ArrowPiece {
             .with_projection(projection(file_schema, schema));
         for block in &self.content.dictionaries {
             let bytes = self.block(block).await?;
-            decoder
-                .read_dictionary(block, &bytes)
-                .map_err(|_| self.damaged())?;
+            contained(|| decoder.read_dictionary(block, &bytes)).ok_or_else(|| self.damaged())?;
         }
         Ok(decoder)
     }
@@ -144,8 +197,8 @@ impl ArrowPiece {
         schema: &SchemaRef,
     ) -> Result<RecordBatch, DataFusionError> {
         let bytes = self.block(&block).await?;
-        let found = decoder.read_record_batch(&block, &bytes);
-        let batch = found.ok().flatten().ok_or_else(|| self.damaged())?;
+        let found = contained(|| decoder.read_record_batch(&block, &bytes));
+        let batch = found.flatten().ok_or_else(|| self.damaged())?;
         Ok(adapt(&batch, schema)?)
     }
 
@@ -159,7 +212,7 @@ impl ArrowPiece {
             .get_range(location, start..start + len)
             .await;
         let bytes = bytes.map_err(|error| self.file.unreadable(&self.source_name, &error))?;
-        if bytes.len() as u64 != len {
+        if bytes.len() as u64 != len || !is_sound(block, &bytes) {
             return Err(self.damaged());
         }
         Ok(Buffer::from(bytes))
@@ -180,7 +233,7 @@ fn projection(file_schema: &Schema, schema: &Schema) -> Vec<usize> {
 }
 
 /// Brings a batch to the schema that all files share.
-fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, arrow_schema::ArrowError> {
+fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let columns: Vec<ArrayRef> = schema
         .fields()
         .iter()
@@ -193,3 +246,6 @@ fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, arrow_s
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
+
+#[cfg(test)]
+mod tests;
