@@ -43,7 +43,7 @@ const CASES: &[Case] = &[
         name: "a missing file",
         spoil: |s| s.settings(r#"uri = "crm/*.csv""#, r#"uri = "crm/part-9.csv""#),
         says: &[
-            "source crm",
+            "source `crm`",
             "crm/part-9.csv",
             "there is no file",
             "check `uri`",
@@ -52,13 +52,18 @@ const CASES: &[Case] = &[
     Case {
         name: "a glob that matches nothing",
         spoil: |s| fs::remove_file(s.path(CRM)).unwrap(),
-        says: &["source crm", "crm/*.csv", "no file matches", "check `uri`"],
+        says: &[
+            "source `crm`",
+            "crm/*.csv",
+            "no file matches",
+            "check `uri`",
+        ],
     },
     Case {
         name: "an empty folder",
         spoil: |s| fs::remove_file(s.path(DESK)).unwrap(),
         says: &[
-            "source desk",
+            "source `desk`",
             "desk",
             "has no file that ends in",
             "name the files",
@@ -67,7 +72,7 @@ const CASES: &[Case] = &[
     Case {
         name: "an empty file",
         spoil: |s| fs::write(s.path(CRM), "").unwrap(),
-        says: &["source crm", CRM, "is empty", "with a header"],
+        says: &["source `crm`", CRM, "is empty", "with a header"],
     },
     Case {
         name: "a header without rows",
@@ -91,7 +96,7 @@ const CASES: &[Case] = &[
         name: "an unknown column",
         spoil: |s| s.settings(r#"surname = "last""#, r#"surname = "lats""#),
         says: &[
-            "source crm",
+            "source `crm`",
             r#"no column "lats""#,
             r#"did you mean "last"?"#,
         ],
@@ -100,7 +105,7 @@ const CASES: &[Case] = &[
         name: "an unknown column in an expression",
         spoil: |s| s.settings(r#"surname = "last""#, r#"surname = "upper(lats)""#),
         says: &[
-            "source crm",
+            "source `crm`",
             r#"no column "lats" in "upper(lats)""#,
             r#"did you mean "last"?"#,
         ],
@@ -108,13 +113,13 @@ const CASES: &[Case] = &[
     Case {
         name: "a column that was renamed at the source",
         spoil: |s| s.edit(CRM, "id,first,last,", "id,first,family,"),
-        says: &["source crm", r#"no column "last""#],
+        says: &["source `crm`", r#"no column "last""#],
     },
     Case {
         name: "a function that does not exist",
         spoil: |s| s.settings(r#"surname = "last""#, r#"surname = "uper(last)""#),
         says: &[
-            "source crm",
+            "source `crm`",
             "uper(last)",
             "neither a column nor a SQL expression",
         ],
@@ -122,13 +127,13 @@ const CASES: &[Case] = &[
     Case {
         name: "a key that is a floating-point number",
         spoil: |s| s.shop(|batch| with_column(batch, "key", &floats(batch.num_rows()))),
-        says: &["source shop", r#"key "key""#, "Float64", "cast it"],
+        says: &["source `shop`", r#"key "key""#, "Float64", "cast it"],
     },
     Case {
         name: "a field that is a structure",
         spoil: |s| s.shop(|batch| with_column(batch, "family", &structures(batch.num_rows()))),
         says: &[
-            "source shop",
+            "source `shop`",
             "\"family\"",
             "Struct",
             "map an expression that gives text",
@@ -143,7 +148,7 @@ const CASES: &[Case] = &[
             );
         },
         says: &[
-            "source desk",
+            "source `desk`",
             r#"column "mails""#,
             "write all its values as one type",
         ],
@@ -151,7 +156,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a condition that is no condition",
         spoil: |s| s.settings(r#"key = "id""#, "key = \"id\"\nwhere = \"upper(last)\""),
-        says: &["source crm", "`where`", "upper(last)", "true or false"],
+        says: &["source `crm`", "`where`", "upper(last)", "true or false"],
     },
     Case {
         name: "a value that cannot be cast",
@@ -162,7 +167,7 @@ const CASES: &[Case] = &[
                 r#"given_name = "cast(first as int)""#,
             );
         },
-        says: &["source crm", "cannot be cast", "try_cast"],
+        says: &["source `crm`", "cannot be cast", "try_cast"],
     },
     Case {
         name: "keys that occur twice",
@@ -237,13 +242,19 @@ const CASES: &[Case] = &[
                 &[b"C-1,", CANARY.as_bytes(), b"\xff,,,,,,,,\n"].concat(),
             );
         },
-        says: &["source crm", CRM, "line 1", "not UTF-8", "convert the file"],
+        says: &[
+            "source `crm`",
+            CRM,
+            "line 1",
+            "not UTF-8",
+            "convert the file",
+        ],
     },
     Case {
         name: "a row that is too short",
         spoil: |s| s.append(CRM, &format!("C-1,{CANARY}\n")),
         says: &[
-            "source crm",
+            "source `crm`",
             CRM,
             "line 1",
             "2 cells, the header has 10",
@@ -254,7 +265,7 @@ const CASES: &[Case] = &[
         name: "a row that is too long",
         spoil: |s| s.append(CRM, &format!("C-1,{CANARY},,,,,,,,,,\n")),
         says: &[
-            "source crm",
+            "source `crm`",
             CRM,
             "line 1",
             "more than 10 cells",
@@ -265,7 +276,7 @@ const CASES: &[Case] = &[
         name: "a quote that is never closed",
         spoil: |s| s.append(CRM, &format!("C-1,\"{CANARY},,,,,,,,\n")),
         says: &[
-            "source crm",
+            "source `crm`",
             CRM,
             "line 1",
             "never closed",
@@ -276,7 +287,7 @@ const CASES: &[Case] = &[
         name: "a line that is no JSON",
         spoil: |s| s.append(DESK, &format!("{{\"ticket\":\"D-1\",\"name\":{CANARY}}}\n")),
         says: &[
-            "source desk",
+            "source `desk`",
             DESK,
             "line ",
             "stops being JSON",
@@ -286,7 +297,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a Parquet file without its end",
         spoil: |s| s.shorten(SHOP, 100),
-        says: &["source shop", SHOP, "truncated", "write it again"],
+        says: &["source `shop`", SHOP, "truncated", "write it again"],
     },
     Case {
         name: "a Parquet file with a hole",
@@ -295,7 +306,7 @@ const CASES: &[Case] = &[
             bytes[4..2_000].fill(0);
             fs::write(s.path(SHOP), bytes).unwrap();
         },
-        says: &["source shop", SHOP, "damaged", "write it again"],
+        says: &["source `shop`", SHOP, "damaged", "write it again"],
     },
     Case {
         name: "a source that lost a fourth of its records",

@@ -390,19 +390,19 @@ fn no_value_is_quoted_when_an_expression_fails() {
                 continue;
             }
             let what = format!("{expression} in {format}");
-            assert_fails(&what, &format!("source {format}"), |_, settings| {
+            assert_fails(&what, &format!("source `{format}`"), |_, settings| {
                 map(settings, format, &format!("title = \"{expression}\""));
             });
         }
     }
-    assert_fails("a condition", "source csv", |_, settings| {
+    assert_fails("a condition", "source `csv`", |_, settings| {
         *settings = settings.replacen(
             "key = \"key\"",
             "key = \"key\"\nwhere = \"cast(note as int) > 0\"",
             1,
         );
     });
-    assert_fails("a key", "source csv", |_, settings| {
+    assert_fails("a key", "source `csv`", |_, settings| {
         *settings = settings.replacen(
             "key = \"key\"",
             "key = \"cast(cast(note as int) as varchar)\"",

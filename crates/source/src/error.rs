@@ -12,14 +12,14 @@ use crate::flaw::Flaw;
 pub enum OpenError {
     /// The settings name no place at all.
     #[error(
-        "source {source_name}: uri is empty; name a file, a glob, a folder or an object store address"
+        "source `{source_name}`: uri is empty; name a file, a glob, a folder or an object store address"
     )]
     NoUri {
         /// The source.
         source_name: String,
     },
     /// An address could not be understood.
-    #[error("source {source_name}: {uri} is no address: {reason}")]
+    #[error("source `{source_name}`: {uri} is no address: {reason}")]
     Address {
         /// The source.
         source_name: String,
@@ -30,7 +30,7 @@ pub enum OpenError {
     },
     /// An address whose scheme this build does not serve.
     #[error(
-        "source {source_name}: {uri} needs a build with object stores; \
+        "source `{source_name}`: {uri} needs a build with object stores; \
          build with `--features object-stores`"
     )]
     ObjectStoresOff {
@@ -41,7 +41,7 @@ pub enum OpenError {
     },
     /// Nothing stands at the address.
     #[error(
-        "source {source_name}: there is no file at {place}; \
+        "source `{source_name}`: there is no file at {place}; \
          check `uri` (relative paths start at the folder of the settings file)"
     )]
     Missing {
@@ -51,7 +51,7 @@ pub enum OpenError {
         place: String,
     },
     /// A glob matched no file.
-    #[error("source {source_name}: no file matches {pattern}; check `uri`")]
+    #[error("source `{source_name}`: no file matches {pattern}; check `uri`")]
     NoMatch {
         /// The source.
         source_name: String,
@@ -60,7 +60,7 @@ pub enum OpenError {
     },
     /// A folder without a data file.
     #[error(
-        "source {source_name}: folder {folder} has no file that ends in {extensions}; name the files or set `format`"
+        "source `{source_name}`: folder {folder} has no file that ends in {extensions}; name the files or set `format`"
     )]
     EmptyFolder {
         /// The source.
@@ -72,7 +72,7 @@ pub enum OpenError {
     },
     /// A file without content.
     #[error(
-        "source {source_name}: {file} is empty; write it again, with a header if it is CSV, or take it out of `uri`"
+        "source `{source_name}`: {file} is empty; write it again, with a header if it is CSV, or take it out of `uri`"
     )]
     EmptyFile {
         /// The source.
@@ -82,7 +82,7 @@ pub enum OpenError {
     },
     /// The extension tells no format.
     #[error(
-        "source {source_name}: the name of {file} tells no format; set `format` to csv, ndjson, parquet or arrow"
+        "source `{source_name}`: the name of {file} tells no format; set `format` to csv, ndjson, parquet or arrow"
     )]
     UnknownFormat {
         /// The source.
@@ -91,7 +91,7 @@ pub enum OpenError {
         file: String,
     },
     /// Files of more than one format.
-    #[error("source {source_name}: {file} and {other} differ in format; make them two sources")]
+    #[error("source `{source_name}`: {file} and {other} differ in format; make them two sources")]
     MixedFormats {
         /// The source.
         source_name: String,
@@ -102,7 +102,7 @@ pub enum OpenError {
     },
     /// A compression that is not read.
     #[error(
-        "source {source_name}: {file} is compressed in a way that is not read; decompress it, or use gzip or zstd with CSV or NDJSON"
+        "source `{source_name}`: {file} is compressed in a way that is not read; decompress it, or use gzip or zstd with CSV or NDJSON"
     )]
     Compression {
         /// The source.
@@ -112,7 +112,7 @@ pub enum OpenError {
     },
     /// A separator that cannot separate.
     #[error(
-        "source {source_name}: `delimiter` cannot be {delimiter:?}; use one ASCII character other than a quote or a line break"
+        "source `{source_name}`: `delimiter` cannot be {delimiter:?}; use one ASCII character other than a quote or a line break"
     )]
     Delimiter {
         /// The source.
@@ -123,7 +123,7 @@ pub enum OpenError {
     /// A header that names a column twice; a file without a header has values there, so their
     /// places are told and not their text.
     #[error(
-        "source {source_name}: the header of {file} gives cells {} and {} one name; rename one, or add a header if there is none",
+        "source `{source_name}`: the header of {file} gives cells {} and {} one name; rename one, or add a header if there is none",
         .cells[0], .cells[1]
     )]
     DuplicateColumn {
@@ -135,7 +135,7 @@ pub enum OpenError {
         cells: [usize; 2],
     },
     /// A text file whose beginning cannot be read.
-    #[error("source {source_name}: {file}, {flaw}")]
+    #[error("source `{source_name}`: {file}, {flaw}")]
     Flawed {
         /// The source.
         source_name: String,
@@ -146,7 +146,7 @@ pub enum OpenError {
     },
     /// A binary file that is not what its format says.
     #[error(
-        "source {source_name}: {file} cannot be read as {format}: it is damaged, truncated or of another format; write it again"
+        "source `{source_name}`: {file} cannot be read as {format}: it is damaged, truncated or of another format; write it again"
     )]
     Damaged {
         /// The source.
@@ -158,7 +158,7 @@ pub enum OpenError {
     },
     /// The store did not answer.
     #[error(
-        "source {source_name}: {place} cannot be read; check its address, permissions and credentials"
+        "source `{source_name}`: {place} cannot be read; check its address, permissions and credentials"
     )]
     Store {
         /// The source.
@@ -176,7 +176,7 @@ pub enum OpenError {
 #[non_exhaustive]
 pub enum ScanError {
     /// A name that no column has.
-    #[error("source {source_name}: there is no column {column:?}{}{}", InExpression { text, column }, Closest(closest))]
+    #[error("source `{source_name}`: there is no column {column:?}{}{}", InExpression { text, column }, Closest(closest))]
     UnknownColumn {
         /// The source.
         source_name: String,
@@ -189,7 +189,7 @@ pub enum ScanError {
     },
     /// An expression that cannot be computed over the columns.
     #[error(
-        "source {source_name}: {text:?} is neither a column nor a SQL expression over columns: {reason}{}",
+        "source `{source_name}`: {text:?} is neither a column nor a SQL expression over columns: {reason}{}",
         Closest(closest)
     )]
     Expression {
@@ -204,7 +204,7 @@ pub enum ScanError {
     },
     /// A column whose values have no common type.
     #[error(
-        "source {source_name}: column {column:?} has no single type: {conflict}; write all its values as one type"
+        "source `{source_name}`: column {column:?} has no single type: {conflict}; write all its values as one type"
     )]
     MixedTypes {
         /// The source.
@@ -216,7 +216,7 @@ pub enum ScanError {
     },
     /// A key of a type that is no exact text.
     #[error(
-        "source {source_name}: key {text:?} is of type {data_type}, which is no exact key; use a text or integer column, or cast it"
+        "source `{source_name}`: key {text:?} is of type {data_type}, which is no exact key; use a text or integer column, or cast it"
     )]
     KeyType {
         /// The source.
@@ -228,7 +228,7 @@ pub enum ScanError {
     },
     /// A column or expression of a type that no field has.
     #[error(
-        "source {source_name}: {text:?} is of type {data_type}, which cannot be a field; map an expression that gives text, a number, a date or a list of texts"
+        "source `{source_name}`: {text:?} is of type {data_type}, which cannot be a field; map an expression that gives text, a number, a date or a list of texts"
     )]
     FieldType {
         /// The source.
@@ -240,7 +240,7 @@ pub enum ScanError {
     },
     /// A condition that is not a condition.
     #[error(
-        "source {source_name}: `where` {text:?} is of type {data_type}; it must be true or false"
+        "source `{source_name}`: `where` {text:?} is of type {data_type}; it must be true or false"
     )]
     FilterType {
         /// The source.
@@ -251,7 +251,7 @@ pub enum ScanError {
         data_type: String,
     },
     /// A text file with a record that cannot be read.
-    #[error("source {source_name}: {file}, {flaw}")]
+    #[error("source `{source_name}`: {file}, {flaw}")]
     Flawed {
         /// The source.
         source_name: String,
@@ -261,7 +261,7 @@ pub enum ScanError {
         flaw: Flaw,
     },
     /// A binary file whose content cannot be read.
-    #[error("source {source_name}: {file} is damaged or truncated; write it again")]
+    #[error("source `{source_name}`: {file} is damaged or truncated; write it again")]
     Damaged {
         /// The source.
         source_name: String,
@@ -270,7 +270,7 @@ pub enum ScanError {
     },
     /// A file that was replaced, appended to or removed while it was read.
     #[error(
-        "source {source_name}: {file} changed while it was read; rebuild when its writer is done"
+        "source `{source_name}`: {file} changed while it was read; rebuild when its writer is done"
     )]
     Changed {
         /// The source.
@@ -280,7 +280,7 @@ pub enum ScanError {
     },
     /// The store did not answer.
     #[error(
-        "source {source_name}: {file} cannot be read; check its address, permissions and credentials"
+        "source `{source_name}`: {file} cannot be read; check its address, permissions and credentials"
     )]
     Store {
         /// The source.
@@ -292,7 +292,7 @@ pub enum ScanError {
         cause: StoreCause,
     },
     /// An expression that failed on some record.
-    #[error("source {source_name}: an expression cannot be computed for some record: {reason}")]
+    #[error("source `{source_name}`: an expression cannot be computed for some record: {reason}")]
     Compute {
         /// The source.
         source_name: String,
@@ -300,7 +300,7 @@ pub enum ScanError {
         reason: &'static str,
     },
     /// The engine failed in a way that no settings or data explain.
-    #[error("source {source_name}: the scan stopped: {reason}")]
+    #[error("source `{source_name}`: the scan stopped: {reason}")]
     Engine {
         /// The source.
         source_name: String,

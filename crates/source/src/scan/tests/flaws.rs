@@ -73,7 +73,7 @@ async fn broken_text_names_file_and_line_and_never_a_value() {
             error.contains(expected) && error.contains(name),
             "{name}: {error}"
         );
-        assert!(error.starts_with("source crm: "), "{error}");
+        assert!(error.starts_with("source `crm`: "), "{error}");
     }
 }
 
