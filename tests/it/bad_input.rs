@@ -127,7 +127,12 @@ const CASES: &[Case] = &[
     Case {
         name: "a key that is a floating-point number",
         spoil: |s| s.shop(|batch| with_column(batch, "key", &floats(batch.num_rows()))),
-        says: &["source `shop`", r#"key "key""#, "Float64", "cast it"],
+        says: &[
+            "source `shop`",
+            r#"key "key""#,
+            "is a floating-point number",
+            "cast it",
+        ],
     },
     Case {
         name: "a field that is a structure",
@@ -135,7 +140,7 @@ const CASES: &[Case] = &[
         says: &[
             "source `shop`",
             "\"family\"",
-            "Struct",
+            "is a structure",
             "map an expression that gives text",
         ],
     },

@@ -5,6 +5,7 @@ use std::fmt;
 use datafusion::common::DataFusionError;
 
 use crate::flaw::Flaw;
+use crate::hint::NameHint;
 
 /// Why a source could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -176,7 +177,7 @@ pub enum OpenError {
 #[non_exhaustive]
 pub enum ScanError {
     /// A name that no column has.
-    #[error("source `{source_name}`: there is no column {column:?}{}{}", InExpression { text, column }, Closest(closest))]
+    #[error("source `{source_name}`: there is no column {column:?}{}{}", InExpression { text, column }, hint)]
     UnknownColumn {
         /// The source.
         source_name: String,
@@ -184,13 +185,12 @@ pub enum ScanError {
         text: String,
         /// The name that was not found.
         column: String,
-        /// Columns with similar names, best first.
-        closest: Vec<String>,
+        /// What helps to correct it.
+        hint: NameHint,
     },
     /// An expression that cannot be computed over the columns.
     #[error(
-        "source `{source_name}`: {text:?} is neither a column nor a SQL expression over columns: {reason}{}",
-        Closest(closest)
+        "source `{source_name}`: {text:?} is neither a column nor a SQL expression over columns: {reason}{hint}"
     )]
     Expression {
         /// The source.
@@ -199,8 +199,8 @@ pub enum ScanError {
         text: String,
         /// Why it is refused.
         reason: String,
-        /// Columns with similar names, best first.
-        closest: Vec<String>,
+        /// What helps to correct it.
+        hint: NameHint,
     },
     /// A column whose values have no common type.
     #[error(
@@ -216,38 +216,36 @@ pub enum ScanError {
     },
     /// A key of a type that is no exact text.
     #[error(
-        "source `{source_name}`: key {text:?} is of type {data_type}, which is no exact key; use a text or integer column, or cast it"
+        "source `{source_name}`: key {text:?} is {data_type}, which is no exact key; use a text or integer column, or cast it"
     )]
     KeyType {
         /// The source.
         source_name: String,
         /// What the settings say.
         text: String,
-        /// Its type.
+        /// Its type, in words.
         data_type: String,
     },
     /// A column or expression of a type that no field has.
     #[error(
-        "source `{source_name}`: {text:?} is of type {data_type}, which cannot be a field; map an expression that gives text, a number, a date or a list of texts"
+        "source `{source_name}`: {text:?} is {data_type}, which cannot be a field; map an expression that gives text, a number, a date or a list of texts"
     )]
     FieldType {
         /// The source.
         source_name: String,
         /// What the settings say.
         text: String,
-        /// Its type.
+        /// Its type, in words.
         data_type: String,
     },
     /// A condition that is not a condition.
-    #[error(
-        "source `{source_name}`: `where` {text:?} is of type {data_type}; it must be true or false"
-    )]
+    #[error("source `{source_name}`: `where` {text:?} is {data_type}; it must be true or false")]
     FilterType {
         /// The source.
         source_name: String,
         /// What the settings say.
         text: String,
-        /// Its type.
+        /// Its type, in words.
         data_type: String,
     },
     /// A text file with a record that cannot be read.
@@ -451,26 +449,6 @@ fn kind_of(error: &object_store::Error) -> &'static str {
         Error::Precondition { .. } | Error::NotModified { .. } => "it changed meanwhile",
         Error::UnknownConfigurationKey { .. } => "the store's configuration is not valid",
         _ => "the store did not answer as it should; check its address and the network",
-    }
-}
-
-struct Closest<'a>(&'a [String]);
-
-impl fmt::Display for Closest<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, name) in self.0.iter().enumerate() {
-            out.write_str(if index == 0 {
-                "; did you mean "
-            } else {
-                " or "
-            })?;
-            write!(out, "{name:?}")?;
-        }
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            out.write_str("?")
-        }
     }
 }
 

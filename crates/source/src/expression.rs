@@ -5,20 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::compute::can_cast_types;
 use arrow_schema::{DataType, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::utils::datafusion_strsim::levenshtein;
 use datafusion::common::{Column, DFSchema, DataFusionError, SchemaError};
 use datafusion::logical_expr::{Expr, Volatility, cast};
 use datafusion::prelude::{SessionContext, ident};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use crate::error::ScanError;
+use crate::hint::NameHint;
+use crate::kind::kind_of;
 use crate::request::ScanRequest;
-
-/// The similar names that an error offers.
-const CLOSEST_COUNT_MAX: usize = 3;
 
 /// The bytes of an engine's message that an error quotes.
 const REASON_LEN_MAX: usize = 400;
+
+/// The columns whose types an error tells.
+const MISFIT_COUNT_MAX: usize = 4;
+
+/// Why an expression is refused of which the columns are not known.
+const UNPLANNED: &str =
+    "it uses SQL that is not supported, or a function that does not take its arguments";
 
 /// What the texts of a request may refer to.
 pub(crate) struct Resolver<'a> {
@@ -27,6 +32,9 @@ pub(crate) struct Resolver<'a> {
     pub(crate) schema: &'a SchemaRef,
     /// Columns without a single type, and why.
     pub(crate) conflicts: &'a BTreeMap<String, String>,
+    /// The first records of files that may have no header.
+    pub(crate) headers: Option<&'a BTreeSet<Vec<String>>>,
+    pub(crate) request: &'a ScanRequest,
 }
 
 /// A request whose every text is an expression over known columns.
@@ -54,9 +62,9 @@ impl Resolved {
 }
 
 impl Resolver<'_> {
-    /// Resolves all texts of a request, without reading data.
-    pub(crate) fn request(&self, request: &ScanRequest) -> Result<Resolved, ScanError> {
-        let schema = self.df_schema()?;
+    /// Resolves all texts of the request, without reading data.
+    pub(crate) fn resolve(&self) -> Result<Resolved, ScanError> {
+        let (schema, request) = (self.df_schema()?, self.request);
         let mut outputs = vec![self.key(&schema, &request.key)?.alias("key")];
         for (index, text) in request.columns.iter().enumerate() {
             outputs.push(self.field(&schema, text)?.alias(format!("column{index}")));
@@ -81,7 +89,7 @@ impl Resolver<'_> {
         Err(ScanError::KeyType {
             source_name: self.source_name.to_owned(),
             text: text.to_owned(),
-            data_type: data_type.to_string(),
+            data_type: kind_of(&data_type),
         })
     }
 
@@ -93,7 +101,7 @@ impl Resolver<'_> {
         Err(ScanError::FieldType {
             source_name: self.source_name.to_owned(),
             text: text.to_owned(),
-            data_type: data_type.to_string(),
+            data_type: kind_of(&data_type),
         })
     }
 
@@ -105,7 +113,7 @@ impl Resolver<'_> {
         Err(ScanError::FilterType {
             source_name: self.source_name.to_owned(),
             text: text.to_owned(),
-            data_type: data_type.to_string(),
+            data_type: kind_of(&data_type),
         })
     }
 
@@ -117,13 +125,14 @@ impl Resolver<'_> {
             return Err(self.mixed(text, conflict));
         }
         let parsed = self.context.parse_sql_expr(text, schema);
-        let expr = parsed.map_err(|error| self.explain(text, &error))?;
+        let expr = parsed.map_err(|error| self.explain(text, &error, UNPLANNED))?;
         if let Some(reason) = refusal(&expr) {
             return Err(self.refuse(text, reason));
         }
         let computed = self.context.create_physical_expr(expr.clone(), schema);
         let data_type = computed.and_then(|computed| computed.data_type(schema.as_arrow()));
-        let data_type = data_type.map_err(|error| self.explain(text, &error))?;
+        let data_type =
+            data_type.map_err(|error| self.explain(text, &error, &self.misfit(&expr)))?;
         Ok((expr, data_type))
     }
 
@@ -134,19 +143,22 @@ impl Resolver<'_> {
         })
     }
 
-    /// Turns the engine's refusal into ours; nothing is read yet, so its words hold no value.
-    fn explain(&self, text: &str, error: &DataFusionError) -> ScanError {
+    /// Turns the engine's refusal into ours.
+    ///
+    /// What it says about types lists the fields of structures, and they may be values: of its words
+    /// only those are kept that repeat the text it was given, and else it is refused as `otherwise`.
+    fn explain(&self, text: &str, error: &DataFusionError, otherwise: &str) -> ScanError {
         match error {
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
-                self.explain(text, inner)
+                self.explain(text, inner, otherwise)
             }
-            DataFusionError::Shared(inner) => self.explain(text, inner),
+            DataFusionError::Shared(inner) => self.explain(text, inner, otherwise),
             DataFusionError::Collection(errors) if !errors.is_empty() => {
-                self.explain(text, &errors[0])
+                self.explain(text, &errors[0], otherwise)
             }
             DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
                 SchemaError::FieldNotFound { field, .. } => self.unknown(text, &name_of(field)),
-                other => self.refuse(text, &other.to_string()),
+                _ => self.refuse(text, "its columns cannot be told apart"),
             },
             DataFusionError::SQL(cause, _) => match cause.as_ref() {
                 ParserError::ParserError(words) | ParserError::TokenizerError(words) => {
@@ -154,11 +166,27 @@ impl Resolver<'_> {
                 }
                 ParserError::RecursionLimitExceeded => self.refuse(text, "it is nested too deeply"),
             },
-            DataFusionError::Plan(words)
-            | DataFusionError::NotImplemented(words)
-            | DataFusionError::Execution(words) => self.refuse(text, words),
-            other => self.refuse(text, &other.strip_backtrace()),
+            DataFusionError::Plan(words) | DataFusionError::Execution(words)
+                if repeats_the_text(words) =>
+            {
+                self.refuse(text, words)
+            }
+            _ => self.refuse(text, otherwise),
         }
+    }
+
+    /// Tells the types of the columns in an expression that no function or operator takes.
+    fn misfit(&self, expr: &Expr) -> String {
+        let names: BTreeSet<_> = expr.column_refs().into_iter().map(Column::name).collect();
+        let kinds: Vec<_> = names
+            .into_iter()
+            .filter_map(|name| self.schema.field_with_name(name).ok())
+            .map(|field| format!("{:?} is {}", field.name(), kind_of(field.data_type())))
+            .take(MISFIT_COUNT_MAX)
+            .collect();
+        let joint = if kinds.is_empty() { "" } else { ": " };
+        let kinds = kinds.join(", ");
+        format!("a function, operator or cast in it does not take its arguments{joint}{kinds}")
     }
 
     fn unknown(&self, text: &str, column: &str) -> ScanError {
@@ -168,15 +196,15 @@ impl Resolver<'_> {
                 return self.mixed(name, conflict);
             }
         }
-        let mut closest = self.closest(column);
-        if closest.is_empty() {
-            closest = self.closest(text);
+        let mut hint = self.hint(column);
+        if hint.is_empty() {
+            hint = self.hint(text);
         }
         ScanError::UnknownColumn {
             source_name: self.source_name.to_owned(),
             text: text.to_owned(),
             column: column.to_owned(),
-            closest,
+            hint,
         }
     }
 
@@ -194,7 +222,7 @@ impl Resolver<'_> {
             source_name: self.source_name.to_owned(),
             text: text.to_owned(),
             reason,
-            closest: self.closest(text),
+            hint: self.hint(text),
         }
     }
 
@@ -206,22 +234,52 @@ impl Resolver<'_> {
         }
     }
 
-    /// Returns the columns whose names differ little from a text, best first.
-    fn closest(&self, text: &str) -> Vec<String> {
-        let folded = text.trim_matches('"').to_lowercase();
-        let names = self.schema.fields().iter().map(|field| field.name());
-        let mut near: Vec<_> = names
-            .filter_map(|name| {
-                let distance = levenshtein(&folded, &name.to_lowercase());
-                let bound = folded.chars().count().max(name.chars().count()).div_ceil(3);
-                (distance <= bound.min(5)).then_some((distance, name))
-            })
-            .collect();
-        near.sort();
-        near.into_iter()
-            .take(CLOSEST_COUNT_MAX)
-            .map(|(_, name)| name.clone())
-            .collect()
+    /// Offers the columns whose names differ little from a text.
+    ///
+    /// A CSV file without a header gives values for names. A name of the request in the first record
+    /// shows that this file has a header; of other files no name is offered.
+    fn hint(&self, text: &str) -> NameHint {
+        let Some(headers) = self.headers else {
+            let names = self
+                .schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str());
+            return NameHint::closest(text, names);
+        };
+        let named = self.named();
+        let is_header = |names: &&Vec<String>| names.iter().any(|name| named.contains(name));
+        let mut proven = headers.iter().filter(is_header).flatten().peekable();
+        if proven.peek().is_none() {
+            let column_count = self.schema.fields().len();
+            return NameHint::NoHeader { column_count };
+        }
+        NameHint::closest(text, proven.map(String::as_str))
+    }
+
+    /// Returns the columns that the texts of the request name exactly.
+    fn named(&self) -> BTreeSet<String> {
+        let Ok(schema) = self.df_schema() else {
+            return BTreeSet::new();
+        };
+        let mut named = BTreeSet::new();
+        let ScanRequest {
+            key,
+            columns,
+            filter,
+        } = self.request;
+        for text in columns.iter().chain([key]).chain(filter) {
+            if self.schema.field_with_name(text).is_ok() {
+                named.insert(text.clone());
+            } else if let Ok(expr) = self.context.parse_sql_expr(text, &schema) {
+                named.extend(
+                    expr.column_refs()
+                        .into_iter()
+                        .map(|column| column.name.clone()),
+                );
+            }
+        }
+        named
     }
 }
 
@@ -231,6 +289,13 @@ fn name_of(column: &Column) -> String {
         Some(relation) => format!("{relation}.{}", column.name),
         None => column.name.clone(),
     }
+}
+
+/// Tells whether the engine misses a function or a key of an object: it names what the text names.
+fn repeats_the_text(words: &str) -> bool {
+    let first = words.lines().next().unwrap_or_default();
+    first.starts_with("Invalid function '")
+        || (first.starts_with("Field ") && first.ends_with(" not found in struct"))
 }
 
 /// Tells whether values of a type read as a text or as a list of texts.

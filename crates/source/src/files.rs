@@ -13,7 +13,7 @@ mod shape;
 mod store;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -66,10 +66,20 @@ pub(crate) struct Files {
 /// What the probes of all files found.
 #[derive(Debug)]
 enum Content {
-    Csv { delimiter: Option<u8> },
-    Ndjson { keys: Keys },
-    Parquet { row_lens: BTreeMap<String, u64> },
-    Arrow { footers: Vec<Arc<ArrowFile>> },
+    Csv {
+        delimiter: Option<u8>,
+        /// The first records, each once.
+        headers: BTreeSet<Vec<String>>,
+    },
+    Ndjson {
+        keys: Keys,
+    },
+    Parquet {
+        row_lens: BTreeMap<String, u64>,
+    },
+    Arrow {
+        footers: Vec<Arc<ArrowFile>>,
+    },
 }
 
 impl Content {
@@ -80,9 +90,12 @@ impl Content {
         probes: Vec<Probe>,
     ) -> Self {
         let (mut keys, mut row_lens, mut footers) = (Keys::new(), BTreeMap::new(), Vec::new());
+        let mut headers = BTreeSet::new();
         for (file, probe) in files.iter().zip(probes) {
             match probe.detail {
-                Detail::Csv => {}
+                Detail::Csv => {
+                    headers.insert(probe.columns.into_iter().map(|(name, _)| name).collect());
+                }
                 Detail::Ndjson(found) => {
                     for (name, shape) in found {
                         keys.entry(name).or_default().widen(shape, &file.name);
@@ -98,7 +111,7 @@ impl Content {
             }
         }
         match format {
-            FileFormat::Csv => Self::Csv { delimiter },
+            FileFormat::Csv => Self::Csv { delimiter, headers },
             FileFormat::Ndjson => Self::Ndjson { keys },
             FileFormat::Parquet => Self::Parquet { row_lens },
             FileFormat::Arrow => Self::Arrow { footers },
@@ -148,6 +161,14 @@ impl Files {
     /// Returns the columns that have none, and why.
     pub(crate) fn conflicts(&self) -> &BTreeMap<String, String> {
         &self.conflicts
+    }
+
+    /// Returns the first records of CSV files, which may be values where a header is missing.
+    pub(crate) fn headers(&self) -> Option<&BTreeSet<Vec<String>>> {
+        match &self.content {
+            Content::Csv { headers, .. } => Some(headers),
+            _ => None,
+        }
     }
 
     /// Returns the rows of all files.
@@ -229,7 +250,7 @@ impl Files {
             }
         };
         match &self.content {
-            Content::Csv { delimiter } => self
+            Content::Csv { delimiter, .. } => self
                 .found
                 .iter()
                 .map(|file| {

@@ -31,6 +31,8 @@ mod error;
 mod expression;
 mod files;
 mod flaw;
+mod hint;
+mod kind;
 mod request;
 mod scan;
 
@@ -38,6 +40,7 @@ pub use count::RowCount;
 pub use descriptor::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
 pub use error::{OpenError, ScanError, StoreCause};
 pub use flaw::{Flaw, Problem};
+pub use hint::NameHint;
 pub use request::ScanRequest;
 pub use sameas_record::DuplicateKeys;
 pub use scan::{ColumnInfo, Source};

@@ -22,6 +22,7 @@ use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
 use crate::expression::{Resolved, Resolver};
 use crate::files::{BATCH_ROWS_MAX, Files};
+use crate::kind::kind_of;
 use crate::request::ScanRequest;
 
 /// The smallest file, in bytes, that several partitions share.
@@ -32,7 +33,7 @@ const SHARED_FILE_LEN_MIN: usize = 1 << 20;
 pub struct ColumnInfo {
     /// Its name, as it stands in the source.
     pub name: String,
-    /// Its Arrow type in words, or `mixed` if its values have no common type.
+    /// Its type in words, or `mixed` if its values have no common type.
     pub data_type: String,
 }
 
@@ -58,7 +59,7 @@ impl Source {
         let files = Files::open(settings, base).await?;
         let typed = files.schema().fields().iter().map(|field| ColumnInfo {
             name: field.name().clone(),
-            data_type: field.data_type().to_string(),
+            data_type: kind_of(field.data_type()),
         });
         let mixed = files.conflicts().keys().map(|name| ColumnInfo {
             name: name.clone(),
@@ -143,8 +144,10 @@ impl Source {
             context,
             schema: self.files.schema(),
             conflicts: self.files.conflicts(),
+            headers: self.files.headers(),
+            request,
         };
-        resolver.request(request)
+        resolver.resolve()
     }
 
     async fn streams(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::shape::Keys;
+use crate::kind::kind_of;
 
 /// The columns of all files, in order of appearance.
 #[derive(Debug, Default)]
@@ -51,8 +52,13 @@ impl Columns {
         if let Some(common) = common_type(&known.data_type, data_type) {
             known.data_type = common;
         } else {
-            let (first, first_file) = (&known.data_type, &known.file);
-            let conflict = format!("{first} in {first_file} and {data_type} in {file}");
+            let (first, second) = (kind_of(&known.data_type), kind_of(data_type));
+            let first_file = &known.file;
+            let conflict = if first == second {
+                format!("{first} in {first_file} and another form of it in {file}")
+            } else {
+                format!("{first} in {first_file} and {second} in {file}")
+            };
             self.conflicts.entry(name.to_owned()).or_insert(conflict);
         }
     }

@@ -80,7 +80,7 @@ async fn wrong_names_are_answered_with_the_closest() {
     }
     let error = source.check(&request("id", &["postcode"])).unwrap_err();
     assert!(
-        matches!(error, ScanError::UnknownColumn { ref closest, .. } if closest.is_empty()),
+        matches!(error, ScanError::UnknownColumn { ref hint, .. } if hint.is_empty()),
         "{error}"
     );
 }
@@ -153,4 +153,99 @@ async fn a_constant_needs_no_column() {
     let source = people().await;
     let found = rows(&source, &request("'k'", &["1"]), 2).await.unwrap();
     assert_eq!(found, table(&[["k", "1"], ["k", "1"]]));
+}
+
+/// A header cell near a mapped name was quoted, and in a file without a header it is a value. Names
+/// are offered only of files in whose header some name of the request stands.
+#[tokio::test]
+async fn cells_of_a_file_without_a_header_are_not_offered_as_names() {
+    let near = format!("{CANARY}1");
+    let record = format!("{near},Jane,Doe\n2,Ann,Lee\n");
+    let folder = Folder::with("bare.csv", &record);
+    let texts = [CANARY, "jane", "upper(Jan)", "lower('Jane', Doo)", "Jane +"];
+    for text in texts {
+        let source = folder.open("bare.csv").await.unwrap();
+        let error = source.check(&request(CANARY, &[])).unwrap_err();
+        let said = error.to_string().replace(&format!("{CANARY:?}"), "");
+        assert!(!format!("{said} {error:?}").contains(&near), "{error:?}");
+        assert!(
+            said.contains("3 columns") && said.contains("header line"),
+            "{said}"
+        );
+        let error = source.check(&request(text, &["name"])).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("did you mean"), "{text}: {said}");
+    }
+    folder.write("good.csv", "id,Name\n1,Ann\n");
+    let source = folder.open("*.csv").await.unwrap();
+    for text in [CANARY, "Jan", "name"] {
+        let error = source.check(&request("id", &[text])).unwrap_err();
+        let said = format!("{error} {error:?}").replace(&format!("{text:?}"), "");
+        assert!(!said.contains(&near) && !said.contains("Jane"), "{said}");
+        assert_eq!(
+            said.contains("did you mean \"Name\""),
+            text == "name",
+            "{said}"
+        );
+    }
+}
+
+/// Arrow writes the fields of a structure into the name of its type, and the keys of a map-like
+/// object are values. Types are told in words of our own.
+#[tokio::test]
+async fn keys_of_objects_stay_out_of_errors_and_types() {
+    let record = format!(r#"{{"id":"1","mails":{{"{CANARY}":true}},"many":[{{"{CANARY}":"x"}}]}}"#);
+    let folder = Folder::with("a.ndjson", record);
+    let source = folder.open("a.ndjson").await.unwrap();
+    let cases = [
+        ("mails", "\"mails\" is a structure"),
+        ("many", "\"many\" is a list of structures"),
+        ("upper(mails)", "\"mails\" is a structure"),
+        ("mails + 1", "\"mails\" is a structure"),
+        ("mails = 'x'", "\"mails\" is a structure"),
+        ("mails || many", "\"many\" is a list of structures"),
+        ("cast(mails as bigint)", "\"mails\" is a structure"),
+        ("cast(many as bigint)", "\"many\" is a list of structures"),
+        ("case when mails then id end", ""),
+        ("mails.other", "Field other not found"),
+        ("many.other", ""),
+        ("mails['x'", ""),
+        ("coalesce(mails, id)", ""),
+        ("nullif(mails, 1)", ""),
+        ("mails in ('x')", ""),
+        ("mails like 'x'", ""),
+        ("mails is true", ""),
+        ("not mails", ""),
+        ("-mails", ""),
+        ("mails between 1 and 2", ""),
+        ("substr(id, mails)", ""),
+        (
+            "no_such_function(mails)",
+            "Invalid function 'no_such_function'",
+        ),
+    ];
+    for (text, expected) in cases {
+        let requests = [
+            request("id", &[text]),
+            request(text, &[]),
+            ScanRequest {
+                filter: Some(text.to_owned()),
+                ..request("id", &[])
+            },
+        ];
+        for asked in requests {
+            if let Err(error) = source.check(&asked) {
+                let said = shown(&error);
+                assert!(said.contains(expected), "{text}: {said}");
+            } else {
+                assert!(expected.is_empty(), "{text}");
+            }
+        }
+    }
+    let types: Vec<_> = source
+        .columns()
+        .iter()
+        .map(|column| &*column.data_type)
+        .collect();
+    assert_eq!(types, ["text", "a structure", "a list of structures"]);
 }

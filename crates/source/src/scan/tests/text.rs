@@ -68,7 +68,10 @@ async fn json_records_are_typed_by_all_lines() {
         .iter()
         .map(|column| (&*column.name, &*column.data_type))
         .collect();
-    assert_eq!((types["id"], types["age"]), ("Int64", "Float64"));
+    assert_eq!(
+        (types["id"], types["age"]),
+        ("a whole number", "a floating-point number")
+    );
     assert_eq!(source.row_count().await.unwrap(), RowCount::Exact(2));
     let found = rows(&source, &request("id", &["age", "tags", "at.city"]), 2)
         .await
