@@ -27,6 +27,7 @@ use datafusion::prelude::SessionContext;
 use self::arrow::{ArrowFile, ArrowPiece};
 use self::columns::Columns;
 use self::format::{Compression, compression_of, delimiter_of, format_of};
+use self::location::Located;
 use self::piece::{FilePartition, Piece, Reading, TextReading, spread};
 use self::probe::{Detail, Probe, probe_all};
 use self::shape::Keys;
@@ -34,6 +35,7 @@ use self::store::DataFile;
 use crate::count::RowCount;
 use crate::descriptor::{FileFormat, SourceSettings};
 use crate::error::{OpenError, ScanError};
+use crate::skipped::SkippedFiles;
 
 /// The rows of a batch.
 pub(crate) const BATCH_ROWS_MAX: usize = 8_192;
@@ -57,6 +59,7 @@ const COLUMN_COUNT_MAX: usize = 10_000;
 pub(crate) struct Files {
     source_name: Arc<str>,
     found: Vec<DataFile>,
+    skipped: SkippedFiles,
     content: Content,
     schema: SchemaRef,
     conflicts: BTreeMap<String, String>,
@@ -124,7 +127,7 @@ impl Files {
     pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
         let source_name: Arc<str> = settings.name.as_str().into();
         let delimiter = checked_delimiter(settings)?;
-        let files = location::locate(settings, base).await?;
+        let Located { files, skipped } = location::locate(settings, base).await?;
         let format = common_format(settings, &files)?;
         for file in &files {
             check_file(&source_name, format, file)?;
@@ -146,11 +149,17 @@ impl Files {
         Ok(Self {
             source_name,
             found: files,
+            skipped,
             content,
             schema,
             conflicts,
             row_count,
         })
+    }
+
+    /// Returns what was not taken from folders.
+    pub(crate) fn skipped(&self) -> &SkippedFiles {
+        &self.skipped
     }
 
     /// Returns the columns that have a single type.

@@ -35,6 +35,7 @@ mod hint;
 mod kind;
 mod request;
 mod scan;
+mod skipped;
 
 pub use count::RowCount;
 pub use descriptor::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
@@ -44,3 +45,4 @@ pub use hint::NameHint;
 pub use request::ScanRequest;
 pub use sameas_record::DuplicateKeys;
 pub use scan::{ColumnInfo, Source};
+pub use skipped::SkippedFiles;

@@ -24,6 +24,7 @@ use crate::expression::{Resolved, Resolver};
 use crate::files::{BATCH_ROWS_MAX, Files};
 use crate::kind::kind_of;
 use crate::request::ScanRequest;
+use crate::skipped::SkippedFiles;
 
 /// The smallest file, in bytes, that several partitions share.
 const SHARED_FILE_LEN_MIN: usize = 1 << 20;
@@ -81,6 +82,11 @@ impl Source {
     /// Returns the columns, in the order of their first appearance.
     pub fn columns(&self) -> &[ColumnInfo] {
         &self.columns
+    }
+
+    /// Returns what stands in the folders of the source and is not read.
+    pub fn skipped_files(&self) -> &SkippedFiles {
+        self.files.skipped()
     }
 
     /// Returns the number of rows, before any condition.

@@ -3,6 +3,9 @@
 #[cfg(feature = "object-stores")]
 mod remote;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fs::FileType;
 use std::path::{Path as LocalPath, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +17,7 @@ use super::format::{extensions, format_of};
 use super::store::DataFile;
 use crate::descriptor::{FileFormat, SourceSettings};
 use crate::error::{OpenError, StoreCause};
+use crate::skipped::SkippedFiles;
 
 /// How deep folders are searched; deeper is a loop of links.
 const FOLDER_DEPTH_MAX: usize = 32;
@@ -28,11 +32,34 @@ const GLOB: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// Finds the files that settings name, each once, sorted by name.
+/// The files of a source.
+pub(crate) struct Located {
+    /// Each once, sorted by name.
+    pub(crate) files: Vec<DataFile>,
+    pub(crate) skipped: SkippedFiles,
+}
+
+/// What a folder holds.
+#[derive(Default)]
+struct Found {
+    paths: Vec<PathBuf>,
+    skipped: BTreeSet<String>,
+}
+
+/// What becomes of a name in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Read,
+    Skipped,
+    /// Neither read nor told.
+    Ignored,
+}
+
+/// Finds the files that settings name.
 pub(crate) async fn locate(
     settings: &SourceSettings,
     base: &LocalPath,
-) -> Result<Vec<DataFile>, OpenError> {
+) -> Result<Located, OpenError> {
     let finder = Finder {
         source_name: &settings.name,
         format: settings.format,
@@ -45,22 +72,28 @@ pub(crate) async fn locate(
         });
     }
     let local = Arc::new(LocalFileSystem::new());
-    let mut files = Vec::new();
+    let (mut files, mut skipped) = (Vec::new(), BTreeSet::new());
     for uri in uris {
         if let Some(scheme) = remote_scheme(uri) {
             if !REMOTE_SCHEMES.contains(&scheme) {
                 return Err(finder.address(uri, UNKNOWN_SCHEME));
             }
-            files.extend(finder.remote(uri).await?);
+            files.extend(finder.remote(uri, &mut skipped).await?);
             continue;
         }
-        for path in finder.local(uri)? {
+        let found = finder.local(uri)?;
+        skipped.extend(found.skipped);
+        for path in found.paths {
             files.push(DataFile::local(&settings.name, &local, &path).await?);
         }
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     files.dedup_by(|a, b| a.name == b.name);
-    Ok(files)
+    for file in &files {
+        skipped.remove(&file.name);
+    }
+    let skipped = skipped.into();
+    Ok(Located { files, skipped })
 }
 
 fn remote_scheme(uri: &str) -> Option<&str> {
@@ -74,16 +107,23 @@ struct Finder<'a> {
     base: &'a LocalPath,
 }
 
+impl Found {
+    fn of(paths: Vec<PathBuf>) -> Self {
+        let skipped = BTreeSet::new();
+        Self { paths, skipped }
+    }
+}
+
 impl Finder<'_> {
-    fn local(&self, uri: &str) -> Result<Vec<PathBuf>, OpenError> {
+    fn local(&self, uri: &str) -> Result<Found, OpenError> {
         let path = self.path_of(uri)?;
         match std::fs::metadata(&path) {
             Ok(meta) if meta.is_dir() => self.folder(&path),
-            Ok(meta) if meta.is_file() => Ok(vec![path]),
+            Ok(meta) if meta.is_file() => Ok(Found::of(vec![path])),
             Ok(_) => Err(self.address(uri, "it is neither a file nor a folder")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if has_glob(uri) {
-                    self.matching(uri)
+                    self.matching(uri).map(Found::of)
                 } else {
                     Err(self.missing(&path.display().to_string()))
                 }
@@ -135,46 +175,54 @@ impl Finder<'_> {
         Ok(format!("{}/{uri}", Pattern::escape(base)))
     }
 
-    fn folder(&self, folder: &LocalPath) -> Result<Vec<PathBuf>, OpenError> {
-        let mut paths = Vec::new();
-        self.walk(folder, 0, &mut paths)?;
-        if paths.is_empty() {
+    fn folder(&self, folder: &LocalPath) -> Result<Found, OpenError> {
+        let mut found = Found::default();
+        self.walk(folder, 0, &mut found)?;
+        if found.paths.is_empty() {
             return Err(self.empty_folder(&folder.display().to_string()));
         }
-        Ok(paths)
+        Ok(found)
     }
 
-    fn walk(
-        &self,
-        folder: &LocalPath,
-        depth: usize,
-        paths: &mut Vec<PathBuf>,
-    ) -> Result<(), OpenError> {
+    fn walk(&self, folder: &LocalPath, depth: usize, found: &mut Found) -> Result<(), OpenError> {
         if depth > FOLDER_DEPTH_MAX {
             return Err(self.address(&folder.display().to_string(), "its folders are too deep"));
         }
         let fail = |error: &std::io::Error| self.unreadable(folder, error);
         for entry in std::fs::read_dir(folder).map_err(|error| fail(&error))? {
             let path = entry.map_err(|error| fail(&error))?.path();
-            if is_hidden(&path) {
-                continue;
-            }
-            // A link to nowhere is no file.
-            let Ok(meta) = std::fs::metadata(&path) else {
-                continue;
+            // A link to nowhere has no kind and is no file.
+            let kind = std::fs::metadata(&path).map(|meta| meta.file_type());
+            let is_folder = kind.as_ref().is_ok_and(FileType::is_dir);
+            let name = entry_name(&path);
+            let fate = if is_folder {
+                fate_of_folder(&name)
+            } else {
+                self.fate_of_file(&name)
             };
-            if meta.is_dir() {
-                self.walk(&path, depth + 1, paths)?;
-            } else if meta.is_file() && self.is_wanted(&path.to_string_lossy()) {
-                paths.push(path);
+            match fate {
+                Fate::Read if is_folder => self.walk(&path, depth + 1, found)?,
+                Fate::Read if kind.is_ok_and(|kind| kind.is_file()) => found.paths.push(path),
+                Fate::Read | Fate::Skipped => {
+                    let slash = if is_folder { "/" } else { "" };
+                    found.skipped.insert(format!("{}{slash}", path.display()));
+                }
+                Fate::Ignored => {}
             }
         }
         Ok(())
     }
 
-    fn is_wanted(&self, name: &str) -> bool {
-        let found = format_of(name);
-        found.is_some() && (self.format.is_none() || found == self.format)
+    fn fate_of_file(&self, name: &str) -> Fate {
+        let format = format_of(name);
+        let is_wanted = format.is_some() && (self.format.is_none() || format == self.format);
+        match name.as_bytes().first() {
+            Some(b'.') => Fate::Ignored,
+            Some(b'_') if format.is_none() => Fate::Ignored,
+            Some(b'_') => Fate::Skipped,
+            _ if is_wanted => Fate::Read,
+            _ => Fate::Skipped,
+        }
     }
 
     fn address(&self, uri: &str, reason: &str) -> OpenError {
@@ -216,7 +264,11 @@ impl Finder<'_> {
         clippy::unused_async,
         reason = "a build with object stores awaits their answers"
     )]
-    async fn remote(&self, uri: &str) -> Result<Vec<DataFile>, OpenError> {
+    async fn remote(
+        &self,
+        uri: &str,
+        _: &mut BTreeSet<String>,
+    ) -> Result<Vec<DataFile>, OpenError> {
         Err(OpenError::ObjectStoresOff {
             source_name: self.source_name.to_owned(),
             uri: without_secrets(uri),
@@ -228,9 +280,16 @@ fn has_glob(uri: &str) -> bool {
     uri.contains(['*', '?', '['])
 }
 
-fn is_hidden(path: &LocalPath) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
+fn fate_of_folder(name: &str) -> Fate {
+    match name.as_bytes().first() {
+        Some(b'.') => Fate::Ignored,
+        Some(b'_') => Fate::Skipped,
+        _ => Fate::Read,
+    }
+}
+
+fn entry_name(path: &LocalPath) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
 }
 
 /// Returns an address without its user, password and query.

@@ -1,5 +1,6 @@
 //! Addresses of object stores.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
@@ -8,7 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
-use super::{DataFile, Finder, GLOB, without_secrets};
+use super::{DataFile, Fate, Finder, GLOB, fate_of_folder, without_secrets};
 use crate::error::{OpenError, StoreCause};
 
 /// The objects that one address may name.
@@ -20,7 +21,11 @@ struct Remote<'a> {
 }
 
 impl Finder<'_> {
-    pub(super) async fn remote(&self, uri: &str) -> Result<Vec<DataFile>, OpenError> {
+    pub(super) async fn remote(
+        &self,
+        uri: &str,
+        skipped: &mut BTreeSet<String>,
+    ) -> Result<Vec<DataFile>, OpenError> {
         let (literal, pattern) = split_glob(uri);
         let url = Url::parse(literal).map_err(|error| self.address(uri, &error.to_string()))?;
         if url.query().is_some() {
@@ -43,7 +48,7 @@ impl Finder<'_> {
         };
         match pattern {
             Some(pattern) => remote.matching(&path, pattern).await,
-            None => remote.object_or_folder(&path).await,
+            None => remote.object_or_folder(&path, skipped).await,
         }
     }
 
@@ -77,7 +82,11 @@ impl Remote<'_> {
         Ok(found)
     }
 
-    async fn object_or_folder(&self, path: &Path) -> Result<Vec<DataFile>, OpenError> {
+    async fn object_or_folder(
+        &self,
+        path: &Path,
+        skipped: &mut BTreeSet<String>,
+    ) -> Result<Vec<DataFile>, OpenError> {
         if !self.uri.ends_with('/') {
             match self.store.head(path).await {
                 Ok(meta) => return Ok(vec![self.file(meta)]),
@@ -88,8 +97,13 @@ impl Remote<'_> {
                 Err(error) => return Err(self.finder.store_failed(self.uri, &error)),
             }
         }
+        let prefix_len = path.as_ref().len();
         let is_wanted = |name: &str| {
-            !name.split('/').any(|part| part.starts_with(['.', '_'])) && self.finder.is_wanted(name)
+            let (fate, told) = self.fate(name, prefix_len);
+            if fate == Fate::Skipped {
+                skipped.insert(format!("{}/{told}", self.origin));
+            }
+            fate == Fate::Read
         };
         let found = self.list(path, is_wanted).await?;
         if found.is_empty() {
@@ -98,10 +112,25 @@ impl Remote<'_> {
         Ok(found)
     }
 
+    /// Returns what becomes of an object of a folder, and the name that tells it: its own, or that of
+    /// the folder in the way.
+    fn fate<'a>(&self, name: &'a str, prefix_len: usize) -> (Fate, &'a str) {
+        let folder_ends = name.match_indices('/').map(|(at, _)| at);
+        let mut start = prefix_len;
+        for end in folder_ends.filter(|&end| end > prefix_len) {
+            match fate_of_folder(name[start..end].trim_start_matches('/')) {
+                Fate::Read => start = end + 1,
+                fate => return (fate, &name[..=end]),
+            }
+        }
+        let file = name[start..].trim_start_matches('/');
+        (self.finder.fate_of_file(file), name)
+    }
+
     async fn list(
         &self,
         prefix: &Path,
-        is_wanted: impl Fn(&str) -> bool,
+        mut is_wanted: impl FnMut(&str) -> bool,
     ) -> Result<Vec<DataFile>, OpenError> {
         let listed: Vec<ObjectMeta> = self
             .store

@@ -151,3 +151,54 @@ async fn object_stores_need_their_feature_and_keep_secrets() {
         "{error}"
     );
 }
+
+/// Files of a folder that are not read were left out in silence.
+#[tokio::test]
+async fn files_that_a_folder_holds_and_no_one_reads_are_told() {
+    let mut folder = Folder::with("data/a.csv", "id\n1\n");
+    for name in [
+        "_late.csv",
+        "b.csv.bak",
+        "sub/notes.txt",
+        "_old/c.csv",
+        "d.ndjson",
+    ] {
+        folder.write(&format!("data/{name}"), "id\n2\n");
+    }
+    for name in [
+        "_SUCCESS",
+        ".b.csv.crc",
+        ".git/d.csv",
+        "sub/_metadata",
+        "sub/.x",
+    ] {
+        folder.write(&format!("data/{name}"), "x");
+    }
+    folder.format = Some(FileFormat::Csv);
+    let source = folder.open("data").await.unwrap();
+    let names = [
+        "_late.csv",
+        "_old/",
+        "b.csv.bak",
+        "d.ndjson",
+        "sub/notes.txt",
+    ];
+    let names = names.map(|name| format!("{}/{name}", folder.path("data").display()));
+    assert_eq!(source.skipped_files().count, 5);
+    assert_eq!(source.skipped_files().names, names);
+
+    let files = ["data", "data/_late.csv", "data"].map(str::to_owned);
+    let source = folder
+        .open_all(OneOrMany::Many(files.into()))
+        .await
+        .unwrap();
+    assert_eq!(source.skipped_files().count, 4);
+    for number in 0..9 {
+        folder.write(&format!("data/{number}.txt"), "x");
+    }
+    let source = folder.open("data").await.unwrap();
+    let skipped = source.skipped_files();
+    assert_eq!((skipped.count, skipped.names.len()), (14, 5));
+    let source = folder.open("data/*.csv").await.unwrap();
+    assert_eq!(source.skipped_files().count, 0);
+}
