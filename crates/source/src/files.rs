@@ -55,7 +55,9 @@ const RECORD_LEN_MAX: usize = 128 << 20;
 const COLUMN_COUNT_MAX: usize = 10_000;
 
 /// The files of a source, as they were when it was opened.
-#[derive(Debug)]
+///
+/// Neither they nor what describes them print themselves: where a header is missing, and where
+/// objects are used as maps, names are values.
 pub(crate) struct Files {
     source_name: Arc<str>,
     found: Vec<DataFile>,
@@ -67,7 +69,6 @@ pub(crate) struct Files {
 }
 
 /// What the probes of all files found.
-#[derive(Debug)]
 enum Content {
     Csv {
         delimiter: Option<u8>,
@@ -183,6 +184,11 @@ impl Files {
     /// Returns the rows of all files.
     pub(crate) fn row_count(&self) -> RowCount {
         self.row_count
+    }
+
+    /// Returns how many files there are.
+    pub(crate) fn file_count(&self) -> usize {
+        self.found.len()
     }
 
     /// Returns how many rows of the given columns make a batch of bounded size.

@@ -1,5 +1,6 @@
 //! A source: opened, checked and scanned.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +31,7 @@ use crate::skipped::SkippedFiles;
 const SHARED_FILE_LEN_MIN: usize = 1 << 20;
 
 /// A column of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ColumnInfo {
     /// Its name, as it stands in the source.
     pub name: String,
@@ -42,11 +43,32 @@ pub struct ColumnInfo {
 ///
 /// Opening looks at the names, sizes and beginnings or footers of files; records are read by
 /// [`scan`](Self::scan) only, and a file that changes in between makes the scan fail.
-#[derive(Debug)]
 pub struct Source {
     name: Arc<str>,
     files: Arc<Files>,
     columns: Vec<ColumnInfo>,
+}
+
+/// Prints the length of the name: of a file without a header it is a value.
+impl fmt::Debug for ColumnInfo {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ColumnInfo")
+            .field("name_len", &self.name.len())
+            .field("data_type", &self.data_type)
+            .finish()
+    }
+}
+
+/// Prints counts: names of columns may be values.
+impl fmt::Debug for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Source")
+            .field("name", &self.name)
+            .field("file_count", &self.files.file_count())
+            .field("column_count", &self.columns.len())
+            .field("row_count", &self.files.row_count())
+            .finish()
+    }
 }
 
 impl Source {

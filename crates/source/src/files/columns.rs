@@ -9,14 +9,13 @@ use super::shape::Keys;
 use crate::kind::kind_of;
 
 /// The columns of all files, in order of appearance.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Columns {
     found: Vec<Column>,
     indices: BTreeMap<String, usize>,
     conflicts: BTreeMap<String, String>,
 }
 
-#[derive(Debug)]
 struct Column {
     name: String,
     data_type: DataType,

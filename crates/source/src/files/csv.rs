@@ -15,8 +15,7 @@ use crate::flaw::{Flaw, Problem};
 
 const QUOTE: u8 = b'"';
 
-/// A decoder of one file.
-#[derive(Debug)]
+/// A decoder of one file; it holds cells and does not print itself.
 pub(crate) struct CsvDecoder {
     delimiter: u8,
     state: State,
@@ -45,19 +44,18 @@ enum State {
 }
 
 /// The content of a cell that spans chunks or holds quotes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Cell {
     bytes: Vec<u8>,
     cut: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Header {
     names: Vec<String>,
     is_read: bool,
 }
 
-#[derive(Debug)]
 struct Wanted {
     schema: SchemaRef,
     builders: Vec<StringBuilder>,
@@ -110,6 +108,9 @@ impl CsvDecoder {
     }
 
     /// Tells whether a batch must be taken before more is decoded.
+    ///
+    /// In the middle of a record some columns hold one cell more than others, so a batch is full
+    /// only where a record ends.
     pub(crate) fn is_full(&self) -> bool {
         self.is_between_records()
             && (self.row_count >= self.row_limit || self.byte_count >= BATCH_BYTES_MAX)

@@ -17,15 +17,13 @@ use super::{BATCH_BYTES_MAX, CELL_KEPT_MAX, RECORD_LEN_MAX};
 use crate::flaw::{Flaw, Problem};
 
 /// Whole lines of a stream of chunks.
-#[derive(Debug)]
 struct Lines {
     partial: Vec<u8>,
     /// The line that is being read.
     line: u64,
 }
 
-/// A decoder of one file into columns of known shapes.
-#[derive(Debug)]
+/// A decoder of one file into columns of known shapes; it holds values and does not print itself.
 pub(crate) struct NdjsonDecoder {
     lines: Lines,
     schema: SchemaRef,
@@ -33,8 +31,8 @@ pub(crate) struct NdjsonDecoder {
     row_limit: usize,
 }
 
-/// A reader of one file that learns the shapes of its keys.
-#[derive(Debug)]
+/// A reader of one file that learns the shapes of its keys; it holds a line and does not print
+/// itself.
 pub(crate) struct ShapeFinder {
     lines: Lines,
     shape: Shape,
@@ -42,7 +40,6 @@ pub(crate) struct ShapeFinder {
 }
 
 /// The columns that records are appended to.
-#[derive(Debug)]
 struct Row {
     /// In ascending order.
     names: Vec<String>,

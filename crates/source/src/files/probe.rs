@@ -26,7 +26,6 @@ const LEARN_LEN_MAX: u64 = 256 << 20;
 const PROBE_COUNT_MAX: usize = 16;
 
 /// The columns and rows of one file.
-#[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) columns: Vec<(String, DataType)>,
     pub(crate) row_count: RowCount,
@@ -34,7 +33,6 @@ pub(crate) struct Probe {
 }
 
 /// What a scan needs to know beyond columns.
-#[derive(Debug)]
 pub(crate) enum Detail {
     /// Nothing.
     Csv,

@@ -12,7 +12,7 @@ use super::COLUMN_COUNT_MAX;
 pub(crate) type Keys = BTreeMap<String, Shape>;
 
 /// What the values of one key are.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) enum Shape {
     /// Null or absent so far.
     #[default]
@@ -59,6 +59,21 @@ impl fmt::Display for Clash {
             write!(out, " line {line}")
         } else {
             Ok(())
+        }
+    }
+}
+
+/// Prints the number of keys and not the keys: in map-like objects they are values.
+impl fmt::Debug for Shape {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::List(item) => write!(out, "a list of {item:?}"),
+            Self::Object(keys) => {
+                write!(out, "an object of {} keys: ", keys.len())?;
+                out.debug_list().entries(keys.values()).finish()
+            }
+            Self::Mixed(clash) => write!(out, "{clash}"),
+            flat => out.write_str(flat.name()),
         }
     }
 }

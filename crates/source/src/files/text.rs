@@ -45,7 +45,6 @@ pub(crate) struct Chunks {
 }
 
 /// A decoder of either text format.
-#[derive(Debug)]
 pub(crate) enum Decoder {
     Csv(CsvDecoder),
     Ndjson(NdjsonDecoder),

@@ -15,7 +15,7 @@ use crate::files::CELL_KEPT_MAX;
 use crate::files::shape::Shape;
 use crate::flaw::Problem;
 
-#[derive(Debug)]
+/// The values of one key; it does not print itself.
 pub(super) enum Column {
     /// Nothing but nulls and empty objects.
     Nothing(usize),

@@ -151,3 +151,20 @@ async fn what_a_store_says_is_kept_by_its_kind() {
     };
     assert_eq!(shown(&StoreCause::new(&denied)), "permission denied");
 }
+
+/// Derived `Debug` printed the first record of a file without a header, keys of objects and cells
+/// that were being decoded.
+#[tokio::test]
+async fn a_source_prints_no_names_that_may_be_values() {
+    let folder = Folder::with("a.csv", format!("{CANARY},Jane\n"));
+    folder.write(
+        "a.ndjson",
+        format!(r#"{{"id":{{"{CANARY}":1}},"{CANARY}":2}}"#),
+    );
+    for uri in ["a.csv", "a.ndjson"] {
+        let source = folder.open(uri).await.unwrap();
+        let shown = format!("{source:?} {source:#?} {:?}", source.columns());
+        assert!(!shown.contains(CANARY), "{shown}");
+        assert!(shown.contains("crm"), "{shown}");
+    }
+}
