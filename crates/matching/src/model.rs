@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use sameas_record::FieldKind;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::Scope;
 use crate::plan::{Comparison, MatchingPlan};
 
 /// The version of the model's file form.
-pub const MODEL_FORMAT: u32 = 1;
+pub const MODEL_FORMAT: u32 = 2;
 
 /// The trained parameters of one level.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,11 +48,66 @@ impl LevelParameters {
 pub struct ComparisonParameters {
     /// The comparison's name.
     pub name: String,
+    /// The field whose values it compares.
+    pub field: String,
+    /// The kind of every field that its levels look at.
+    pub kinds: BTreeMap<String, FieldKind>,
+    /// Whom its values belong to.
+    pub scope: Scope,
     /// Its levels, best first, without the missing level.
     pub levels: Vec<LevelParameters>,
     /// How frequent its values are, if equal values weigh by frequency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<FrequencyTable>,
+}
+
+impl ComparisonParameters {
+    /// Says in what it was trained for another question than this comparison asks.
+    ///
+    /// The name is not enough: with other values, other normal forms or other people to tell apart,
+    /// a level of the same name weighs something else.
+    fn difference(&self, plan: &MatchingPlan, comparison: &Comparison) -> Option<String> {
+        let name = &comparison.name;
+        if self.name != *name {
+            return Some(format!("`{}` instead of `{name}`", self.name));
+        }
+        let field = &plan.schema.field(comparison.field).name;
+        if self.field != *field {
+            return Some(format!(
+                "field `{}` of `{name}` instead of `{field}`",
+                self.field
+            ));
+        }
+        if !self
+            .levels
+            .iter()
+            .map(|l| &l.level)
+            .eq(&comparison.level_names()[1..])
+        {
+            return Some(format!("levels of `{name}`"));
+        }
+        if self.kinds != plan.kinds_of(comparison) {
+            return Some(format!("kinds of the fields of `{name}`"));
+        }
+        if self.scope != comparison.scope {
+            return Some(format!("scope of `{name}`"));
+        }
+        (self.frequency.is_some() != comparison.frequency).then(|| format!("frequency of `{name}`"))
+    }
+
+    /// Names a part that holds a number which is no probability.
+    fn improbable_part(&self) -> Option<String> {
+        let probable = |p: f64| p > 0.0 && p <= 1.0;
+        let sound =
+            |l: &&LevelParameters| probable(l.m) && probable(l.u) && l.related.is_none_or(probable);
+        if let Some(level) = self.levels.iter().find(|level| !sound(level)) {
+            return Some(format!("level `{}`", level.level));
+        }
+        // A value weighs by the reciprocal of its frequency, so none may be 0.
+        let table = self.frequency.as_ref()?;
+        let mut shares = table.frequent.values().chain([&table.rest]);
+        (!shares.all(|&share| probable(share))).then(|| "frequency of values".to_owned())
+    }
 }
 
 /// How frequent values are: frequent ones under keyed tokens that are attached to no reference.
@@ -84,8 +141,10 @@ pub struct Model {
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The model was written by a newer version.
-    #[error("the model has format {found}, this version reads format {MODEL_FORMAT}; train again")]
+    /// The model was written by another version.
+    #[error(
+        "the model has format {found}, this version reads format {MODEL_FORMAT}; train again with `sameas train`"
+    )]
     Format {
         /// The format found.
         found: u32,
@@ -122,34 +181,20 @@ impl Model {
         if self.format != MODEL_FORMAT {
             return Err(ModelError::Format { found: self.format });
         }
-        let differs = |what: String| Err(ModelError::Differs { what });
         if self.comparisons.len() != plan.comparisons.len() {
-            return differs(format!(
+            let what = format!(
                 "{} comparisons in the model, {} in the settings",
                 self.comparisons.len(),
                 plan.comparisons.len()
-            ));
+            );
+            return Err(ModelError::Differs { what });
         }
         for (trained, comparison) in self.comparisons.iter().zip(&plan.comparisons) {
-            if trained.name != comparison.name {
-                return differs(format!(
-                    "`{}` instead of `{}`",
-                    trained.name, comparison.name
-                ));
+            if let Some(what) = trained.difference(plan, comparison) {
+                return Err(ModelError::Differs { what });
             }
-            let names = &comparison.level_names()[1..];
-            if !trained.levels.iter().map(|l| &l.level).eq(names) {
-                return differs(format!("levels of `{}`", comparison.name));
-            }
-            if comparison.frequency != trained.frequency.is_some() {
-                return differs(format!("frequency of `{}`", comparison.name));
-            }
-            let probable = |p: f64| p > 0.0 && p <= 1.0;
-            let sound = |l: &LevelParameters| {
-                probable(l.m) && probable(l.u) && l.related.is_none_or(probable)
-            };
-            if let Some(l) = trained.levels.iter().find(|l| !sound(l)) {
-                let what = format!("`{}`, level `{}`", trained.name, l.level);
+            if let Some(part) = trained.improbable_part() {
+                let what = format!("`{}`, {part}", trained.name);
                 return Err(ModelError::NotProbability { what });
             }
         }
@@ -258,27 +303,4 @@ impl FrequencyKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::rounded;
-
-    #[test]
-    fn rounded_probabilities_survive_their_text() {
-        let mut z = 1_u64;
-        for scale in 0..14 {
-            for _ in 0..2_000 {
-                z = z
-                    .wrapping_mul(0x5851_f42d_4c95_7f2d)
-                    .wrapping_add(0x1405_7b7e_f767_814f);
-                let drawn = ((z >> 11) as f64 / (1_u64 << 53) as f64) / 10_f64.powi(scale);
-                let kept = rounded(drawn);
-                assert!(
-                    (kept - drawn).abs() <= drawn * 1e-3,
-                    "{drawn} became {kept}"
-                );
-                let text = serde_json::to_string(&kept).expect("a number");
-                let read: f64 = serde_json::from_str(&text).expect("a number");
-                assert_eq!(read.to_bits(), kept.to_bits(), "{text}");
-            }
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! Settings about matching, checked against the fields there are.
 
+use std::collections::BTreeMap;
+
 use sameas_record::{FieldId, FieldKind, Form, Schema};
 use thiserror::Error;
 
@@ -185,7 +187,18 @@ impl MatchingPlan {
             .count()
     }
 
-    /// Returns the names of the fields that settings use, for finding unused ones.
+    /// Returns the kinds of all fields that a comparison looks at, by their names.
+    pub fn kinds_of(&self, comparison: &Comparison) -> BTreeMap<String, FieldKind> {
+        let clauses = comparison.levels.iter().flat_map(|level| &level.clauses);
+        clauses
+            .flat_map(|test| [test.field, test.other])
+            .chain([comparison.field])
+            .map(|id| self.schema.field(id))
+            .map(|field| (field.name.clone(), field.kind))
+            .collect()
+    }
+
+    /// Returns the fields that settings use, for finding unused ones.
     pub fn used_fields(&self) -> Vec<FieldId> {
         let levels = self
             .comparisons

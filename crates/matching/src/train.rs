@@ -107,6 +107,9 @@ pub fn train(
         .enumerate()
         .map(|(index, comparison)| ComparisonParameters {
             name: comparison.name.clone(),
+            field: plan.schema.field(comparison.field).name.clone(),
+            kinds: plan.kinds_of(comparison),
+            scope: comparison.scope,
             levels: classes.level_parameters(index, comparison),
             frequency: comparison
                 .frequency

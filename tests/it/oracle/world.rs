@@ -366,6 +366,9 @@ impl World {
                 });
                 ComparisonParameters {
                     name: planned.name.clone(),
+                    field: c.field.to_owned(),
+                    kinds: plan.kinds_of(planned),
+                    scope: c.scope,
                     levels,
                     frequency,
                 }
