@@ -9,6 +9,9 @@ use crate::language::{Condition, LanguageError, Test, did_you_mean, parse_key_pa
 use crate::{BlockSettings, CompareSettings, RuleSettings, Scope};
 use sameas_graph::LevelPattern;
 
+/// The most rules and blocks together: evidence names its rule in one byte.
+const RULE_COUNT_MAX: usize = 256;
+
 /// Where in the settings something is wrong: a table, its index, and a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -161,6 +164,7 @@ impl MatchingPlan {
                 .enumerate()
                 .filter_map(|(i, b)| checker.block(i, b)),
         );
+        checker.rule_count(rule.len(), block.len());
         if checker.errors.is_empty() {
             Ok(Self {
                 schema: schema.clone(),
@@ -257,6 +261,21 @@ impl Checker<'_> {
         found
     }
 
+    fn rule_count(&mut self, rule_count: usize, block_count: usize) {
+        if rule_count + block_count <= RULE_COUNT_MAX {
+            return;
+        }
+        // Deterministic rules are numbered first, so blocks are those in excess, if there are any.
+        let (table, index, key) = match RULE_COUNT_MAX.checked_sub(rule_count) {
+            Some(index) => ("block", index, "on"),
+            None => ("rule", RULE_COUNT_MAX, "when"),
+        };
+        let message = format!(
+            "{rule_count} rules and {block_count} blocks are more than {RULE_COUNT_MAX} together; remove those that find the fewest new pairs, which `sameas rebuild` reports"
+        );
+        self.refuse(table, index, key, None, message);
+    }
+
     fn comparison(&mut self, index: usize, settings: &CompareSettings) -> Option<Comparison> {
         let place = Place {
             table: "compare",
@@ -295,11 +314,16 @@ impl Checker<'_> {
         }
         let mut levels = Vec::new();
         for (item, text) in texts.iter().enumerate() {
+            // The levels of a kind stand nowhere in the settings, but the kind does.
+            let (key, item) = match (&settings.levels, &settings.kind) {
+                (None, Some(_)) => ("kind", None),
+                _ => ("levels", Some(item)),
+            };
             let place = Place {
                 table: "compare",
                 index,
-                key: "levels",
-                item: Some(item),
+                key,
+                item,
             };
             let condition = self.condition(text, place.clone())?;
             let clauses = self.tests(&condition, Some(field), &place)?;
@@ -382,6 +406,9 @@ impl Checker<'_> {
             }
             Test::Difference(_) | Test::Percent(_) => {
                 (field.kind != FieldKind::Number).then_some("a number")
+            }
+            Test::Jaccard(_) | Test::Overlap(_) => {
+                (!Form::Tokens.applies_to(field.kind)).then_some("of words or e-mail")
             }
             Test::Same(form) if !form.applies_to(field.kind) => Some("of another kind"),
             _ => None,
@@ -604,3 +631,6 @@ fn preset_of_name(name: &str) -> Option<&'static [&'static str]> {
 fn preset_names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|(name, ..)| *name)
 }
+
+#[cfg(test)]
+mod tests;
