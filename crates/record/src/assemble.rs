@@ -63,16 +63,16 @@ fn refuse_bad_keys(source: &SourceParts) -> Result<(), IngestError> {
             count,
         });
     }
-    let count = source.parts.iter().map(|p| p.long_keys).sum();
-    match source.parts.iter().filter_map(|p| p.long_key.clone()).max() {
-        Some((len, start)) => Err(IngestError::KeyTooLong {
-            source_name: source_name(),
-            count,
-            len,
-            start,
-        }),
-        None => Ok(()),
+    let count: u64 = source.parts.iter().map(|p| p.long_keys).sum();
+    if count == 0 {
+        return Ok(());
     }
+    let longest = source.parts.iter().map(|p| p.longest_key).max();
+    Err(IngestError::KeyTooLong {
+        source_name: source_name(),
+        count,
+        len: longest.unwrap_or_default(),
+    })
 }
 
 /// Where the rows of one source lie: partition by partition, numbered through.

@@ -78,17 +78,15 @@ pub enum IngestError {
     },
     /// A key is longer than the graph accepts.
     #[error(
-        "source `{source_name}`: {count} keys are longer than {KEY_LEN_MAX} bytes, the first has {len} and begins with `{start}`; name a shorter key column"
+        "source `{source_name}`: {count} keys are longer than {KEY_LEN_MAX} bytes, the longest has {len}; name a shorter key column"
     )]
     KeyTooLong {
         /// The source.
         source_name: String,
         /// How many keys.
         count: u64,
-        /// Length of one of them in bytes.
+        /// Length of the longest in bytes.
         len: usize,
-        /// How it begins.
-        start: String,
     },
     /// Several records of a source share a key.
     #[error(
@@ -143,7 +141,7 @@ pub struct RawPart {
     pub(crate) columns: Vec<Arc<RawColumn>>,
     pub(crate) missing_keys: u64,
     pub(crate) long_keys: u64,
-    pub(crate) long_key: Option<(usize, String)>,
+    pub(crate) longest_key: usize,
     pub(crate) long_cells: u64,
 }
 
@@ -241,7 +239,7 @@ impl<'a> PartitionIngest<'a> {
             columns: Vec::new(),
             missing_keys: 0,
             long_keys: 0,
-            long_key: None,
+            longest_key: 0,
             long_cells: 0,
         };
         Self {
@@ -294,8 +292,7 @@ impl<'a> PartitionIngest<'a> {
                 }
                 len if len > KEY_LEN_MAX => {
                     part.long_keys += 1;
-                    let start = || key.unwrap_or_default().chars().take(24).collect();
-                    part.long_key.get_or_insert_with(|| (len, start()));
+                    part.longest_key = part.longest_key.max(len);
                     u32::MAX
                 }
                 _ => {
