@@ -182,3 +182,56 @@ fn options(url: &Url) -> Vec<(String, String)> {
     }
     options
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    /// Names that begin with `_` in the address itself hid all objects below.
+    #[tokio::test]
+    async fn objects_of_a_folder_are_read_told_or_passed_over_by_their_names_below_it() {
+        let store = InMemory::new();
+        for name in [
+            "a.csv",
+            "sub/b.csv",
+            "_late.csv",
+            "c.txt",
+            "_old/d.csv",
+            "_SUCCESS",
+            ".x.csv",
+        ] {
+            let location = Path::from(format!("_in/{name}"));
+            store.put(&location, "id\n1\n".into()).await.unwrap();
+        }
+        let (source_name, format, base) = ("crm", None, "".as_ref());
+        let finder = Finder {
+            source_name,
+            format,
+            base,
+        };
+        let (uri, origin) = ("s3://bucket/_in/", "s3://bucket".to_owned());
+        let store = Arc::new(store);
+        let remote = Remote {
+            finder: &finder,
+            uri,
+            origin,
+            store,
+        };
+        let mut skipped = BTreeSet::new();
+        let found = remote
+            .object_or_folder(&Path::from("_in"), &mut skipped)
+            .await
+            .unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|file| file.meta.location.as_ref())
+            .collect();
+        assert_eq!(found, ["_in/a.csv", "_in/sub/b.csv"]);
+        let told = ["_late.csv", "_old/", "c.txt"].map(|name| format!("s3://bucket/_in/{name}"));
+        assert!(skipped.iter().eq(&told), "{skipped:?}");
+    }
+}
