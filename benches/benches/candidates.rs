@@ -160,7 +160,7 @@ fn candidates(criterion: &mut Criterion) {
     let (model, _) = train(&prepared, &comparer, &blocking, &plan, &settings, &key);
     let threshold = Threshold::of(&DecideSettings::default());
     let weigher = Weigher::new(&prepared, &comparer, &plan, &model, &key, threshold);
-    let weighed = weigher.weigh_all(&blocking, plan.rules.len());
+    let weighed = weigher.weigh_all(&blocking, plan.rules.len(), &|_| {});
     let keys: u64 = blocking.costs().iter().map(|cost| cost.keyed_records).sum();
     let pairs: u64 = weighed.pairs_of_rule.iter().sum();
 
@@ -171,7 +171,7 @@ fn candidates(criterion: &mut Criterion) {
     });
     group.throughput(Throughput::Elements(pairs));
     group.bench_function(BenchmarkId::new("weigh", RECORD_COUNT), |bencher| {
-        bencher.iter(|| weigher.weigh_all(black_box(&blocking), plan.rules.len()));
+        bencher.iter(|| weigher.weigh_all(black_box(&blocking), plan.rules.len(), &|_| {}));
     });
     let naive = Naive::new(&records, &model, threshold);
     group.bench_function(BenchmarkId::new("weigh_strsim", RECORD_COUNT), |bencher| {

@@ -6,6 +6,7 @@ mod naive;
 mod world;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 use sameas_graph::{Constraints, Decision, Evidence, Partition, cluster};
@@ -24,8 +25,9 @@ const BITS_APART_MAX: f64 = 0.02;
 /// A pair this near to a threshold may fall on either side.
 const TOO_NEAR_BITS: f64 = 0.001;
 
-/// Weighs the records of a world as a rebuild does, and clusters them.
-fn product(world: &World, threshold: Threshold) -> (Weighed, Partition) {
+/// Weighs the records of a world as a rebuild does, and clusters them; says at most how many pairs
+/// of blocks were refused, too.
+fn product(world: &World, threshold: Threshold) -> (Weighed, Partition, u64) {
     let records: Records = world.records();
     let plan = world.plan(&records);
     let exclusive = world.exclusive(&records);
@@ -41,10 +43,16 @@ fn product(world: &World, threshold: Threshold) -> (Weighed, Partition) {
         &World::key(),
         threshold,
     );
-    let weighed = weigher.weigh_all(&blocking, plan.rules.len());
+    let told = AtomicU64::new(0);
+    let weighed = weigher.weigh_all(&blocking, plan.rules.len(), &|pairs| {
+        told.fetch_add(pairs, Ordering::Relaxed);
+    });
+    let predicted: u64 = blocking.costs().iter().map(|cost| cost.pairs).sum();
+    assert_eq!(told.into_inner(), predicted, "all pairs are told of");
+    let refused = blocking.costs().iter().map(|cost| cost.refused_pairs).sum();
     let mut evidence = weighed.evidence.clone();
     let partition = cluster(records.references(), &mut evidence, &Constraints::default());
-    (weighed, partition)
+    (weighed, partition, refused)
 }
 
 fn assert_equal_edges(found: &[Evidence], naive: &Naive, threshold: Threshold) {
@@ -99,11 +107,12 @@ proptest! {
         let world = World::new(rows, seed);
         let threshold = world.threshold();
         let naive = Naive::of(&world);
-        let (weighed, partition) = product(&world, threshold);
+        let (weighed, partition, refused_max) = product(&world, threshold);
         assert_equal_edges(&weighed.evidence, &naive, threshold);
         prop_assert_eq!(&weighed.pairs_of_rule, &naive.pairs_of_rule);
         let distinct = weighed.pairs_of_rule.iter().sum::<u64>();
         prop_assert_eq!(distinct, naive.edges.len() as u64, "each pair counts once");
+        prop_assert!(naive.refused_pairs <= refused_max, "no refused pair is hidden");
         assert_equal_clusters(&partition, &weighed.evidence, world.rows.len());
     }
 
@@ -136,7 +145,8 @@ fn hot_blocks_are_refined_as_the_naive_way_refines_them() {
         let world = World::new(many_rows(seed, 220), seed);
         let threshold = world.threshold();
         let naive = Naive::of(&world);
-        let (weighed, _) = product(&world, threshold);
+        let (weighed, _, refused_max) = product(&world, threshold);
+        assert!(naive.refused_pairs <= refused_max, "seed {seed}");
         assert_equal_edges(&weighed.evidence, &naive, threshold);
         assert_eq!(weighed.pairs_of_rule, naive.pairs_of_rule);
         hot += naive.hot_blocks;

@@ -11,7 +11,10 @@ use crate::plan::{BlockingRule, KeyPart, MatchingPlan};
 use crate::prepared::Prepared;
 use crate::rows::{GATHER_LEN, NodeRow, Rows, SlotSet};
 
-/// The most keys one record has under one rule; further ones are left out and counted.
+/// The most keys one record has under one rule.
+///
+/// Of more, those with the smallest hashes are kept: a choice that depends on their content
+/// alone, and two records that share many keys are likely to keep a shared one.
 const KEY_COUNT_MAX: usize = 64;
 
 /// How many leading hash bits choose the part in which keys are sorted.
@@ -48,7 +51,7 @@ impl<'b> Block<'b> {
 pub struct HotKey {
     /// How many records share the key.
     pub len: u64,
-    /// How many of its pairs were not compared.
+    /// How many of its pairs are not compared, at most.
     pub refused_pairs: u64,
 }
 
@@ -67,8 +70,11 @@ pub struct RuleCost {
     pub hot: Vec<HotKey>,
     /// How many blocks are over the bound.
     pub hot_count: u64,
-    /// How many pairs of them no refinement makes.
+    /// How many pairs of them no refinement makes, at most: those that the refinement which makes
+    /// most of a block's pairs leaves out; another may make some of them.
     pub refused_pairs: u64,
+    /// Records that have more keys than are used.
+    pub cut_records: u64,
 }
 
 /// One rule over the records: every node's keys, and which keys are hot.
@@ -77,7 +83,7 @@ struct PreparedRule<'p> {
     parts: Vec<PreparedPart<'p>>,
     multi: bool,
     /// Where the keys of each node start, and the keys, ascending; for rules with several keys a node.
-    key_starts: Vec<u32>,
+    key_starts: Vec<u64>,
     keys: Vec<u64>,
     /// Sorted words of (hash bits, node).
     words: Vec<u64>,
@@ -325,15 +331,13 @@ impl<'p> Blocking<'p> {
             hot: Vec::new(),
             hot_refined: Vec::new(),
         };
+        let mut cost = RuleCost::default();
         if multi {
-            list_keys(&mut rule, prepared.records.len());
+            cost.cut_records = list_keys(&mut rule, prepared.records.len());
         }
         let (words, keyed_records) = sorted_words(&rule, prepared.records.len(), self.node_bits);
         rule.words = words;
-        let mut cost = RuleCost {
-            keyed_records,
-            ..RuleCost::default()
-        };
+        cost.keyed_records = keyed_records;
         let mut hot_runs = Vec::new();
         for run in runs(&rule.words, self.node_bits) {
             let len = run.len() as u64;
@@ -349,10 +353,11 @@ impl<'p> Blocking<'p> {
         for run in hot_runs {
             let key = run[0] >> self.node_bits;
             hot.push(key);
-            let kept = self.measure_hot(run, key, &mut hot_refined);
+            let made = self.measure_hot(run, key, &mut hot_refined);
             let len = run.len() as u64;
-            let refused_pairs = (len * (len - 1) / 2).saturating_sub(kept);
-            cost.pairs += kept;
+            let most = made.iter().copied().max().unwrap_or(0);
+            let refused_pairs = len * (len - 1) / 2 - most;
+            cost.pairs += made.iter().sum::<u64>();
             cost.hot_count += 1;
             cost.refused_pairs += refused_pairs;
             cost.hot.push(HotKey { len, refused_pairs });
@@ -366,22 +371,26 @@ impl<'p> Blocking<'p> {
         (rule, cost)
     }
 
-    /// Returns how many pairs refining an oversized block makes, and lists the refined keys that stay too large.
-    fn measure_hot(&self, run: &[u64], key: u64, hot_refined: &mut Vec<u64>) -> u64 {
-        let mut kept = 0;
-        for (index, part) in self.refinements.iter().enumerate() {
-            let nodes = run.iter().map(|&word| node_of(word, self.node_bits));
-            for group in refined_groups(part, nodes) {
-                let len = group.len() as u64;
-                if group.len() <= self.block_len_max {
-                    kept += len * (len - 1) / 2;
-                } else {
-                    let hash = part.derived.hash(part.id(group[0].1 as usize));
-                    hot_refined.push(refined_key(key, index, hash));
+    /// Returns how many pairs of an oversized block each refinement makes, and lists the refined
+    /// keys that stay too large.
+    fn measure_hot(&self, run: &[u64], key: u64, hot_refined: &mut Vec<u64>) -> Vec<u64> {
+        let refinements = self.refinements.iter().enumerate();
+        refinements
+            .map(|(index, part)| {
+                let mut made = 0;
+                let nodes = run.iter().map(|&word| node_of(word, self.node_bits));
+                for group in refined_groups(part, nodes) {
+                    let len = group.len() as u64;
+                    if group.len() <= self.block_len_max {
+                        made += len * (len - 1) / 2;
+                    } else {
+                        let hash = part.derived.hash(part.id(group[0].1 as usize));
+                        hot_refined.push(refined_key(key, index, hash));
+                    }
                 }
-            }
-        }
-        kept
+                made
+            })
+            .collect()
     }
 
     /// Adds a block to those that are visited together, or visits the parts of an oversized one.
@@ -488,21 +497,33 @@ fn mix(a: u64, b: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Returns the keys of a node, ascending; empty if a part of the rule is missing.
-fn keys_of(rule: &PreparedRule<'_>, node: usize) -> Vec<u64> {
-    let mut keys = vec![0];
+/// Returns the keys of a node, ascending, and whether it has more; none if a part of the rule is
+/// missing.
+fn keys_of(rule: &PreparedRule<'_>, node: usize) -> (Vec<u64>, bool) {
+    let (mut keys, mut is_cut) = (vec![0], false);
+    let mut hashes = Vec::new();
     for (index, part) in rule.parts.iter().enumerate() {
-        let mut next = Vec::new();
-        part.for_each_hash(node, &mut |hash| {
-            if next.len() < KEY_COUNT_MAX {
-                next.extend(keys.iter().map(|&key| mix(key ^ (index as u64 + 1), hash)));
-            }
+        hashes.clear();
+        part.for_each_hash(node, &mut |hash| hashes.push(hash));
+        is_cut |= keep_smallest(&mut hashes);
+        let keyed = hashes.iter().flat_map(|&hash| {
+            let with = move |&key: &u64| mix(key ^ (index as u64 + 1), hash);
+            keys.iter().map(with)
         });
-        keys = next;
+        keys = keyed.collect();
+        is_cut |= keep_smallest(&mut keys);
     }
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+    let is_cut = is_cut && !keys.is_empty();
+    (keys, is_cut)
+}
+
+/// Sorts hashes and keeps the smallest of them; tells whether there were more.
+fn keep_smallest(hashes: &mut Vec<u64>) -> bool {
+    hashes.sort_unstable();
+    hashes.dedup();
+    let is_cut = hashes.len() > KEY_COUNT_MAX;
+    hashes.truncate(KEY_COUNT_MAX);
+    is_cut
 }
 
 fn single_key(rule: &PreparedRule<'_>, node: usize) -> Option<u64> {
@@ -517,29 +538,35 @@ fn single_key(rule: &PreparedRule<'_>, node: usize) -> Option<u64> {
     Some(key)
 }
 
-/// Computes the keys of all nodes once, for rules under which a node has several.
-fn list_keys(rule: &mut PreparedRule<'_>, len: usize) {
+/// Computes the keys of all nodes once, for rules under which a node has several; returns how many
+/// nodes have more than are used.
+fn list_keys(rule: &mut PreparedRule<'_>, len: usize) -> u64 {
     let chunk_len = 16_384;
-    let chunks: Vec<(Vec<u64>, Vec<u32>)> = (0..len.div_ceil(chunk_len))
+    let chunks: Vec<(Vec<u64>, Vec<u32>, u64)> = (0..len.div_ceil(chunk_len))
         .into_par_iter()
         .map(|chunk| {
             let (mut keys, mut counts) = (Vec::new(), Vec::with_capacity(chunk_len));
+            let mut cut = 0;
             for node in chunk * chunk_len..len.min((chunk + 1) * chunk_len) {
-                let of_node = keys_of(rule, node);
+                let (of_node, is_cut) = keys_of(rule, node);
                 counts.push(of_node.len() as u32);
                 keys.extend(of_node);
+                cut += u64::from(is_cut);
             }
-            (keys, counts)
+            (keys, counts, cut)
         })
         .collect();
     rule.key_starts = vec![0];
-    for (keys, counts) in chunks {
+    let mut cut_records = 0;
+    for (keys, counts, cut) in chunks {
+        cut_records += cut;
         rule.keys.extend(keys);
         for count in counts {
-            rule.key_starts
-                .push(rule.key_starts[rule.key_starts.len() - 1] + count);
+            let start = rule.key_starts[rule.key_starts.len() - 1];
+            rule.key_starts.push(start + u64::from(count));
         }
     }
+    cut_records
 }
 
 /// Drops the low bits of a key, as packing a node beside it does.

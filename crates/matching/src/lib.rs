@@ -22,7 +22,7 @@ pub use model::{
 pub use plan::{
     BlockingRule, Comparison, FieldTest, KeyPart, Level, MatchingError, MatchingPlan, Place,
 };
-pub use prepared::{Prepared, PreparedField};
+pub use prepared::{Exclusive, Prepared, PreparedField};
 pub use rows::{NodeRow, Rows};
 pub use settings::{
     BlockSettings, BudgetSettings, CompareSettings, DecideSettings, RuleSettings, Scope,

@@ -1,6 +1,6 @@
 //! Columns with everything about each distinct value that comparisons and rules need, computed once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use sameas_graph::SourceId;
@@ -139,7 +139,9 @@ impl<'a> Prepared<'a> {
             rows: Rows::new(records, plan, &derived),
             derived,
             crossed,
-            exclusive: one_per_source.to_vec(),
+            exclusive: BTreeSet::from_iter(one_per_source.iter().copied())
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -174,26 +176,49 @@ impl<'a> Prepared<'a> {
             .expect("every `swapped` test of the plan is prepared")
     }
 
-    /// Returns for each node the number of its source if that source holds each customer once, else a number of its own.
-    ///
-    /// Two nodes with the same number below [`Prepared::SHARED`] must not be compared.
-    pub fn exclusive_sources(&self) -> Vec<u16> {
+    /// Returns which nodes can never be one entity.
+    pub fn exclusive(&self) -> Exclusive {
         let references = self.records.references();
-        let mut of_node = vec![Self::SHARED; self.records.len()];
+        let mut of_node = Vec::new();
+        if !self.exclusive.is_empty() {
+            of_node.resize(self.records.len(), SHARED);
+        }
         for &source in &self.exclusive {
             for node in references.nodes_of(source) {
                 of_node[node as usize] = source.index() as u16;
             }
         }
-        if self.exclusive.is_empty() {
-            Vec::new()
-        } else {
-            of_node
-        }
+        Exclusive(of_node)
     }
 
-    /// Marks a node whose source may hold a customer several times.
-    pub const SHARED: u16 = u16::MAX;
+    /// Returns how many pairs of records could be one entity.
+    pub fn pair_count(&self) -> f64 {
+        let pairs = |len: usize| len as f64 * (len as f64 - 1.0) / 2.0;
+        let references = self.records.references();
+        let excluded = self.exclusive.iter();
+        let excluded: f64 = excluded
+            .map(|&source| pairs(references.nodes_of(source).len()))
+            .sum();
+        pairs(self.records.len()) - excluded
+    }
+}
+
+/// Marks a node whose source may hold a customer several times.
+const SHARED: u16 = u16::MAX;
+
+/// Which nodes can never be one entity, because their source holds each customer once.
+#[derive(Debug)]
+pub struct Exclusive(Vec<u16>);
+
+impl Exclusive {
+    /// Returns whether two nodes are two and could be one entity.
+    #[inline]
+    pub fn may_pair(&self, a: u32, b: u32) -> bool {
+        a != b
+            && (self.0.is_empty()
+                || self.0[a as usize] == SHARED
+                || self.0[a as usize] != self.0[b as usize])
+    }
 }
 
 fn per_value<T: Send>(column: &Column, needed: bool, of: impl Fn(&str) -> T + Sync) -> Vec<T> {

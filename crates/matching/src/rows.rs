@@ -102,8 +102,9 @@ impl Rows {
                 let places = ids.iter_mut().skip(slot).step_by(width);
                 let values = places.zip(&values[chunk * FILL_LEN..]);
                 match derived {
-                    Some(derived) => values
-                        .for_each(|(id, &value)| *id = derived.single(ValueId::new(value))),
+                    Some(derived) => {
+                        values.for_each(|(id, &value)| *id = derived.single(ValueId::new(value)))
+                    }
                     None => values.for_each(|(id, &value)| *id = value),
                 }
             }

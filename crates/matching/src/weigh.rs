@@ -6,8 +6,9 @@
 
 use rayon::prelude::*;
 use sameas_graph::{
-    ClusterId, ComparisonLegend, Decision, Evidence, Legend, LevelLegend, LevelPattern,
-    MatchWeight, NodeId, Partition, RuleId, RuleKind, RuleLegend, connect,
+    ClusterId, ComparisonLegend, Constraints, Decision, Evidence, Legend, LevelLegend,
+    LevelPattern, MatchWeight, NodeId, Partition, ReferenceTable, RuleId, RuleKind, RuleLegend,
+    cluster, connect,
 };
 use sameas_record::ValueId;
 
@@ -15,7 +16,7 @@ use crate::blocking::{Block, Blocking};
 use crate::compare::Comparer;
 use crate::model::{FrequencyKey, FrequencyTable, Model};
 use crate::plan::{Comparison, MatchingPlan};
-use crate::prepared::Prepared;
+use crate::prepared::{Exclusive, Prepared};
 use crate::rows::{NodeRow, Rows};
 use crate::{DecideSettings, Scope};
 
@@ -25,8 +26,12 @@ const RULE_BITS: f64 = 40.0;
 /// Bounds are sums in another order than weights; this covers the difference.
 const ROUNDING_BITS: f64 = 1e-6;
 
-/// The largest component whose pairs are all looked at for what holds them apart.
+/// The largest component whose pairs are all looked at for what holds them apart; of a larger one
+/// the clusters that the other constraints leave are.
 const APART_LEN_MAX: usize = 2_000;
+
+/// How many pairs are weighed between two words about it.
+const PAIRS_TOLD: u64 = 1 << 16;
 
 /// Thresholds on the posterior weight, in bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,7 +76,7 @@ pub struct Weigher<'p> {
     /// The prior against related records, if the model knows them.
     related_prior: Option<f64>,
     threshold: Threshold,
-    exclusive: Vec<u16>,
+    exclusive: Exclusive,
     deterministic: usize,
 }
 
@@ -153,24 +158,38 @@ impl<'p> Weigher<'p> {
             prior: model.prior_bits(),
             related_prior: model.prior_bits_against_related(),
             threshold,
-            exclusive: prepared.exclusive_sources(),
+            exclusive: prepared.exclusive(),
             deterministic: plan.deterministic_count(),
         }
     }
 
     /// Weighs every candidate pair and keeps what reaches the review threshold.
-    pub fn weigh_all(&self, blocking: &Blocking<'_>, rule_count: usize) -> Weighed {
+    ///
+    /// `advance` is told, now and then, how many more pairs of blocks were looked at; together
+    /// they are the pairs that [`Blocking::costs`] predicts.
+    pub fn weigh_all(
+        &self,
+        blocking: &Blocking<'_>,
+        rule_count: usize,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Weighed {
         let mut weighed = Weighed::default();
         let mut found: Vec<Vec<Evidence>> = Vec::new();
         // A pair for which a deterministic rule holds shares that rule's key, so its first rule is
-        // no later one, unless the block was too large and refining it did not make the pair.
-        let costs = &blocking.costs()[..self.deterministic];
-        let hot = costs.iter().position(|cost| cost.hot_count > 0);
+        // no later one, unless the block was too large and refining it did not make the pair, or
+        // the record has too many keys.
+        let mut costs = blocking.costs()[..self.deterministic].iter();
+        let hot = costs.position(|cost| cost.hot_count > 0 || cost.cut_records > 0);
         for rule in 0..rule_count {
             let asked_from = hot.map_or(rule, |hot| hot.min(rule));
             let parts = blocking.map_blocks(rule, Part::default, |part, block| {
                 self.weigh_block(blocking, block, asked_from, part);
+                part.untold += pairs_of(block.nodes.len());
+                if part.untold >= PAIRS_TOLD {
+                    advance(std::mem::take(&mut part.untold));
+                }
             });
+            advance(parts.iter().map(|part| part.untold).sum());
             weighed
                 .pairs_of_rule
                 .push(parts.iter().map(|p| p.pairs).sum());
@@ -184,25 +203,54 @@ impl<'p> Weigher<'p> {
         weighed
     }
 
-    /// Lists the pairs that one cluster must not hold: within every component that links make, those
-    /// at the lowest level of one of these comparisons.
+    /// Lists the pairs that one cluster must not hold: those at the lowest level of one of these
+    /// comparisons, within every component that links make.
     ///
-    /// Cost: the square of a component's size; components over 2,000 references are left to the size bound.
+    /// A component of more than 2,000 references is first taken apart by the other constraints:
+    /// the links that they refuse are quarantined here, and pairs are listed within each cluster
+    /// that is left. Clustering once more with the listed pairs takes those clusters further
+    /// apart and never joins them, so no listed comparison differs within a cluster.
+    ///
+    /// Cost: the square of the size of a component or, beyond the bound, of a cluster.
     pub fn apart(
         &self,
-        node_count: usize,
-        evidence: &[Evidence],
+        references: &ReferenceTable,
+        evidence: &mut [Evidence],
+        constraints: &Constraints,
         among: &[usize],
     ) -> Vec<(NodeId, NodeId)> {
         if among.is_empty() {
             return Vec::new();
         }
-        let components = Partition::from_labels(&connect(node_count, evidence));
-        let clusters = 0..components.cluster_count() as u32;
+        let components = Partition::from_labels(&connect(references.len(), evidence));
+        let is_large = |cluster| components.members(cluster).len() > APART_LEN_MAX;
+        let mut apart =
+            self.apart_within(&components, among, |members| members.len() <= APART_LEN_MAX);
+        let mut clusters = (0..components.cluster_count() as u32).map(ClusterId::new);
+        if clusters.any(is_large) {
+            let mut constraints = constraints.clone();
+            constraints.cannot_link.extend_from_slice(&apart);
+            let partition = cluster(references, evidence, &constraints);
+            apart.extend(self.apart_within(&partition, among, |members| {
+                is_large(components.cluster_of(NodeId::new(members[0])))
+            }));
+        }
+        apart.par_sort_unstable();
+        apart
+    }
+
+    /// Lists the pairs that differ within the chosen clusters.
+    fn apart_within(
+        &self,
+        partition: &Partition,
+        among: &[usize],
+        is_chosen: impl Fn(&[u32]) -> bool + Sync,
+    ) -> Vec<(NodeId, NodeId)> {
+        let clusters = 0..partition.cluster_count() as u32;
         let of_cluster = |cluster| {
-            let members = components.members(ClusterId::new(cluster));
+            let members = partition.members(ClusterId::new(cluster));
             let mut pairs = Vec::new();
-            if members.len() > APART_LEN_MAX {
+            if !is_chosen(members) {
                 return pairs;
             }
             for (i, &a) in members.iter().enumerate() {
@@ -213,9 +261,7 @@ impl<'p> Weigher<'p> {
             }
             pairs
         };
-        let mut apart: Vec<_> = clusters.into_par_iter().flat_map_iter(of_cluster).collect();
-        apart.par_sort_unstable();
-        apart
+        clusters.into_par_iter().flat_map_iter(of_cluster).collect()
     }
 
     fn differ(&self, a: u32, b: u32, among: &[usize]) -> bool {
@@ -235,8 +281,7 @@ impl<'p> Weigher<'p> {
     ) {
         for (i, a) in block.rows().enumerate() {
             for b in block.rows().skip(i + 1) {
-                if a.node == b.node || self.exclude(a.node, b.node) || !blocking.owns(&block, a, b)
-                {
+                if !self.exclusive.may_pair(a.node, b.node) || !blocking.owns(&block, a, b) {
                     continue;
                 }
                 part.pairs += 1;
@@ -246,12 +291,6 @@ impl<'p> Weigher<'p> {
                 }
             }
         }
-    }
-
-    fn exclude(&self, a: u32, b: u32) -> bool {
-        !self.exclusive.is_empty()
-            && self.exclusive[a as usize] == self.exclusive[b as usize]
-            && self.exclusive[a as usize] != Prepared::SHARED
     }
 
     /// Weighs one pair that a rule made first; deterministic rules are asked from another one on.
@@ -379,6 +418,13 @@ struct Part {
     evidence: Vec<Evidence>,
     pairs: u64,
     compared: u64,
+    /// Pairs of blocks that nobody was told of yet.
+    untold: u64,
+}
+
+fn pairs_of(len: usize) -> u64 {
+    let len = len as u64;
+    len * len.saturating_sub(1) / 2
 }
 
 /// Returns `log2(u / frequency)` of every value: what its equality says beyond that of an average value

@@ -1,0 +1,479 @@
+//! The kinds of pairs, and expectation-maximisation over their level patterns.
+
+use rayon::prelude::*;
+use sameas_graph::LevelPattern;
+
+use super::TrainingPass;
+use super::patterns::{Patterns, RulePatterns};
+use crate::Scope;
+use crate::model::LevelParameters;
+use crate::plan::{BlockingRule, Comparison, MatchingPlan};
+
+/// EM stops when no parameter moves by more than this.
+const CONVERGED: f64 = 1e-5;
+/// EM stops after this many rounds; what it has learnt by then is used.
+pub(super) const ROUNDS_MAX: usize = 100;
+/// How many pairs the guessed m counts for.
+const GUESS_PAIRS: f64 = 2.0;
+/// A rule with fewer pairs teaches nothing.
+const PASS_PAIRS_LEAST: f64 = 20.0;
+
+/// Level probabilities by comparison and level, the missing level left out.
+pub(super) type Levels = Vec<Vec<f64>>;
+
+/// Returns m as one would guess it: better levels are likelier between records of one entity.
+fn initial_m(plan: &MatchingPlan) -> Levels {
+    let of = |comparison: &Comparison| {
+        let between = comparison.levels.len() as f64 - 1.0;
+        let mut m = vec![0.8];
+        m.extend(comparison.levels[1..].iter().map(|_| 0.15 / between));
+        m.push(if between > 0.0 { 0.05 } else { 0.2 });
+        m
+    };
+    plan.comparisons.iter().map(of).collect()
+}
+
+/// How likely each level is in each kind of pair.
+pub(super) struct Classes {
+    /// Between records of one entity.
+    pub(super) m: Levels,
+    /// Between strangers.
+    pub(super) u: Levels,
+    /// Between records of related entities.
+    related: Levels,
+    pub(super) tells_related: bool,
+}
+
+/// How likely each kind of pair is among random pairs; the rest are strangers.
+#[derive(Clone, Copy)]
+pub(super) struct Shares {
+    pub(super) matched: f64,
+    pub(super) related: f64,
+}
+
+/// One rule's pairs, as EM sees them: its own fields say nothing there.
+struct Pass<'r> {
+    patterns: &'r Patterns,
+    included: Vec<usize>,
+    /// The shares of matches, relatives and strangers.
+    mix: [f64; 3],
+}
+
+impl Classes {
+    pub(super) fn guess(plan: &MatchingPlan, observed: &Levels) -> Self {
+        let m = initial_m(plan);
+        let mut classes = Self {
+            related: m.clone(),
+            m,
+            u: observed.clone(),
+            tells_related: plan.tells_related(),
+        };
+        classes.pin_related(plan);
+        classes
+    }
+
+    /// Relatives differ like strangers in what is a person's own.
+    pub(super) fn pin_related(&mut self, plan: &MatchingPlan) {
+        for (index, comparison) in plan.comparisons.iter().enumerate() {
+            if comparison.scope == Scope::Person {
+                self.related[index].clone_from(&self.u[index]);
+            }
+        }
+    }
+
+    /// Runs EM over the pairs of all rules together: one m and one kind of relatives, but shares
+    /// of their own for each rule (Winkler 1988; Jaro 1989; Larsen and Rubin 2001 for more than
+    /// two classes). u is known, and missing levels say nothing.
+    pub(super) fn fit(&mut self, plan: &MatchingPlan, rules: &[RulePatterns]) -> Vec<TrainingPass> {
+        let mut passes: Vec<Pass<'_>> = plan
+            .rules
+            .iter()
+            .zip(rules)
+            .map(|(rule, patterns)| self.pass(plan, rule, patterns))
+            .collect();
+        let mut rounds = 0;
+        while rounds < ROUNDS_MAX {
+            rounds += 1;
+            if self.round(plan, &mut passes) < CONVERGED {
+                break;
+            }
+        }
+        let reports = plan.rules.iter().zip(rules).zip(&passes);
+        reports
+            .map(|((rule, patterns), pass)| TrainingPass {
+                rule: rule.name.clone(),
+                pairs: patterns.pairs,
+                matched: pass.mix[0],
+                rounds,
+                used: pass.usable() && ordered(&pass.included, &self.m, &self.u),
+            })
+            .collect()
+    }
+
+    fn pass<'r>(
+        &self,
+        plan: &MatchingPlan,
+        rule: &BlockingRule,
+        patterns: &'r RulePatterns,
+    ) -> Pass<'r> {
+        let fields: Vec<_> = rule.parts.iter().map(|part| part.field).collect();
+        let included: Vec<usize> = (0..plan.comparisons.len())
+            .filter(|&c| !touches(&plan.comparisons[c], &fields))
+            .collect();
+        let personal = included
+            .iter()
+            .any(|&c| plan.comparisons[c].scope == Scope::Person);
+        // Without a person's own fields relatives look like matches; then there are none in this pass.
+        let mix = if self.tells_related && personal {
+            [0.5, 0.25, 0.25]
+        } else {
+            [0.5, 0.0, 0.5]
+        };
+        Pass {
+            patterns: &patterns.all,
+            included,
+            mix,
+        }
+    }
+
+    /// One round of EM; returns the largest move of a parameter.
+    fn round(&mut self, plan: &MatchingPlan, passes: &mut [Pass<'_>]) -> f64 {
+        // The guess counts as a few pairs, so that a comparison that no pass could learn keeps it.
+        let mut matched: Levels = initial_m(plan);
+        matched.iter_mut().flatten().for_each(|m| *m *= GUESS_PAIRS);
+        let mut related = matched.clone();
+        let mut moved: f64 = 0.0;
+        let expected: Vec<Expected> = passes.par_iter().map(|pass| self.expect(pass)).collect();
+        for (pass, expected) in passes.iter_mut().zip(expected) {
+            let total: f64 = expected.sums.iter().sum();
+            if total <= 0.0 {
+                continue;
+            }
+            add(&mut matched, &expected.matched);
+            add(&mut related, &expected.related);
+            for (mix, sum) in pass.mix.iter_mut().zip(expected.sums) {
+                moved = moved.max((sum / total - *mix).abs());
+                *mix = sum / total;
+            }
+        }
+        for (index, comparison) in plan.comparisons.iter().enumerate() {
+            moved = moved.max(settle(&mut self.m[index], &matched[index]));
+            if comparison.scope != Scope::Person {
+                moved = moved.max(settle(&mut self.related[index], &related[index]));
+            }
+        }
+        moved
+    }
+
+    /// Returns how many pairs of a pass are expected to be of each kind, and at which levels.
+    fn expect(&self, pass: &Pass<'_>) -> Expected {
+        let zeros: Levels = self.m.iter().map(|m| vec![0.0; m.len()]).collect();
+        let mut expected = Expected {
+            sums: [0.0; 3],
+            matched: zeros.clone(),
+            related: zeros,
+        };
+        if !pass.usable() {
+            return expected;
+        }
+        for &(pattern, count) in pass.patterns {
+            let shares = self.shares_of(pattern, &pass.included, pass.mix);
+            for (sum, share) in expected.sums.iter_mut().zip(shares) {
+                *sum += share * count;
+            }
+            for &c in &pass.included {
+                if let level @ 1.. = pattern.level(c) as usize {
+                    expected.matched[c][level - 1] += shares[0] * count;
+                    expected.related[c][level - 1] += shares[1] * count;
+                }
+            }
+        }
+        expected
+    }
+
+    /// Returns how likely a pattern is of a match, of relatives, of strangers.
+    fn shares_of(&self, pattern: LevelPattern, included: &[usize], mix: [f64; 3]) -> [f64; 3] {
+        let mut odds = mix;
+        for &c in included {
+            if let level @ 1.. = pattern.level(c) as usize {
+                odds[0] *= self.m[c][level - 1];
+                odds[1] *= self.related[c][level - 1];
+                odds[2] *= self.u[c][level - 1];
+            }
+        }
+        let total: f64 = odds.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        odds.map(|o| o / total)
+    }
+
+    pub(super) fn level_parameters(
+        &self,
+        index: usize,
+        comparison: &Comparison,
+    ) -> Vec<LevelParameters> {
+        let names = comparison.level_names().into_iter().skip(1).enumerate();
+        names
+            .map(|(l, level)| LevelParameters {
+                level,
+                m: self.m[index][l],
+                u: self.u[index][l],
+                related: self.tells_related.then_some(self.related[index][l]),
+            })
+            .collect()
+    }
+}
+
+/// What one pass expects.
+struct Expected {
+    sums: [f64; 3],
+    matched: Levels,
+    related: Levels,
+}
+
+fn add(sums: &mut Levels, more: &Levels) {
+    for (sum, more) in sums.iter_mut().flatten().zip(more.iter().flatten()) {
+        *sum += more;
+    }
+}
+
+impl Pass<'_> {
+    fn usable(&self) -> bool {
+        self.included.len() >= 2
+            && self.patterns.iter().map(|(_, count)| count).sum::<f64>() >= PASS_PAIRS_LEAST
+    }
+}
+
+/// Moves probabilities to their shares of the sums; returns the largest move.
+fn settle(probabilities: &mut [f64], sums: &[f64]) -> f64 {
+    let total: f64 = sums.iter().sum();
+    let mut moved: f64 = 0.0;
+    for (probability, sum) in probabilities.iter_mut().zip(sums) {
+        let next = (sum / total).max(1e-9);
+        moved = moved.max((next - *probability).abs());
+        *probability = next;
+    }
+    moved
+}
+
+fn touches(comparison: &Comparison, fields: &[sameas_record::FieldId]) -> bool {
+    let clauses = comparison.levels.iter().flat_map(|level| &level.clauses);
+    fields.contains(&comparison.field)
+        || clauses
+            .into_iter()
+            .any(|c| fields.contains(&c.field) || fields.contains(&c.other))
+}
+
+/// Guards against switched labels: equality must speak for a match in most comparisons.
+fn ordered(included: &[usize], m: &Levels, u: &Levels) -> bool {
+    let speaks_for = included.iter().filter(|&&c| m[c][0] > u[c][0]).count();
+    2 * speaks_for > included.len()
+}
+
+/// Finds the shares at which the matches and relatives expected among all candidate pairs are those they say there are.
+pub(super) fn estimate_shares(
+    rules: &[RulePatterns],
+    classes: &Classes,
+    total: f64,
+    start: f64,
+) -> Shares {
+    let all: Vec<usize> = (0..classes.m.len()).collect();
+    let related = if classes.tells_related { start } else { 0.0 };
+    let mut shares = Shares {
+        matched: start,
+        related,
+    };
+    for _ in 0..ROUNDS_MAX {
+        let mix = [
+            shares.matched,
+            shares.related,
+            1.0 - shares.matched - shares.related,
+        ];
+        let mut sums = [0.0; 2];
+        for (pattern, count) in rules.iter().flat_map(|rule| &rule.owned) {
+            let of = classes.shares_of(*pattern, &all, mix);
+            sums[0] += of[0] * count;
+            sums[1] += of[1] * count;
+        }
+        let next = Shares {
+            matched: (sums[0] / total).clamp(1e-15, 0.45),
+            related: (sums[1] / total).clamp(0.0, 0.45),
+        };
+        let moved = (next.matched / shares.matched - 1.0)
+            .abs()
+            .max((next.related - shares.related).abs() / next.related.max(1e-15));
+        shares = next;
+        if moved < CONVERGED {
+            break;
+        }
+    }
+    shares
+}
+
+/// Takes the pairs of matches and of relatives out of what random pairs showed.
+pub(super) fn corrected_u(observed: &Levels, classes: &Classes, shares: Shares) -> Levels {
+    let correct = |c: usize| {
+        let levels = 0..observed[c].len();
+        let left: Vec<f64> = levels
+            .map(|l| {
+                let others =
+                    shares.matched * classes.m[c][l] + shares.related * classes.related[c][l];
+                (observed[c][l] - others).max(observed[c][l] * 0.05)
+            })
+            .collect();
+        let total: f64 = left.iter().sum();
+        left.iter()
+            .map(|share| (share / total).max(1e-12))
+            .collect()
+    };
+    (0..observed.len()).map(correct).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sameas_record::{FieldKind, Schema};
+
+    use super::*;
+    use crate::{BlockSettings, CompareSettings};
+
+    const FIELDS: [(&str, FieldKind); 6] = [
+        ("given_name", FieldKind::GivenName),
+        ("dob", FieldKind::Date),
+        ("member_no", FieldKind::Identifier),
+        ("surname", FieldKind::Surname),
+        ("phone", FieldKind::Phone),
+        ("street", FieldKind::Street),
+    ];
+    /// Chances of equality: of matches, of strangers, of relatives.
+    const EQUAL: [(f64, f64, f64); 6] = [
+        (0.85, 0.01, 0.01),
+        (0.9, 0.001, 0.001),
+        (0.7, 0.0001, 0.0001),
+        (0.95, 0.002, 0.8),
+        (0.6, 0.0005, 0.5),
+        (0.75, 0.0002, 0.9),
+    ];
+
+    /// Compares the fields for equality alone, and blocks on two of them.
+    fn plan(fields: &[(&str, FieldKind)], blocks: [&str; 2]) -> MatchingPlan {
+        let kinds = fields
+            .iter()
+            .map(|&(name, kind)| (name.to_owned(), Some(kind)));
+        let schema = Schema::new(&BTreeMap::from_iter(kinds));
+        let compare = fields.iter().map(|&(name, _)| CompareSettings {
+            field: name.to_owned(),
+            levels: Some(vec!["exact".to_owned()]),
+            ..CompareSettings::default()
+        });
+        let compare: Vec<_> = compare.collect();
+        let block = blocks.map(|name| BlockSettings {
+            on: vec![name.to_owned()],
+        });
+        MatchingPlan::new(&schema, &compare, &block, &[]).unwrap()
+    }
+
+    /// The patterns that a rule's pairs show on average, if kinds of pairs have these shares.
+    fn patterns(equal: &[(f64, f64, f64)], shared: usize, mix: [f64; 3]) -> RulePatterns {
+        let chance = |levels: u32, of: fn(&(f64, f64, f64)) -> f64| -> f64 {
+            let fields = equal
+                .iter()
+                .enumerate()
+                .filter(|(field, _)| *field != shared);
+            fields
+                .map(|(field, equal)| match levels >> field & 1 {
+                    1 => of(equal),
+                    _ => 1.0 - of(equal),
+                })
+                .product()
+        };
+        let all = (0..1_u32 << equal.len()).filter(|levels| levels >> shared & 1 == 1);
+        let mut all: Patterns = all
+            .map(|levels| {
+                let pattern = (0..equal.len()).fold(LevelPattern::default(), |pattern, field| {
+                    pattern.with(field, if levels >> field & 1 == 1 { 1 } else { 2 })
+                });
+                let count = mix[0] * chance(levels, |e| e.0)
+                    + mix[1] * chance(levels, |e| e.2)
+                    + mix[2] * chance(levels, |e| e.1);
+                (pattern, 1e6 * count)
+            })
+            .collect();
+        all.sort_unstable_by_key(|&(pattern, _)| pattern);
+        RulePatterns {
+            owned: all.clone(),
+            all,
+            pairs: 1_000_000,
+        }
+    }
+
+    fn observed(equal: &[(f64, f64, f64)]) -> Levels {
+        equal.iter().map(|e| vec![e.1, 1.0 - e.1]).collect()
+    }
+
+    #[test]
+    fn what_made_the_pairs_is_found_again() {
+        let (fields, equal) = (&FIELDS[..3], &EQUAL[..3]);
+        let plan = plan(fields, ["given_name", "dob"]);
+        assert!(!plan.tells_related());
+        let rules = [
+            patterns(equal, 0, [0.1, 0.0, 0.9]),
+            patterns(equal, 1, [0.4, 0.0, 0.6]),
+        ];
+        let mut classes = Classes::guess(&plan, &observed(equal));
+        let passes = classes.fit(&plan, &rules);
+        for ((name, _), (found, (m, ..))) in fields.iter().zip(classes.m.iter().zip(equal)) {
+            assert!(
+                (found[0] - m).abs() < 0.01,
+                "{name}: {found:?}, {m} made them"
+            );
+        }
+        for (pass, matched) in passes.iter().zip([0.1, 0.4]) {
+            assert!((pass.matched - matched).abs() < 0.01, "{pass:?}");
+            assert!(pass.used && pass.rounds < ROUNDS_MAX, "{pass:?}");
+        }
+    }
+
+    #[test]
+    fn relatives_are_told_from_matches() {
+        let plan = plan(&FIELDS, ["surname", "street"]);
+        assert!(plan.tells_related());
+        let rules = [
+            patterns(&EQUAL, 3, [0.1, 0.1, 0.8]),
+            patterns(&EQUAL, 5, [0.3, 0.4, 0.3]),
+        ];
+        let mut classes = Classes::guess(&plan, &observed(&EQUAL));
+        let passes = classes.fit(&plan, &rules);
+        for (index, (name, _)) in FIELDS.iter().enumerate() {
+            let (m, _, related) = EQUAL[index];
+            let found = (classes.m[index][0], classes.related[index][0]);
+            assert!(
+                (found.0 - m).abs() < 0.02,
+                "{name}: m {found:?}, {m} made them"
+            );
+            assert!(
+                (found.1 - related).abs() < 0.02,
+                "{name}: {found:?}, {related}"
+            );
+        }
+        assert!((passes[0].matched - 0.1).abs() < 0.01, "{passes:?}");
+        assert!((passes[1].matched - 0.3).abs() < 0.01, "{passes:?}");
+    }
+
+    #[test]
+    fn the_shares_of_all_pairs_are_found_again() {
+        let equal = &EQUAL[..3];
+        let plan = plan(&FIELDS[..3], ["given_name", "dob"]);
+        let rules = [patterns(equal, 0, [0.1, 0.0, 0.9])];
+        let mut classes = Classes::guess(&plan, &observed(equal));
+        classes.m = equal.iter().map(|e| vec![e.0, 1.0 - e.0]).collect();
+        // A hundredth of all strangers share a given name; the rule's hundred thousand matches
+        // are the only ones that blocking can see.
+        let total = 0.9e6 / 0.01;
+        let shares = estimate_shares(&rules, &classes, total, 1e-6);
+        let found = shares.matched * total;
+        assert!(
+            (found / 1e5 - 1.0).abs() < 0.05,
+            "{found} of 100,000 matches"
+        );
+    }
+}

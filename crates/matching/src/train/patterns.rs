@@ -1,0 +1,161 @@
+//! Level patterns of random pairs and of the pairs that rules make.
+
+use rayon::prelude::*;
+use sameas_graph::LevelPattern;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::TrainSettings;
+use crate::blocking::Blocking;
+use crate::compare::Comparer;
+use crate::plan::MatchingPlan;
+use crate::prepared::Prepared;
+use crate::rows::GATHER_LEN;
+
+/// Counts of level patterns, in pattern order; a pattern stands for all pairs that show it.
+pub(super) type Patterns = Vec<(LevelPattern, f64)>;
+
+/// Pairs of one rule: all, and those that no earlier rule makes.
+pub(super) struct RulePatterns {
+    pub(super) all: Patterns,
+    pub(super) owned: Patterns,
+    pub(super) pairs: u64,
+}
+
+/// Draws random pairs by hashing their number, so the sample is the same on every machine.
+pub(super) fn random_patterns(
+    prepared: &Prepared<'_>,
+    comparer: &Comparer<'_>,
+    settings: &TrainSettings,
+) -> Patterns {
+    let len = prepared.records.len() as u64;
+    let exclusive = prepared.exclusive();
+    let all = len * len.saturating_sub(1) / 2;
+    let exhaustive = all <= settings.random_pairs_max;
+    let chunk = 16_384;
+    let chunks: Vec<Patterns> = (0..all.min(settings.random_pairs_max).div_ceil(chunk))
+        .into_par_iter()
+        .map(|part| {
+            let draws = part * chunk..all.min(settings.random_pairs_max).min((part + 1) * chunk);
+            let drawn = draws.map(|draw| {
+                if exhaustive {
+                    nth_pair(draw)
+                } else {
+                    drawn_pair(draw, len, settings.seed)
+                }
+            });
+            let drawn = drawn.map(|(a, b)| [a as u32, b as u32]);
+            let drawn = drawn.filter(|&[a, b]| exclusive.may_pair(a, b));
+            let nodes: Vec<u32> = drawn.flatten().collect();
+            let (rows, mut gathered) = (prepared.rows(), Vec::new());
+            let mut patterns = Counter::default();
+            for nodes in nodes.chunks(GATHER_LEN) {
+                rows.gather(nodes, &mut gathered);
+                for (pair, nodes) in nodes.as_chunks::<2>().0.iter().enumerate() {
+                    let [a, b] = *nodes;
+                    let a = rows.within(&gathered, 2 * pair, a);
+                    let b = rows.within(&gathered, 2 * pair + 1, b);
+                    patterns.add(comparer.pattern(a, b));
+                }
+            }
+            patterns.sorted()
+        })
+        .collect();
+    merge(chunks)
+}
+
+/// Returns the `n`-th pair (a, b) with a > b, counting row by row.
+fn nth_pair(n: u64) -> (u64, u64) {
+    let mut a = (0.5 + (0.25 + 2.0 * n as f64).sqrt()) as u64;
+    while a * (a - 1) / 2 > n {
+        a -= 1;
+    }
+    while a * (a + 1) / 2 <= n {
+        a += 1;
+    }
+    (a, n - a * (a - 1) / 2)
+}
+
+fn drawn_pair(draw: u64, len: u64, seed: u64) -> (u64, u64) {
+    let hash = |salt: u64| xxh3_64_with_seed(&draw.to_le_bytes(), seed.wrapping_mul(2) + salt);
+    (hash(0) % len, hash(1) % len)
+}
+
+/// Lists the patterns of a chunk, to be counted at its end: sorting words beats hashing them.
+#[derive(Default)]
+struct Counter(Vec<LevelPattern>);
+
+impl Counter {
+    fn add(&mut self, pattern: LevelPattern) {
+        self.0.push(pattern);
+    }
+
+    fn sorted(mut self) -> Patterns {
+        self.0.sort_unstable();
+        self.0
+            .chunk_by(|a, b| a == b)
+            .map(|run| (run[0], run.len() as f64))
+            .collect()
+    }
+}
+
+fn merge(chunks: impl IntoIterator<Item = Patterns>) -> Patterns {
+    let mut all: Patterns = chunks.into_iter().flatten().collect();
+    all.sort_unstable_by_key(|&(pattern, _)| pattern);
+    all.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+        }
+        same
+    });
+    all
+}
+
+/// Looks at the pairs of every rule, or at a sample of its blocks if there are many.
+pub(super) fn rule_patterns(
+    prepared: &Prepared<'_>,
+    comparer: &Comparer<'_>,
+    blocking: &Blocking<'_>,
+    plan: &MatchingPlan,
+    settings: &TrainSettings,
+) -> Vec<RulePatterns> {
+    let exclusive = prepared.exclusive();
+    let share = settings.candidate_pairs_max / plan.rules.len().max(1) as u64;
+    let rules = blocking.costs().iter().enumerate();
+    rules
+        .map(|(rule, cost)| {
+            let fraction = (share as f64 / cost.pairs.max(1) as f64).min(1.0);
+            let parts = blocking.map_blocks(
+                rule,
+                || (Counter::default(), Counter::default(), 0u64),
+                |(all, owned, pairs), block| {
+                    if block.sample(settings.seed) >= fraction {
+                        return;
+                    }
+                    for (i, a) in block.rows().enumerate() {
+                        let later = block.rows().skip(i + 1);
+                        for b in later.filter(|b| exclusive.may_pair(a.node, b.node)) {
+                            let pattern = comparer.pattern(a, b);
+                            all.add(pattern);
+                            *pairs += 1;
+                            if blocking.owns(&block, a, b) {
+                                owned.add(pattern);
+                            }
+                        }
+                    }
+                },
+            );
+            let pairs = parts.iter().map(|(.., pairs)| pairs).sum();
+            let (mut all, mut owned) = (Vec::new(), Vec::new());
+            for (part_all, part_owned, _) in parts {
+                all.push(part_all.sorted());
+                owned.push(part_owned.sorted());
+            }
+            let (mut all, mut owned) = (merge(all), merge(owned));
+            all.iter_mut()
+                .chain(&mut owned)
+                .for_each(|(_, count)| *count /= fraction);
+            RulePatterns { all, owned, pairs }
+        })
+        .collect()
+}
