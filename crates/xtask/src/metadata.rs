@@ -18,20 +18,20 @@ pub(crate) struct DependencyGraph {
 }
 
 impl DependencyGraph {
-    /// Asks cargo for the graph of this workspace.
+    /// Asks cargo for the graph of this workspace on this machine.
+    ///
+    /// Without a platform cargo would want the packages of all of them, which building and
+    /// testing here never downloads. With it, cargo needs the network only where a build would.
     pub(crate) fn read() -> Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
-            .current_dir(tree::root())
-            .output()
-            .context("run cargo metadata")?;
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "cargo metadata failed: {complaint}"
-        );
-        let metadata = serde_json::from_slice(&output.stdout).context("read cargo metadata")?;
+        let platform = host(&cargo(&["-vV"])?)?;
+        let output = cargo(&[
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--filter-platform",
+            &platform,
+        ])?;
+        let metadata = serde_json::from_str(&output).context("read cargo metadata")?;
         Self::parse(&metadata).context("cargo metadata has an unexpected shape")
     }
 
@@ -94,6 +94,32 @@ impl DependencyGraph {
     }
 }
 
+/// Runs cargo at the root of this repository and returns what it prints.
+fn cargo(words: &[&str]) -> Result<String> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(program)
+        .args(words)
+        .current_dir(tree::root())
+        .output()
+        .with_context(|| format!("run cargo {}", words.join(" ")))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "cargo {} failed: {complaint}",
+        words.join(" ")
+    );
+    String::from_utf8(output.stdout).context("read what cargo prints")
+}
+
+/// Returns the platform for which this machine builds, as `cargo -vV` names it.
+fn host(version: &str) -> Result<String> {
+    let mut hosts = version
+        .lines()
+        .filter_map(|line| line.strip_prefix("host: "));
+    let host = hosts.next().context("cargo -vV names no host")?;
+    Ok(host.to_owned())
+}
+
 /// Cargo gives a dependency kind `null` if it is neither for builds nor for tests.
 fn is_normal(dependency: &Value) -> bool {
     dependency["dep_kinds"]
@@ -114,5 +140,35 @@ impl DependencyGraph {
             graph.members.extend(ours.map(|name| (*name).to_owned()));
         }
         graph
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test should panic")]
+
+    use super::*;
+
+    #[test]
+    fn the_platform_is_read_from_what_cargo_says() {
+        let version = "cargo 1.95.0\nrelease: 1.95.0\nhost: riscv64gc-unknown-linux-gnu\nos: x\n";
+        assert_eq!(host(version).unwrap(), "riscv64gc-unknown-linux-gnu");
+        assert!(host("cargo 1.95.0").is_err());
+    }
+
+    #[test]
+    fn packages_of_other_platforms_are_not_asked_for() {
+        let graph = DependencyGraph::read().unwrap();
+        let foreign = if cfg!(windows) {
+            "rustix"
+        } else {
+            "windows-sys"
+        };
+        let users: Vec<_> = graph
+            .edges
+            .iter()
+            .filter(|(_, dependencies)| dependencies.contains(foreign))
+            .collect();
+        assert!(users.is_empty(), "{users:?}");
     }
 }
