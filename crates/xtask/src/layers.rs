@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
         &["graph", "store", "record", "source", "matching"],
     ),
     ("api", &[]),
-    ("server", &["graph", "store", "resolve", "api"]),
+    ("server", &["graph", "store", "api"]),
 ];
 
 /// Packages that stand outside the product and import what they like.
@@ -45,7 +45,7 @@ const HOMES: [(&str, &[&str]); 16] = [
 ];
 
 /// What must not even be linked with a crate, however many crates lie between.
-const NEVER_LINKED: [(&str, &[&str]); 5] = [
+const NEVER_LINKED: [(&str, &[&str]); 6] = [
     (
         "graph",
         &[
@@ -78,6 +78,16 @@ const NEVER_LINKED: [(&str, &[&str]); 5] = [
     ),
     ("record", &["tokio", "tonic", "memmap2", "sameas-store"]),
     ("matching", &["tokio", "tonic", "memmap2", "sameas-store"]),
+    // What serves must not be able to hold a value, whatever a client sends.
+    (
+        "server",
+        &[
+            "sameas-record",
+            "sameas-source",
+            "sameas-matching",
+            "datafusion",
+        ],
+    ),
 ];
 
 /// Fails if the workspace breaks a layer.
@@ -207,6 +217,27 @@ mod tests {
     fn a_runtime_behind_a_pure_crate_is_refused() {
         let found = findings(&[("sameas-matching", "quiet"), ("quiet", "tokio")]);
         assert!(found.contains("matching ..-> tokio"), "{found}");
+    }
+
+    #[test]
+    fn a_server_that_imports_jobs_or_reaches_values_is_refused() {
+        let found = findings(&[("sameas-server", "sameas-resolve")]);
+        assert!(found.contains("server -> resolve: may import"), "{found}");
+        let found = findings(&[
+            ("sameas-server", "between"),
+            ("between", "sameas-record"),
+            ("between", "sameas-source"),
+            ("between", "sameas-matching"),
+            ("between", "datafusion"),
+        ]);
+        for package in [
+            "sameas-record",
+            "sameas-source",
+            "sameas-matching",
+            "datafusion",
+        ] {
+            assert!(found.contains(&format!("server ..-> {package}")), "{found}");
+        }
     }
 
     #[test]
