@@ -16,15 +16,42 @@ const NAMES_FORBIDDEN: [&str; 11] = [
 /// Folders whose code sees field values and therefore no disk.
 const VALUE_FOLDERS: [&str; 2] = ["crates/record/src", "crates/matching/src"];
 
-/// What opens a file.
-const DISK_WORDS: [&str; 6] = [
+/// What opens a file or speaks to another machine.
+const DISK_WORDS: [&str; 7] = [
     "std::fs",
-    "tokio::fs",
+    "fs::",
     "std::os::fd",
     "File::",
     "OpenOptions",
+    "tempfile",
     "std::net",
 ];
+
+/// The folder of the jobs, which see values while they read and keep no files of their own.
+const JOB_FOLDER: &str = "crates/resolve/src";
+
+/// Who writes there nevertheless: the model and its secret, and what the user exports.
+const JOB_WRITERS: [&str; 2] = ["model_file.rs", "export.rs"];
+
+/// What makes, changes or removes files.
+const WRITE_WORDS: [&str; 13] = [
+    "File::create",
+    "File::options",
+    "OpenOptions",
+    "fs::write",
+    "fs::copy",
+    "fs::rename",
+    "fs::create_dir",
+    "fs::remove",
+    "fs::hard_link",
+    "fs::set_permissions",
+    "DirBuilder",
+    "unix::fs::symlink",
+    "tempfile",
+];
+
+/// Files of the jobs that only tests compile.
+const JOB_TEST_STEMS: [&str; 2] = ["tests", "fixture"];
 
 /// The one file that may reach below the type system.
 const UNSAFE_HOME: &str = "crates/store/src/map.rs";
@@ -62,21 +89,30 @@ fn untidy(file: &Path, text: &str) -> Vec<String> {
     let stem = file
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned());
-    if stem.is_some_and(|stem| NAMES_FORBIDDEN.contains(&stem.as_str())) {
+    if stem
+        .as_deref()
+        .is_some_and(|stem| NAMES_FORBIDDEN.contains(&stem))
+    {
         found.push(format!(
             "{shown}: the name does not say which noun the file defines"
         ));
     }
-    let is_test = stem_is(file, "tests");
+    let is_test = stem.as_deref() == Some("tests");
     if !is_test && !text.starts_with("//!") {
         found.push(format!("{shown}: does not start with a `//!` header"));
     }
+    let may_write = may_write(file);
     let sees_values = VALUE_FOLDERS.iter().any(|folder| file.starts_with(folder));
     for (number, line) in (1..).zip(text.lines()) {
         let code = line.split("//").next().unwrap_or_default();
         if sees_values && let Some(word) = DISK_WORDS.iter().find(|word| code.contains(*word)) {
             found.push(format!(
                 "{shown}:{number}: `{word}` where field values are seen"
+            ));
+        }
+        if !may_write && let Some(word) = WRITE_WORDS.iter().find(|word| code.contains(*word)) {
+            found.push(format!(
+                "{shown}:{number}: `{word}` in a job, outside {JOB_WRITERS:?}"
             ));
         }
         if file != Path::new(UNSAFE_HOME) && has_word(code, "unsafe") {
@@ -86,8 +122,15 @@ fn untidy(file: &Path, text: &str) -> Vec<String> {
     found
 }
 
-fn stem_is(file: &Path, name: &str) -> bool {
-    file.file_stem().is_some_and(|stem| stem == name)
+/// Returns whether a file may hold code that writes files, as far as jobs are concerned.
+fn may_write(file: &Path) -> bool {
+    let Ok(file) = file.strip_prefix(JOB_FOLDER) else {
+        return true;
+    };
+    JOB_WRITERS.iter().any(|writer| file == Path::new(writer))
+        || JOB_TEST_STEMS
+            .iter()
+            .any(|stem| file.file_stem().is_some_and(|found| found == *stem))
 }
 
 /// Returns whether a word occurs on its own; text in quotes does not count.
@@ -137,6 +180,44 @@ mod tests {
         let text = "//! X.\nlet f = std::fs::read(path);";
         assert!(finding("crates/record/src/column.rs", text).contains(":2: `std::fs`"));
         assert_eq!(finding("crates/store/src/writer.rs", text), "");
+    }
+
+    #[test]
+    fn a_disk_under_another_name_is_refused_beside_values() {
+        let text = "//! X.\nuse std::{fs, io};\nfs::write(path, bytes)?;";
+        for folder in VALUE_FOLDERS {
+            let found = finding(&format!("{folder}/column.rs"), text);
+            assert!(found.contains(":3: `fs::`"), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_job_writes_only_the_model_and_the_export() {
+        for line in [
+            "fs::write(path, bytes)?;",
+            "let file = File::create(path)?;",
+            "let folder = tempfile::tempdir()?;",
+            "std::fs::create_dir_all(path)?;",
+        ] {
+            let text = format!("//! X.\n{line}");
+            let found = finding("crates/resolve/src/rebuild.rs", &text);
+            assert!(
+                found.contains(":2: `") && found.contains("in a job"),
+                "{found}"
+            );
+            for writer in [
+                "model_file.rs",
+                "export.rs",
+                "settings/tests.rs",
+                "fixture.rs",
+            ] {
+                assert_eq!(finding(&format!("crates/resolve/src/{writer}"), &text), "");
+            }
+            // A part of a writer is a file of its own and not named above.
+            assert!(!finding("crates/resolve/src/export/parts.rs", &text).is_empty());
+        }
+        let reads = "//! X.\nlet file = File::open(path)?;";
+        assert_eq!(finding("crates/resolve/src/evaluate.rs", reads), "");
     }
 
     #[test]
