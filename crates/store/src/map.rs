@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytemuck::Pod;
-use memmap2::{Advice, Mmap};
+use memmap2::Mmap;
 
 /// A read-only mapping of a whole file.
 ///
@@ -57,11 +57,6 @@ impl Map {
             len,
             _mmap: Arc::clone(&self.mmap),
         })
-    }
-
-    /// Asks the system to bring all of the file into memory ahead of use.
-    pub(crate) fn prefault(&self) -> io::Result<()> {
-        self.mmap.advise(Advice::WillNeed)
     }
 }
 

@@ -9,7 +9,6 @@ mod open;
 mod rows;
 mod sets;
 
-use std::io;
 use std::sync::Arc;
 
 use bytemuck::Pod;
@@ -119,14 +118,6 @@ impl Snapshot {
     /// Returns the length of the file in bytes.
     pub fn file_len(&self) -> u64 {
         self.inner.prefix.file_len()
-    }
-
-    /// Asks the system to read the file ahead, so that first look-ups do not wait for the disk.
-    ///
-    /// # Errors
-    /// Passes on what the system says.
-    pub fn prefault(&self) -> io::Result<()> {
-        self.inner.map.prefault()
     }
 
     pub(crate) fn file(&self) -> &[u8] {

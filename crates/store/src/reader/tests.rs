@@ -7,9 +7,10 @@
 mod broken;
 
 use proptest::prelude::*;
+use roaring::RoaringBitmap;
 use sameas_graph::{
     ClusterId, Decision, EntityState, Evidence, GraphRevision, LevelPattern, LineageKind,
-    MatchWeight, NodeId, Revision, RuleId, entity_as_of, history, past_of,
+    MatchWeight, NodeId, Revision, RuleId, SourceId, entity_as_of, history, past_of,
 };
 
 use super::{Member, MemberEvidence, Snapshot};
@@ -226,26 +227,16 @@ impl Asked<'_> {
     }
 
     fn compare_sets(&self) {
-        let changed: Vec<Member> = self.snapshot.changed().unwrap().collect();
-        let mut expected: Vec<Member> = self
-            .graph
-            .changed
-            .iter()
-            .map(|node| self.member(NodeId::new(node)))
-            .collect();
-        expected.sort_unstable();
-        assert_eq!(changed, expected);
-        let counts = self.snapshot.changed_counts().unwrap();
-        for (index, source) in self.snapshot.sources().iter().enumerate() {
-            let handle = self.snapshot.source_handle(&source.name).unwrap();
-            let of_source: Vec<Member> = self.snapshot.changed_in(handle).unwrap().collect();
-            let expected: Vec<Member> = changed
-                .iter()
-                .copied()
-                .filter(|&member| self.snapshot.member(member).unwrap().source == source.name)
-                .collect();
-            assert_eq!(counts[index], expected.len() as u64);
-            assert_eq!(of_source, expected);
+        let slots = |nodes: &mut dyn Iterator<Item = u32>| {
+            let slots = nodes.map(|node| self.member(NodeId::new(node)).slot());
+            slots.collect::<RoaringBitmap>()
+        };
+        let changed = slots(&mut self.graph.changed.iter());
+        assert_eq!(self.snapshot.changed_set().unwrap(), changed);
+        for source in 0..self.snapshot.sources().len() as u16 {
+            let of_source = self.graph.references.nodes_of(SourceId::new(source));
+            let expected = slots(&mut of_source.into_iter());
+            assert_eq!(self.snapshot.source_set(source).unwrap(), expected);
         }
     }
 }
@@ -423,20 +414,6 @@ fn the_strongest_path_goes_round_a_weak_link() {
             .unwrap(),
         None
     );
-}
-
-#[test]
-fn sources_that_share_entities_are_counted() {
-    let disk = on_disk(&small());
-    let source = |name| disk.snapshot.source_handle(name).unwrap();
-    let shared = |one, other| {
-        disk.snapshot
-            .shared_entity_count(source(one), source(other))
-            .unwrap()
-    };
-    assert_eq!(shared("crm", "shop"), 3);
-    assert_eq!(shared("shop", "crm"), 3);
-    assert_eq!(shared("crm", "desk"), 0);
 }
 
 /// The bytes of the small graph are fixed: whoever changes them changes the format.

@@ -44,10 +44,6 @@ fn ask_everything(snapshot: &Snapshot) {
             asked(snapshot.past_memberships(source, key));
             asked(snapshot.entity_as_of(source, key, Revision::new(3)));
         }
-        if let Some(handle) = snapshot.source_handle(source) {
-            asked(snapshot.changed_in(handle).map(Iterator::count));
-            asked(snapshot.shared_entity_count(handle, handle));
-        }
     }
     asked(snapshot.past_memberships("closed", "9"));
     for number in [0, 1, 2, 3, 100, 101, 102, 200] {
@@ -60,8 +56,8 @@ fn ask_everything(snapshot: &Snapshot) {
         asked(snapshot.current_ids(id(number)));
     }
     asked(snapshot.rows().collect::<Vec<_>>());
-    asked(snapshot.changed().map(Iterator::count));
-    asked(snapshot.changed_counts());
+    asked(snapshot.changed_set());
+    (0..=names.len()).for_each(|source| asked(snapshot.source_set(source as u16)));
     asked(snapshot.load());
     asked(snapshot.size_breakdown().to_string());
 }
