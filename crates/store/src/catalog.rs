@@ -9,15 +9,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::error::FolderError;
+use crate::error::{FolderError, GO_BACK};
 
 /// The version of the folder's layout that this build knows.
 pub(crate) const FOLDER_FORMAT: u32 = 1;
 /// Publications the log remembers.
 const PUBLICATION_COUNT_MAX: usize = 1_000;
 const GRAPH_REMEDY: &str = "restore it from a backup";
-const CURRENT_REMEDY: &str =
-    "restore it from a backup, or go back to one of the snapshots that are kept";
 const LOG_REMEDY: &str =
     "remove it: only the record of past publications is lost, no reference and no id";
 
@@ -34,15 +32,15 @@ impl CurrentToken {
 
 /// One line of the publication log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publication {
+pub(crate) struct Publication {
     /// The revision that was published.
-    pub revision: Revision,
+    pub(crate) revision: Revision,
     /// When, in milliseconds since 1970, as the publisher gave it.
-    pub published_at_ms: u64,
+    pub(crate) published_at_ms: u64,
     /// How many references each source had.
-    pub reference_counts: BTreeMap<String, u64>,
+    pub(crate) reference_counts: BTreeMap<String, u64>,
     /// How many entities there were.
-    pub entity_count: u64,
+    pub(crate) entity_count: u64,
 }
 
 /// What the `current` file says.
@@ -129,16 +127,11 @@ pub(crate) fn decode_current(
     path: &Path,
     bytes: &[u8],
 ) -> Result<Current, FolderError> {
-    let form: CurrentForm = decode(folder, path, bytes, CURRENT_REMEDY)?;
-    let checksum = u64::from_str_radix(&form.checksum, 16).map_err(|_| {
-        broken(
-            path,
-            "the checksum is no hexadecimal number",
-            CURRENT_REMEDY,
-        )
-    })?;
+    let form: CurrentForm = decode(folder, path, bytes, GO_BACK)?;
+    let checksum = u64::from_str_radix(&form.checksum, 16)
+        .map_err(|_| broken(path, "the checksum is no hexadecimal number", GO_BACK))?;
     if snapshot_revision(&form.file).is_none() {
-        return Err(broken(path, "it names no snapshot", CURRENT_REMEDY));
+        return Err(broken(path, "it names no snapshot", GO_BACK));
     }
     Ok(Current {
         file: form.file,

@@ -8,11 +8,14 @@ use thiserror::Error;
 
 use crate::format::Section;
 
+/// What helps when a published snapshot is not what it was; said by whichever error names the
+/// damage, so that a chain of causes says it once. A rebuild does not help: it follows the
+/// current revision, because ids must stay, and so has to read it.
+pub(crate) const GO_BACK: &str = "`sameas verify` tells which revisions are sound, `sameas verify --go-back REVISION` makes one of them current";
+
 /// A snapshot contradicts itself; nothing it says can be trusted.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error(
-    "snapshot is corrupt: {part}, item {index}: {what}; rebuild, or go back to an earlier snapshot"
-)]
+#[error("snapshot is corrupt: {part}, item {index}: {what}; {GO_BACK}")]
 pub struct CorruptError {
     part: &'static str,
     index: u64,
@@ -38,7 +41,7 @@ impl CorruptError {
 #[non_exhaustive]
 pub enum OpenError {
     /// The file cannot be read.
-    #[error("snapshot {path}: cannot be read")]
+    #[error("snapshot {path}: cannot be read; restore it from a backup, or go back: {GO_BACK}")]
     Io {
         /// The snapshot.
         path: PathBuf,
@@ -47,14 +50,16 @@ pub enum OpenError {
         cause: io::Error,
     },
     /// The file is something else.
-    #[error("{path}: is not a sameas snapshot (its first bytes are not those of one)")]
+    #[error(
+        "{path}: is not a sameas snapshot (its first bytes are not those of one); restore it from a backup, or go back: {GO_BACK}"
+    )]
     NotASnapshot {
         /// The file.
         path: PathBuf,
     },
     /// Another version of sameas wrote it.
     #[error(
-        "snapshot {path}: has format {found}, this build reads format {known}; use the sameas that wrote it, or rebuild"
+        "snapshot {path}: has format {found}, this build reads format {known}; use the newer sameas that wrote it, or name another graph folder in [graph] path"
     )]
     UnknownFormat {
         /// The snapshot.
@@ -65,9 +70,7 @@ pub enum OpenError {
         known: u32,
     },
     /// The file was cut or grown.
-    #[error(
-        "snapshot {path}: ends at byte {found}, its header says {expected}; rebuild, or go back to an earlier snapshot"
-    )]
+    #[error("snapshot {path}: ends at byte {found}, its header says {expected}; {GO_BACK}")]
     Length {
         /// The snapshot.
         path: PathBuf,
@@ -92,7 +95,7 @@ pub enum OpenError {
 #[non_exhaustive]
 pub enum VerifyError {
     /// Bytes have changed since they were written.
-    #[error("snapshot is corrupt: checksum of section `{section}` is {found:016x}, written was {expected:016x}; rebuild, or go back to an earlier snapshot", section = section.name())]
+    #[error("snapshot is corrupt: checksum of section `{section}` is {found:016x}, written was {expected:016x}; {GO_BACK}", section = section.name())]
     Checksum {
         /// The section whose bytes changed.
         section: Section,
@@ -122,7 +125,9 @@ pub enum WriteError {
         cause: io::Error,
     },
     /// The graph contradicts itself.
-    #[error("revision {revision}: is inconsistent and was not written: {what} (item {index})")]
+    #[error(
+        "revision {revision}: is inconsistent and was not written: {what} (item {index}); this is a defect of sameas, please report it"
+    )]
     Inconsistent {
         /// The revision.
         revision: Revision,
@@ -150,7 +155,9 @@ pub enum WriteError {
 #[non_exhaustive]
 pub enum FolderError {
     /// A file of the folder cannot be read or written.
-    #[error("graph folder: cannot {action} {path}")]
+    #[error(
+        "graph folder: cannot {action} {path}; make room or mend the disk, then run it again; the revision before goes on serving"
+    )]
     Io {
         /// What was tried.
         action: &'static str,
@@ -207,9 +214,7 @@ pub enum FolderError {
         remedy: &'static str,
     },
     /// The current snapshot cannot be opened.
-    #[error(
-        "graph folder {folder}: the current revision {revision} cannot be opened; restore the file from a backup, or go back to an older snapshot (`sameas verify` lists them)"
-    )]
+    #[error("graph folder {folder}: the current revision {revision} cannot be opened")]
     CurrentUnusable {
         /// The folder.
         folder: PathBuf,
@@ -221,7 +226,7 @@ pub enum FolderError {
     },
     /// The current snapshot is not the one that was published.
     #[error(
-        "graph folder {folder}: file {file} is not the snapshot that was published as revision {revision}; restore the file from a backup, or go back to an older snapshot"
+        "graph folder {folder}: file {file} is not the snapshot that was published as revision {revision}; restore it from a backup, or go back: {GO_BACK}"
     )]
     CurrentReplaced {
         /// The folder.
@@ -230,6 +235,29 @@ pub enum FolderError {
         file: String,
         /// The revision that is current.
         revision: Revision,
+    },
+    /// The bytes of the current snapshot have changed since it was published.
+    #[error(
+        "{path}: the current revision {revision} is damaged, and no revision can follow it, because ids must stay"
+    )]
+    CurrentDamaged {
+        /// The snapshot.
+        path: PathBuf,
+        /// The revision that is current.
+        revision: Revision,
+        /// What is wrong.
+        #[source]
+        cause: VerifyError,
+    },
+    /// More was published than `current` tells of.
+    #[error(
+        "graph folder {folder}: its file `current` is missing or older than revision {found}, which was published; nothing was changed; restore `current` from a backup, or go back: {GO_BACK}"
+    )]
+    CurrentLost {
+        /// The folder.
+        folder: PathBuf,
+        /// The highest revision of which there is a trace.
+        found: Revision,
     },
 }
 
@@ -266,6 +294,19 @@ pub enum PublishError {
         /// The revision that is current.
         current: Revision,
     },
+    /// A revision cannot become current again.
+    #[error(
+        "graph folder {path}: revision {revision} is not sound and did not become current; nothing was changed"
+    )]
+    NotSound {
+        /// The folder.
+        path: PathBuf,
+        /// The revision that was asked for.
+        revision: Revision,
+        /// Why.
+        #[source]
+        cause: ReadBackError,
+    },
     /// The graph cannot be written.
     #[error("graph folder {path}: nothing was published, the previous revision is still current")]
     Write {
@@ -277,7 +318,7 @@ pub enum PublishError {
     },
     /// A step failed before the revision became current.
     #[error(
-        "graph folder {folder}: cannot {action} {path}; nothing was published, the previous revision is still current"
+        "graph folder {folder}: cannot {action} {path}; nothing was published, the previous revision is still current; make room or mend the disk, then run it again"
     )]
     Io {
         /// The folder.

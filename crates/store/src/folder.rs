@@ -166,36 +166,11 @@ impl GraphFolder {
     /// Returns the number that the next revision must have at least.
     ///
     /// # Errors
-    /// Says why `current` cannot be understood.
+    /// Says why `current` cannot be understood, or that it is lost.
     pub fn next_revision(&self) -> Result<Revision, FolderError> {
-        let current = self.read_current()?;
-        Ok(current.map_or(Revision::FIRST, |current| current.latest.next()))
-    }
-
-    /// Returns the publications so far, oldest first, with the references of each source.
-    ///
-    /// # Errors
-    /// Says why the log cannot be understood.
-    pub fn publications(&self) -> Result<Vec<Publication>, FolderError> {
-        let path = self.path.join(LOG);
-        let Some(current) = self.read_current()? else {
-            return Ok(Vec::new());
-        };
-        let Some(bytes) = read_if_there(&path)? else {
-            return Ok(Vec::new());
-        };
-        let mut publications = decode_log(&self.path, &path, &bytes)?;
-        // The log is written first: a publisher that died may have left a line too many.
-        publications.retain(|publication| publication.revision <= current.latest);
-        Ok(publications)
-    }
-
-    /// Returns when the current revision was published, in milliseconds since 1970.
-    ///
-    /// # Errors
-    /// Says why `current` cannot be understood.
-    pub fn published_at_ms(&self) -> Result<Option<u64>, FolderError> {
-        Ok(self.read_current()?.map(|current| current.published_at_ms))
+        let latest = self.read_current()?.map(|current| current.latest);
+        self.refuse_lost(latest)?;
+        Ok(latest.map_or(Revision::FIRST, Revision::next))
     }
 
     /// Returns the revisions whose snapshots are kept, ascending.
@@ -247,12 +222,51 @@ impl GraphFolder {
         self.path.join(SNAPSHOTS).join(name)
     }
 
+    /// Reads `current`; refuses to take a lost one for a graph that never published.
     fn read_current(&self) -> Result<Option<Current>, FolderError> {
+        let read = self.read_current_file()?;
+        if read.is_some() {
+            return Ok(read);
+        }
+        match self.refuse_lost(None) {
+            Ok(()) => Ok(None),
+            // A publisher may have been at work between the two looks.
+            Err(lost) => self.read_current_file()?.map(Some).ok_or(lost),
+        }
+    }
+
+    fn read_current_file(&self) -> Result<Option<Current>, FolderError> {
         let path = self.path.join(CURRENT);
         let bytes = read_if_there(&path)?;
         bytes
             .map(|bytes| decode_current(&self.path, &path, &bytes))
             .transpose()
+    }
+
+    /// Reads the publication log, oldest first, with what a publisher that died left in it.
+    fn read_log(&self) -> Result<Vec<Publication>, FolderError> {
+        let path = self.path.join(LOG);
+        match read_if_there(&path)? {
+            Some(bytes) => decode_log(&self.path, &path, &bytes),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Refuses a folder that holds more than a publisher can leave that died before its
+    /// revision became current: one snapshot and one line of the log, both of the next revision.
+    fn refuse_lost(&self, latest: Option<Revision>) -> Result<(), FolderError> {
+        let next = latest.map_or(Revision::FIRST, Revision::next);
+        let kept = self.kept_revisions()?;
+        let logged = self.read_log()?.into_iter().map(|line| line.revision);
+        let logged: Vec<Revision> = logged.filter(|&line| Some(line) > latest).collect();
+        let found = kept.into_iter().chain(logged.iter().copied()).max();
+        match found {
+            Some(found) if found > next || logged.len() > 1 => Err(FolderError::CurrentLost {
+                folder: self.path.clone(),
+                found,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn open_current(&self, current: &Current) -> Result<Snapshot, FolderError> {

@@ -39,7 +39,7 @@ mod size_breakdown;
 mod verify;
 mod writer;
 
-pub use catalog::{CurrentToken, Publication};
+pub use catalog::CurrentToken;
 pub use codec::SourceSummary;
 pub use error::{
     CorruptError, FolderError, OpenError, PublishError, ReadBackError, VerifyError, WriteError,

@@ -6,18 +6,15 @@ use std::path::{Path, PathBuf};
 
 use sameas_graph::{GraphRevision, Revision};
 
-use super::{
-    CURRENT, GraphFolder, LOCK, LOG, SNAPSHOTS, durable, file_names, io_error, open_lock,
-    read_if_there,
-};
+use super::{CURRENT, GraphFolder, LOCK, LOG, SNAPSHOTS, durable, file_names, io_error, open_lock};
 use crate::catalog::{
-    Current, Publication, decode_log, encode_current, encode_log, snapshot_name, snapshot_revision,
+    Current, Publication, encode_current, encode_log, snapshot_name, snapshot_revision,
 };
 use crate::error::{FolderError, PublishError, ReadBackError};
 use crate::reader::Snapshot;
 use crate::writer::write_snapshot;
 
-/// Snapshots that are kept unless the publisher is told otherwise.
+/// Snapshots that are kept, the current one included.
 const KEPT_COUNT: usize = 3;
 
 /// What was published.
@@ -67,7 +64,6 @@ pub(super) type Probe<'p> = &'p mut dyn FnMut(Step) -> io::Result<()>;
 #[derive(Debug)]
 pub struct Publisher {
     folder: GraphFolder,
-    kept_count: usize,
     lock: File,
 }
 
@@ -84,20 +80,30 @@ impl Publisher {
             }
             Err(TryLockError::Error(cause)) => return Err(io_error("lock", &path, cause).into()),
         }
-        let publisher = Self {
-            folder,
-            kept_count: KEPT_COUNT,
-            lock,
-        };
+        let publisher = Self { folder, lock };
         publisher.clear_leftovers()?;
         Ok(publisher)
     }
 
-    /// Keeps this many snapshots, the current one included; at least one.
-    #[must_use]
-    pub fn keeping(mut self, kept_count: usize) -> Self {
-        self.kept_count = kept_count.max(1);
-        self
+    /// Loads the revision that the next one follows, if any was ever published.
+    ///
+    /// # Errors
+    /// Refuses a current revision that is damaged and a `current` that is lost: what follows
+    /// nothing would issue new ids to everybody.
+    pub fn previous(&self) -> Result<Option<GraphRevision>, FolderError> {
+        self.folder.next_revision()?;
+        let Some(snapshot) = self.folder.current()? else {
+            return Ok(None);
+        };
+        let revision = snapshot.revision();
+        let loaded = snapshot.load();
+        loaded
+            .map(Some)
+            .map_err(|cause| FolderError::CurrentDamaged {
+                path: self.folder.snapshot_path(&snapshot_name(revision)),
+                revision,
+                cause,
+            })
     }
 
     /// Publishes a revision, as [`GraphFolder::publish`] does.
@@ -112,7 +118,7 @@ impl Publisher {
         self.publish_with(graph, published_at_ms, &mut |_| Ok(()))
     }
 
-    /// Makes the snapshot of an older revision current again, after verifying it.
+    /// Makes the snapshot of a kept revision current again, after verifying it; removes nothing.
     ///
     /// # Errors
     /// Refuses a revision whose snapshot is not kept or not sound.
@@ -121,18 +127,36 @@ impl Publisher {
         revision: Revision,
         published_at_ms: u64,
     ) -> Result<Published, PublishError> {
-        let latest = match self.folder.read_current() {
-            Ok(current) => current.map(|current| current.latest),
-            // Going back is the remedy for a broken `current`, too.
-            Err(FolderError::Broken { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let kept = self.folder.kept_revisions()?;
-        let latest = latest.into_iter().chain(kept).max().unwrap_or(revision);
         let path = self.folder.snapshot_path(&snapshot_name(revision));
-        let snapshot = self.read_back(&path, revision)?;
+        let snapshot = self
+            .read_back(&path, revision)
+            .map_err(|error| match error {
+                PublishError::ReadBack { path, cause } => PublishError::NotSound {
+                    path,
+                    revision,
+                    cause,
+                },
+                error => error,
+            })?;
+        let latest = self.latest()?.unwrap_or(revision);
         self.make_current(&snapshot, latest, published_at_ms, &mut |_| Ok(()))?;
         Ok(published(&snapshot, path, Vec::new()))
+    }
+
+    /// Returns the highest revision of which the folder holds a trace, so that no number is
+    /// used again.
+    fn latest(&self) -> Result<Option<Revision>, PublishError> {
+        // Going back is the remedy for a `current` that is broken or lost, too.
+        let remediable = |error| match error {
+            FolderError::Broken { .. } | FolderError::CurrentLost { .. } => Ok(None),
+            error => Err(error),
+        };
+        let current = self.folder.read_current().or_else(remediable)?;
+        let current = current.map(|current| current.latest);
+        let kept = self.folder.kept_revisions()?;
+        let logged = self.folder.read_log().unwrap_or_default();
+        let logged = logged.into_iter().map(|line| line.revision);
+        Ok(current.into_iter().chain(kept).chain(logged).max())
     }
 
     pub(super) fn publish_with(
@@ -141,18 +165,20 @@ impl Publisher {
         published_at_ms: u64,
         probe: Probe<'_>,
     ) -> Result<Published, PublishError> {
-        self.refuse_unfit(graph)?;
+        let before = self.refuse_unfit(graph)?;
+        let latest = before.as_ref().map(|before| before.latest);
+        let before = before.map(|before| before.revision);
         let path = self.folder.snapshot_path(&snapshot_name(graph.revision));
         let snapshot = self
             .make_snapshot(graph, &path, probe)
             .inspect_err(|_| durable::discard(&path))?;
         let current = self
-            .write_log(&snapshot, published_at_ms, probe)
+            .write_log(&snapshot, latest, published_at_ms, probe)
             .and_then(|()| self.make_current(&snapshot, graph.revision, published_at_ms, probe));
         match current {
             Ok(()) => {
                 let removed =
-                    probe(Step::Remove).map_or_else(|_| Vec::new(), |()| self.remove_old());
+                    probe(Step::Remove).map_or_else(|_| Vec::new(), |()| self.remove_old(before));
                 Ok(published(&snapshot, path, removed))
             }
             Err(error @ PublishError::Unconfirmed { .. }) => Err(error),
@@ -163,21 +189,22 @@ impl Publisher {
         }
     }
 
-    fn refuse_unfit(&self, graph: &GraphRevision) -> Result<(), PublishError> {
+    /// Refuses a revision that may not follow, and returns what is current.
+    fn refuse_unfit(&self, graph: &GraphRevision) -> Result<Option<Current>, PublishError> {
         let path = self.folder.path.clone();
         if graph.namespace != self.folder.namespace {
             return Err(PublishError::OtherGraph { path });
         }
-        match self.folder.read_current()? {
-            Some(current) if graph.revision <= current.latest => {
-                let (revision, current) = (graph.revision, current.latest);
-                Err(PublishError::Stale {
-                    path,
-                    revision,
-                    current,
-                })
-            }
-            _ => Ok(()),
+        let current = self.folder.read_current()?;
+        let latest = current.as_ref().map(|current| current.latest);
+        self.folder.refuse_lost(latest)?;
+        match latest {
+            Some(latest) if graph.revision <= latest => Err(PublishError::Stale {
+                path,
+                revision: graph.revision,
+                current: latest,
+            }),
+            _ => Ok(current),
         }
     }
 
@@ -237,11 +264,14 @@ impl Publisher {
     fn write_log(
         &self,
         snapshot: &Snapshot,
+        latest: Option<Revision>,
         published_at_ms: u64,
         probe: Probe<'_>,
     ) -> Result<(), PublishError> {
         let path = self.folder.path.join(LOG);
-        let mut publications = self.readable_log(&path)?;
+        let mut publications = self.folder.read_log()?;
+        // A publisher that died may have left a line too many.
+        publications.retain(|publication| Some(publication.revision) <= latest);
         let counts = snapshot
             .sources()
             .iter()
@@ -255,17 +285,6 @@ impl Publisher {
         probe(Step::WriteLog)
             .and_then(|()| durable::replace(&path, &encode_log(&publications)))
             .map_err(|cause| self.io("write", &path, cause))
-    }
-
-    /// Returns the log's lines up to the current revision.
-    fn readable_log(&self, path: &Path) -> Result<Vec<Publication>, PublishError> {
-        let latest = self.folder.read_current()?.map(|current| current.latest);
-        let Some(bytes) = read_if_there(path)? else {
-            return Ok(Vec::new());
-        };
-        let mut publications = decode_log(&self.folder.path, path, &bytes)?;
-        publications.retain(|publication| Some(publication.revision) <= latest);
-        Ok(publications)
     }
 
     fn make_current(
@@ -300,20 +319,16 @@ impl Publisher {
             })
     }
 
-    /// Removes the oldest snapshots; what cannot be removed is left to the next publisher.
-    fn remove_old(&self) -> Vec<Revision> {
+    /// Removes the oldest snapshots, but neither the current one nor the one before it, which
+    /// after going back is not the second newest; what cannot be removed is left to the next
+    /// publisher.
+    fn remove_old(&self, before: Option<Revision>) -> Vec<Revision> {
         let kept = self.folder.kept_revisions().unwrap_or_default();
-        let current = self
-            .folder
-            .read_current()
-            .ok()
-            .flatten()
-            .map(|current| current.revision);
-        let surplus = kept.len().saturating_sub(self.kept_count);
+        let surplus = kept.len().saturating_sub(KEPT_COUNT);
         let old = kept
             .into_iter()
-            .take(surplus)
-            .filter(|&revision| Some(revision) != current);
+            .filter(|&revision| Some(revision) != before)
+            .take(surplus);
         old.filter(|&revision| {
             fs::remove_file(self.folder.snapshot_path(&snapshot_name(revision))).is_ok()
         })
@@ -330,10 +345,13 @@ impl Publisher {
                 fs::remove_file(&path).map_err(|cause| io_error("remove", &path, cause))?;
             }
         }
-        // Without a readable `current` nothing says which snapshots are leftovers.
+        // Without a `current` that can be trusted nothing says which snapshots are leftovers.
         let Ok(Some(current)) = self.folder.read_current() else {
             return Ok(());
         };
+        if self.folder.refuse_lost(Some(current.latest)).is_err() {
+            return Ok(());
+        }
         let snapshots = self.folder.path.join(SNAPSHOTS);
         let names = file_names(&snapshots).map_err(|cause| io_error("list", &snapshots, cause))?;
         for name in names {

@@ -49,10 +49,13 @@ fn a_published_revision_is_current_and_logged() {
     assert_eq!(current_revision(&folder), Some(1));
     assert_ne!(folder.current_token().unwrap(), empty);
     assert_eq!(folder.next_revision().unwrap(), Revision::new(2));
-    assert_eq!(folder.published_at_ms().unwrap(), Some(1_000));
+    assert_eq!(
+        folder.read_current().unwrap().unwrap().published_at_ms,
+        1_000
+    );
     assert_eq!(published.len, fs::metadata(&published.path).unwrap().len());
     folder.publish(&graph(5), 2_000).unwrap();
-    let log = folder.publications().unwrap();
+    let log = folder.read_log().unwrap();
     let lines: Vec<_> = log
         .iter()
         .map(|line| {
@@ -95,9 +98,8 @@ fn a_snapshot_stays_readable_after_its_file_is_gone() {
     assert_eq!(kept, [3, 4, 5]);
     old.verify().unwrap();
     assert!(old.lookup("crm", "k00000").unwrap().is_some());
-    let publisher = folder.publisher().unwrap().keeping(1);
-    let removed = publisher.publish(&graph(6), 0).unwrap().removed;
-    assert_eq!(removed, [3, 4, 5].map(Revision::new));
+    let removed = folder.publish(&graph(6), 0).unwrap().removed;
+    assert_eq!(removed, [Revision::new(3)]);
 }
 
 #[test]
@@ -162,7 +164,7 @@ fn going_back_makes_an_older_snapshot_current_without_reusing_numbers() {
         Err(PublishError::Stale { .. })
     ));
     let error = publisher.go_back_to(Revision::new(9), 9).unwrap_err();
-    assert!(matches!(error, PublishError::ReadBack { .. }), "{error}");
+    assert!(matches!(error, PublishError::NotSound { .. }), "{error}");
     // The remedy for a `current` that cannot be read.
     fs::write(folder.path().join(CURRENT), "{").unwrap();
     publisher.go_back_to(Revision::new(3), 9).unwrap();
@@ -217,7 +219,7 @@ fn a_newer_folder_is_refused() {
         let errors = [
             GraphFolder::open(folder.path()).err(),
             folder.current().err(),
-            folder.publications().err(),
+            folder.read_log().err(),
         ];
         let refused = errors.into_iter().flatten().any(|error| {
             matches!(
@@ -247,10 +249,7 @@ fn a_broken_current_snapshot_is_named_with_its_remedy() {
         matches!(error, FolderError::CurrentUnusable { .. }),
         "{error}"
     );
-    assert!(
-        error.to_string().contains("go back to an older snapshot"),
-        "{error}"
-    );
+    assert!(told(&error).contains("--go-back REVISION"), "{error}");
 
     let older = fs::read(folder.path().join(SNAPSHOTS).join("0001.sameas")).unwrap();
     rewrite(&path, &older);
@@ -278,6 +277,119 @@ fn a_broken_current_snapshot_is_named_with_its_remedy() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn what_follows_a_revision_that_was_gone_back_to_leaves_a_sound_one_beside_it() {
+    let (_root, folder) = new_folder();
+    for revision in 1..=3 {
+        folder.publish(&graph(revision), 0).unwrap();
+    }
+    let publisher = folder.publisher().unwrap();
+    publisher.go_back_to(Revision::new(1), 9).unwrap();
+    let next = folder.next_revision().unwrap();
+    let removed = publisher.publish(&graph(next.get()), 9).unwrap().removed;
+    assert_eq!(removed, [Revision::new(2)], "1 was current until now");
+}
+
+#[test]
+fn a_damaged_current_revision_is_named_with_its_file_and_nothing_follows_it() {
+    let (_root, folder) = new_folder();
+    folder.publish(&graph(1), 0).unwrap();
+    let path = folder.publish(&graph(2), 0).unwrap().path;
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    rewrite(&path, &bytes);
+    let publisher = folder.publisher().unwrap();
+    let error = publisher.previous().unwrap_err();
+    let told = told(&error);
+    for words in [path.to_str().unwrap(), "revision 2", "--go-back REVISION"] {
+        assert!(told.contains(words), "no {words} in {told}");
+    }
+    let error = publisher.go_back_to(Revision::new(2), 0).unwrap_err();
+    assert!(matches!(error, PublishError::NotSound { .. }), "{error}");
+    publisher.go_back_to(Revision::new(1), 0).unwrap();
+    assert_eq!(publisher.previous().unwrap(), Some(graph(1)));
+}
+
+/// A graph whose `current` was lost looked like one that never published: its next rebuild
+/// was revision 1 with new ids, and the one after that removed all older snapshots.
+#[test]
+fn a_lost_current_is_refused_and_nothing_is_removed() {
+    let (_root, folder) = new_folder();
+    for revision in 1..=3 {
+        folder.publish(&graph(revision), 0).unwrap();
+    }
+    fs::remove_file(folder.path().join(CURRENT)).unwrap();
+    let before = names(&folder);
+    let lost = |error: FolderError| {
+        assert!(matches!(error, FolderError::CurrentLost { found, .. } if found.get() == 3));
+        assert!(told(&error).contains("--go-back REVISION"), "{error}");
+    };
+    lost(folder.current().unwrap_err());
+    lost(folder.next_revision().unwrap_err());
+    lost(folder.publisher().unwrap().previous().unwrap_err());
+    for revision in [1, 4] {
+        let error = folder.publish(&graph(revision), 0).unwrap_err();
+        assert!(
+            matches!(error, PublishError::Folder(FolderError::CurrentLost { .. })),
+            "{error}"
+        );
+    }
+    assert_eq!(names(&folder), before);
+
+    let publisher = folder.publisher().unwrap();
+    publisher.go_back_to(Revision::new(2), 9).unwrap();
+    assert_eq!(folder.next_revision().unwrap(), Revision::new(4));
+    publisher.publish(&graph(4), 9).unwrap();
+    // The newest snapshots may be gone with it: the log still knows their numbers.
+    drop(publisher);
+    for name in ["snapshots/0003.sameas", "snapshots/0004.sameas", CURRENT] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    lost_at(&folder, 4);
+    let publisher = folder.publisher().unwrap();
+    publisher.go_back_to(Revision::new(2), 9).unwrap();
+    assert_eq!(folder.next_revision().unwrap(), Revision::new(5));
+}
+
+fn lost_at(folder: &GraphFolder, revision: u64) {
+    let error = folder.current().unwrap_err();
+    assert!(
+        matches!(error, FolderError::CurrentLost { found, .. } if found.get() == revision),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_current_from_an_old_backup_removes_nothing() {
+    let (_root, folder) = new_folder();
+    folder.publish(&graph(1), 0).unwrap();
+    let old = fs::read(folder.path().join(CURRENT)).unwrap();
+    for revision in 2..=3 {
+        folder.publish(&graph(revision), 0).unwrap();
+    }
+    fs::write(folder.path().join(CURRENT), old).unwrap();
+    let before = names(&folder);
+    let error = folder.publish(&graph(2), 0).unwrap_err();
+    assert!(
+        matches!(error, PublishError::Folder(FolderError::CurrentLost { .. })),
+        "{error}"
+    );
+    assert_eq!(names(&folder), before);
+    folder
+        .publisher()
+        .unwrap()
+        .go_back_to(Revision::new(3), 9)
+        .unwrap();
+    folder.publish(&graph(4), 0).unwrap();
+}
+
+/// Returns an error with its causes.
+fn told(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map_or_else(String::new, told);
+    format!("{error}: {cause}")
 }
 
 /// Replaces a file as a restore would, leaving mapped bytes alone.

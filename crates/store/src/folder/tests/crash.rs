@@ -63,15 +63,11 @@ fn a_publisher_that_dies_at_any_step_loses_nothing() {
         let left = GraphFolder::open(&left).unwrap();
         let expected = if crash > Step::NameCurrent { 2 } else { 1 };
         assert_eq!(current_revision(&left), Some(expected), "{crash:?}");
-        assert_eq!(
-            left.publications().unwrap().len() as u64,
-            expected,
-            "{crash:?}"
-        );
+        assert_eq!(lines(&left).len() as u64, expected, "{crash:?}");
         let next = left.next_revision().unwrap();
         left.publish(&graph(next.get()), 3).unwrap();
         assert_eq!(current_revision(&left), Some(expected + 1), "{crash:?}");
-        assert_eq!(left.publications().unwrap().len() as u64, expected + 1);
+        assert_eq!(lines(&left).len() as u64, expected + 1);
         let leftovers: Vec<_> = names(&left)
             .into_iter()
             .filter(|name| name.starts_with('.'))
@@ -87,14 +83,51 @@ fn a_publisher_that_dies_at_any_step_loses_nothing() {
     }
 }
 
+/// Returns the lines of the log that tell of published revisions.
+fn lines(folder: &GraphFolder) -> Vec<Revision> {
+    let latest = folder.read_current().unwrap().map(|current| current.latest);
+    let lines = folder.read_log().unwrap().into_iter();
+    lines
+        .map(|line| line.revision)
+        .filter(|&line| Some(line) <= latest)
+        .collect()
+}
+
+#[test]
+fn a_first_publication_that_dies_at_any_step_recovers_by_itself() {
+    for crash in STEPS {
+        let (root, folder) = new_folder();
+        let left = root.path().join("left");
+        let publisher = folder.publisher().unwrap();
+        publisher
+            .publish_with(&graph(1), 1, &mut |step| {
+                if step == crash {
+                    copy_folder(folder.path(), &left);
+                }
+                Ok(())
+            })
+            .unwrap();
+        let left = GraphFolder::open(&left).unwrap();
+        let expected = (crash > Step::NameCurrent).then_some(1);
+        assert_eq!(current_revision(&left), expected, "{crash:?}");
+        let publisher = left.publisher().unwrap();
+        let previous = publisher.previous().unwrap().map(|graph| graph.revision);
+        assert_eq!(previous, expected.map(Revision::new), "{crash:?}");
+        let next = left.next_revision().unwrap();
+        publisher.publish(&graph(next.get()), 2).unwrap();
+        assert_eq!(current_revision(&left), Some(next.get()), "{crash:?}");
+        assert_eq!(lines(&left).len() as u64, next.get(), "{crash:?}");
+    }
+}
+
 /// Half-written files under temporary names, and a snapshot that never became current.
 #[test]
 fn leftovers_are_cleared_by_the_next_publisher_and_ignored_by_readers() {
     let (_root, folder) = new_folder();
     folder.publish(&graph(1), 1).unwrap();
     let snapshots = folder.path().join(SNAPSHOTS);
-    fs::write(snapshots.join(".0002.sameas.tmp"), "SAMEAS").unwrap();
-    fs::write(snapshots.join("0009.sameas"), "SAMEAS").unwrap();
+    fs::write(snapshots.join(".0003.sameas.tmp"), "SAMEAS").unwrap();
+    fs::write(snapshots.join("0002.sameas"), "SAMEAS").unwrap();
     fs::write(folder.path().join(".current.tmp"), "{").unwrap();
     fs::write(folder.path().join(".publications.json.tmp"), "{").unwrap();
     assert_eq!(current_revision(&folder), Some(1));
@@ -135,7 +168,7 @@ fn an_error_at_any_step_leaves_the_previous_revision_and_nothing_else() {
                 );
                 assert_eq!(current_revision(&folder), Some(1), "{failing:?}");
                 assert_eq!(names(&folder), before, "{failing:?}");
-                assert_eq!(folder.publications().unwrap().len(), 1);
+                assert_eq!(lines(&folder).len(), 1);
             }
         }
         folder.publish(&graph(3), 3).unwrap();
