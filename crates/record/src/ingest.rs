@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType};
+use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
+use arrow_schema::DataType;
 use sameas_graph::KEY_LEN_MAX;
 use thiserror::Error;
 
@@ -39,6 +39,8 @@ pub struct SourcePlan {
     pub locale: Locale,
     /// What happens to records that share a key.
     pub duplicate_keys: DuplicateKeys,
+    /// What the settings call the batch columns, the key first.
+    pub columns: Vec<String>,
     /// The fields it feeds, at most one plan for each.
     pub fields: Vec<FieldPlan>,
 }
@@ -116,15 +118,29 @@ pub enum IngestError {
     },
     /// A column's type cannot be read as text or a list of texts.
     #[error(
-        "source `{source_name}`, column {column}: values of type {data_type} cannot be a field; map an expression that gives text, a number, a date or a list of texts"
+        "source `{source_name}`, column `{column}`: values of type {data_type} cannot be a field; map an expression that gives text, a number, a date or a list of texts"
     )]
     Unsupported {
         /// The source.
         source_name: String,
-        /// The position among the mapped columns.
-        column: usize,
+        /// What the settings call it.
+        column: String,
         /// The Arrow type.
         data_type: DataType,
+    },
+    /// Cells of a column have no text, though those of its type can have one.
+    #[error(
+        "source `{source_name}`, column `{column}`: {count} or more cells of type {data_type} are no valid UTF-8 text; map an expression that gives text, or mend the source"
+    )]
+    Unreadable {
+        /// The source.
+        source_name: String,
+        /// What the settings call it.
+        column: String,
+        /// The Arrow type.
+        data_type: DataType,
+        /// How many cells of the first batch that has any.
+        count: u64,
     },
     /// There are more records than node numbers.
     #[error("{count} records are more than one graph can hold ({})", u32::MAX - 1)]
@@ -317,26 +333,83 @@ impl<'a> PartitionIngest<'a> {
 
     /// Returns the array as text, or as a list of texts.
     fn readable(&self, array: &ArrayRef, column: usize) -> Result<ArrayRef, IngestError> {
-        let unsupported = |_: ArrowError| IngestError::Unsupported {
+        let data_type = array.data_type();
+        let unsupported = || IngestError::Unsupported {
             source_name: self.plan.name.clone(),
-            column,
-            data_type: array.data_type().clone(),
+            column: self.column_name(column),
+            data_type: data_type.clone(),
         };
-        match array.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Ok(array.clone()),
-            DataType::Dictionary(_, value) if **value == DataType::Utf8 => {
-                cast(array, &DataType::Utf8).map_err(unsupported)
-            }
+        let text_type = match data_type {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => return Ok(array.clone()),
             DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
                 let text = item.as_ref().clone().with_data_type(DataType::Utf8);
-                cast(array, &DataType::List(text.into())).map_err(unsupported)
+                DataType::List(text.into())
             }
             DataType::Struct(_) | DataType::Map(..) | DataType::Union(..) => {
-                Err(unsupported(ArrowError::NotYetImplemented(String::new())))
+                return Err(unsupported());
             }
-            _ => cast(array, &DataType::Utf8).map_err(unsupported),
-        }
+            _ => DataType::Utf8,
+        };
+        let strict = CastOptions {
+            safe: false,
+            ..CastOptions::default()
+        };
+        let Ok(texts) = cast_with_options(array, &text_type, &strict) else {
+            // A cast that is not strict gives null for what it cannot read, which can be counted.
+            let texts = cast(array, &text_type).map_err(|_| unsupported())?;
+            return Err(IngestError::Unreadable {
+                source_name: self.plan.name.clone(),
+                column: self.column_name(column),
+                data_type: data_type.clone(),
+                count: null_count(&texts).saturating_sub(null_count(array)).max(1) as u64,
+            });
+        };
+        Ok(if holds_floats(data_type) {
+            without_exponents(&texts)
+        } else {
+            texts
+        })
     }
+
+    fn column_name(&self, column: usize) -> String {
+        self.plan.columns.get(column).cloned().unwrap_or_default()
+    }
+}
+
+/// Returns how many cells are missing, items of lists counted one by one.
+fn null_count(array: &ArrayRef) -> usize {
+    match array.data_type() {
+        DataType::List(_) => null_count(array.as_list::<i32>().values()),
+        DataType::LargeList(_) => null_count(array.as_list::<i64>().values()),
+        DataType::ListView(_) => null_count(array.as_list_view::<i32>().values()),
+        _ => array.logical_null_count(),
+    }
+}
+
+fn holds_floats(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
+            holds_floats(item.data_type())
+        }
+        DataType::Dictionary(_, value) => holds_floats(value),
+        other => other.is_floating(),
+    }
+}
+
+/// Writes floating-point numbers as people do: whole ones without a fraction, none with an exponent.
+fn without_exponents(texts: &ArrayRef) -> ArrayRef {
+    if let Some(lists) = texts.as_list_opt::<i32>() {
+        let (item, offsets, values, nulls) = lists.clone().into_parts();
+        let values = without_exponents(&values);
+        return Arc::new(ListArray::new(item, offsets, values, nulls));
+    }
+    // The shortest text of a narrower number is also that of the wide number it reads as.
+    let plain = |text: &str| {
+        text.parse::<f64>()
+            .map_or_else(|_| text.to_owned(), |number| number.to_string())
+    };
+    let texts = texts.as_string::<i32>().iter().map(|text| text.map(plain));
+    Arc::new(texts.collect::<StringArray>())
 }
 
 /// Calls with the row of the batch and its text; lists call once for each of their items.
@@ -376,3 +449,6 @@ fn for_each_text(array: &ArrayRef, call: &mut dyn FnMut(usize, Option<&str>)) {
         other => unreachable!("`readable` gives text or lists of text, not {other}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

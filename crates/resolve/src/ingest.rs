@@ -34,7 +34,7 @@ pub(crate) async fn open(
         let source = Source::open(source_settings, &settings.base).await?;
         let (request, columns) = ScanRequest::for_settings(source_settings);
         source.check(&request)?;
-        let plan = Arc::new(source_plan(source_settings, schema, &columns));
+        let plan = Arc::new(source_plan(source_settings, schema, &request, &columns));
         opened.push(OpenSource {
             source,
             request,
@@ -44,7 +44,12 @@ pub(crate) async fn open(
     Ok(opened)
 }
 
-fn source_plan(settings: &SourceSettings, schema: &Schema, columns: &[Vec<usize>]) -> SourcePlan {
+fn source_plan(
+    settings: &SourceSettings,
+    schema: &Schema,
+    request: &ScanRequest,
+    columns: &[Vec<usize>],
+) -> SourcePlan {
     let fields = settings
         .fields
         .iter()
@@ -67,6 +72,10 @@ fn source_plan(settings: &SourceSettings, schema: &Schema, columns: &[Vec<usize>
             date_order: settings.date_order,
         },
         duplicate_keys: settings.duplicate_keys,
+        columns: std::iter::once(&request.key)
+            .chain(&request.columns)
+            .cloned()
+            .collect(),
         fields: fields.collect(),
     }
 }

@@ -231,6 +231,7 @@ impl World {
                 name: SOURCES[source].to_owned(),
                 locale: Locale::default(),
                 duplicate_keys: DuplicateKeys::Refuse,
+                columns: Vec::new(),
                 fields: fields
                     .map(|(field, column)| FieldPlan {
                         field,
