@@ -56,8 +56,10 @@ pub struct RuleReport {
     pub hot_blocks: u64,
     /// Sizes of the largest of them.
     pub hot_sizes: Vec<u64>,
-    /// Pairs of them that no refinement made.
+    /// Pairs of them that no refinement makes, at most.
     pub refused_pairs: u64,
+    /// Records with so many keys that only some of them are used.
+    pub cut_records: u64,
 }
 
 impl RuleReport {
@@ -71,6 +73,7 @@ impl RuleReport {
             hot_blocks: cost.hot_count,
             hot_sizes: cost.hot.iter().map(|hot| hot.len).collect(),
             refused_pairs: cost.refused_pairs,
+            cut_records: cost.cut_records,
         }
     }
 }
@@ -370,7 +373,7 @@ fn render_rules(text: &mut String, rules: &[RuleReport]) {
             .map_or_else(String::new, |n| format!(", first for {n}"));
         let hot = if rule.hot_blocks > 0 {
             format!(
-                ", {} blocks refined (largest {}), {} pairs refused",
+                ", {} blocks refined (largest {}), at most {} pairs refused",
                 rule.hot_blocks,
                 rule.hot_sizes
                     .iter()
@@ -383,8 +386,12 @@ fn render_rules(text: &mut String, rules: &[RuleReport]) {
         } else {
             String::new()
         };
+        let cut = match rule.cut_records {
+            0 => String::new(),
+            records => format!(", not all keys of {records} records used"),
+        };
         let what = format!(
-            "{} pairs{first}, largest block {}{hot}",
+            "{} pairs{first}, largest block {}{hot}{cut}",
             rule.pairs, rule.largest_block
         );
         line(text, &format!("rule {}", rule.rule), what);
