@@ -184,6 +184,11 @@ impl<'a> Stages<'a> {
         self.open = Some((name, Instant::now(), cpu_seconds()));
     }
 
+    /// Returns who listens.
+    pub(crate) fn progress(&self) -> &'a dyn Progress {
+        self.progress
+    }
+
     pub(crate) fn finish(mut self) -> Vec<StageReport> {
         self.end();
         self.done

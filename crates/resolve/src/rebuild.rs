@@ -5,8 +5,8 @@ use sameas_graph::{
     succeed,
 };
 use sameas_matching::{
-    Blocking, Comparer, FrequencyKey, MatchingPlan, Model, Prepared, Threshold, Training, Weighed,
-    Weigher, legend, train as train_model,
+    Blocking, BudgetSettings, Comparer, FrequencyKey, MatchingPlan, Model, Prepared, Threshold,
+    Training, Weighed, Weigher, legend, train as train_model,
 };
 use sameas_record::{Records, Schema};
 use sameas_store::GraphFolder;
@@ -33,8 +33,8 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
         let prepared = job.prepared();
         let blocking = Blocking::new(&prepared, &job.plan, settings.budget.block_len_max);
         report.rules = rule_reports(&job.plan, &blocking);
-        report.pairs = report.rules.iter().map(|rule| rule.pairs).sum();
-        report.budget = settings.budget.pairs_per_record_max * job.records.len() as u64;
+        report.pairs = pair_count(&blocking);
+        report.budget = job.pair_budget();
     });
     report.sources = source_reports(&job.records);
     report.fields = field_reports(&job.records);
@@ -215,10 +215,14 @@ impl<'s> Job<'s> {
         Ok(blocking)
     }
 
+    /// Returns how many pairs the rules may make together.
+    fn pair_budget(&self) -> u64 {
+        pair_budget(&self.settings.budget, self.records.len() as u64)
+    }
+
     fn refuse_excess(&self, blocking: &Blocking<'_>) -> Result<(), JobError> {
         let pairs_per_record_max = self.settings.budget.pairs_per_record_max;
-        let budget = pairs_per_record_max.saturating_mul(self.records.len() as u64);
-        let pairs = blocking.costs().iter().map(|cost| cost.pairs).sum();
+        let (budget, pairs) = (self.pair_budget(), pair_count(blocking));
         let costs = blocking.costs().iter().enumerate();
         match costs.max_by_key(|(_, cost)| cost.pairs) {
             Some((rule, cost)) if pairs > budget => Err(JobError::Budget {
@@ -269,12 +273,20 @@ impl<'s> Job<'s> {
             report.trained = Some(TrainReport::of(&model, training));
             model
         };
-        stages.begin("weigh", None);
+        stages.begin("weigh", Some(pair_count(&blocking)));
+        let progress = stages.progress();
         let comparer = Comparer::new(&prepared, &self.plan);
         let threshold = Threshold::of(&self.settings.decide);
         let weigher = Weigher::new(&prepared, &comparer, &self.plan, &model, key, threshold);
-        let mut weighed = weigher.weigh_all(&blocking, self.plan.rules.len());
-        weighed.apart = weigher.apart(self.records.len(), &weighed.evidence, &self.apart());
+        let rule_count = self.plan.rules.len();
+        let mut weighed =
+            weigher.weigh_all(&blocking, rule_count, &|pairs| progress.advance(pairs));
+        weighed.apart = weigher.apart(
+            self.records.references(),
+            &mut weighed.evidence,
+            &self.constraints(Vec::new()),
+            &self.apart(),
+        );
         report.rules = rule_reports(&self.plan, &blocking);
         for (rule, &pairs) in report.rules.iter_mut().zip(&weighed.pairs_of_rule) {
             rule.first_pairs = Some(pairs);
@@ -312,6 +324,16 @@ impl<'s> Job<'s> {
         }
         Ok(())
     }
+}
+
+fn pair_budget(budget: &BudgetSettings, records: u64) -> u64 {
+    budget.pairs_per_record_max.saturating_mul(records)
+}
+
+/// Returns how many pairs all rules make together, those that several make counted for each.
+fn pair_count(blocking: &Blocking<'_>) -> u64 {
+    let pairs = blocking.costs().iter().map(|cost| cost.pairs);
+    pairs.fold(0, u64::saturating_add)
 }
 
 fn source_reports(records: &Records) -> Vec<SourceReport> {
