@@ -7,14 +7,23 @@ use sameas_record::{
     FieldPlan, Locale, PartitionIngest, RawPart, Records, Schema, SourceParts, SourcePlan, assemble,
 };
 use sameas_source::{FieldMapping, RowCount, ScanError, ScanRequest, Source, SourceSettings};
+use tokio::task::JoinError;
 
 use crate::Settings;
 use crate::job::{JobError, JobOptions};
 
-/// Records of all sources, and what was left out of them.
-pub(crate) struct Ingested {
-    pub(crate) records: Records,
+/// What was read from all sources, and what was left out of it.
+pub(crate) struct Scanned {
+    sources: Vec<SourceParts>,
+    /// Cells that were too long.
     pub(crate) long_cells: u64,
+}
+
+impl Scanned {
+    /// Sorts and codes the records, with the threads of the pool that calls.
+    pub(crate) fn assemble(self, schema: Schema) -> Result<Records, JobError> {
+        Ok(assemble(self.sources, schema)?)
+    }
 }
 
 /// A source that was opened and whose every mapped name was found.
@@ -92,12 +101,11 @@ pub(crate) async fn expected_rows(sources: &[OpenSource]) -> Option<u64> {
     Some(rows)
 }
 
-/// Scans all partitions of all sources in parallel, then sorts and codes the records.
+/// Scans all partitions of all sources in parallel.
 pub(crate) async fn scan(
     sources: Vec<OpenSource>,
-    schema: Schema,
     options: &JobOptions,
-) -> Result<Ingested, JobError> {
+) -> Result<Scanned, JobError> {
     let mut tasks = Vec::new();
     for open in &sources {
         let mut parts = Vec::new();
@@ -120,10 +128,7 @@ pub(crate) async fn scan(
     for (plan, tasks) in tasks {
         let mut parts = Vec::with_capacity(tasks.len());
         for task in tasks {
-            parts.push(
-                task.await
-                    .expect("a scan task neither panics nor is cancelled")?,
-            );
+            parts.push(part_of(&plan.name, task.await)?);
         }
         if parts.iter().all(RawPart::is_empty) && parts.iter().all(|part| part.refused() == 0) {
             return Err(JobError::NoRows {
@@ -137,8 +142,39 @@ pub(crate) async fn scan(
         .flat_map(|s| &s.parts)
         .map(RawPart::long_cells)
         .sum();
-    Ok(Ingested {
-        records: assemble(scanned, schema)?,
+    Ok(Scanned {
+        sources: scanned,
         long_cells,
     })
+}
+
+/// Returns what a task has read; of one that panicked, the text may quote a value and is dropped.
+fn part_of(
+    source_name: &str,
+    ended: Result<Result<RawPart, JobError>, JoinError>,
+) -> Result<RawPart, JobError> {
+    ended.unwrap_or_else(|_| {
+        Err(JobError::Scan(ScanError::Engine {
+            source_name: source_name.to_owned(),
+            reason: "the engine failed while reading",
+        }))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A panic of the engine ended the process with a panic of ours that said less. It is now an
+    /// error that names the source and nothing of what the engine said.
+    #[tokio::test]
+    async fn a_scan_that_panics_names_its_source_and_no_more() {
+        let task = tokio::spawn(async { panic!("canary") });
+        let error = part_of("crm", task.await).expect_err("the task panicked");
+        let told = error.to_string();
+        assert_eq!(
+            told,
+            "source `crm`: the scan stopped: the engine failed while reading"
+        );
+    }
 }

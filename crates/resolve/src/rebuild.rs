@@ -26,11 +26,13 @@ const SHRINK_SHARE_LEAST: f64 = 0.8;
 /// Names what is wrong with the settings or a source, or the rule that exceeds the budget.
 pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanReport, JobError> {
     let mut stages = Stages::new(&*options.progress);
-    let job = Job::read(settings, options, &mut stages).await?;
+    let threads = threads(options)?;
+    let job = Job::read(settings, options, &threads, &mut stages).await?;
     let mut report = PlanReport::default();
-    threads(options)?.install(|| {
-        stages.begin("block", None);
+    threads.install(|| {
+        stages.begin("prepare", None);
         let prepared = job.prepared();
+        stages.begin("block", None);
         let blocking = Blocking::new(&prepared, &job.plan, settings.budget.block_len_max);
         report.rules = rule_reports(&job.plan, &blocking);
         report.pairs = pair_count(&blocking);
@@ -48,10 +50,12 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
 /// Names what is wrong with the settings, a source or the model file.
 pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainReport, JobError> {
     let mut stages = Stages::new(&*options.progress);
-    let job = Job::read(settings, options, &mut stages).await?;
+    let threads = threads(options)?;
+    let job = Job::read(settings, options, &threads, &mut stages).await?;
     let path = settings.model_path();
     let key = model_file::secret(&path, options.new_key)?;
-    let (model, training) = threads(options)?.install(|| {
+    let (model, training) = threads.install(|| {
+        stages.begin("prepare", None);
         let prepared = job.prepared();
         let blocking = job.block(&prepared, &mut stages)?;
         Ok::<_, JobError>(job.train(&prepared, &blocking, &key, &mut stages))
@@ -68,6 +72,8 @@ pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainRep
 /// Names what went wrong; the previous revision, if there is one, is then still current.
 pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<RebuildReport, JobError> {
     let mut stages = Stages::new(&*options.progress);
+    let threads = threads(options)?;
+    stages.begin("load", None);
     let namespace = settings.namespace().unwrap_or(options.new_namespace);
     let folder = GraphFolder::create_or_open(&settings.graph_path(), namespace)?;
     if let Some(expected) = settings.namespace() {
@@ -79,7 +85,7 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         Some(snapshot) => Some(snapshot.load()?),
         None => None,
     };
-    let job = Job::read(settings, options, &mut stages).await?;
+    let job = Job::read(settings, options, &threads, &mut stages).await?;
     job.refuse_shrunk(previous.as_ref(), options)?;
     let path = settings.model_path();
     let key = model_file::secret(&path, options.new_key)?;
@@ -91,7 +97,6 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         ..RebuildReport::default()
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
-    let threads = threads(options)?;
     let (model, mut weighed) =
         threads.install(|| job.weigh(trained, &key, &mut report, &mut stages))?;
     if report.trained.is_some() {
@@ -153,8 +158,10 @@ impl<'s> Job<'s> {
     async fn read(
         settings: &'s Settings,
         options: &JobOptions,
+        threads: &rayon::ThreadPool,
         stages: &mut Stages<'_>,
     ) -> Result<Self, JobError> {
+        stages.begin("open", None);
         let schema: Schema = settings.schema();
         let plan = MatchingPlan::new(
             &schema,
@@ -166,12 +173,17 @@ impl<'s> Job<'s> {
         let sources = ingest::open(settings, &schema).await?;
         let expected = ingest::expected_rows(&sources).await;
         stages.begin("read", expected);
-        let ingested = ingest::scan(sources, schema, options).await?;
+        let scanned = ingest::scan(sources, options).await?;
+        let long_cells = scanned.long_cells;
+        let records = threads.install(|| {
+            stages.begin("encode", None);
+            scanned.assemble(schema)
+        })?;
         Ok(Self {
             settings,
             plan,
-            records: ingested.records,
-            long_cells: ingested.long_cells,
+            records,
+            long_cells,
         })
     }
 
