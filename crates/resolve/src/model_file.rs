@@ -1,10 +1,11 @@
 //! The model beside the settings, and the secret of its frequency tokens.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use sameas_matching::{FrequencyKey, MatchingPlan, Model, ModelError};
+use sameas_matching::{FrequencyKey, MODEL_FORMAT, MatchingPlan, Model, ModelError};
+use serde::Deserialize;
 
 use crate::job::JobError;
 
@@ -21,15 +22,20 @@ pub(crate) fn read(
 ) -> Result<Option<Model>, JobError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(path, error.to_string())),
     };
-    let model: Model = serde_json::from_str(&text)
-        .map_err(|e| wrong(path, format!("{e}; train again with `sameas train`")))?;
+    let unread = |e| wrong(path, format!("{e}; train again with `sameas train`"));
     let unfit = |cause| JobError::Model {
         path: path.to_owned(),
         cause,
     };
+    // First, because another format may lack what this one needs.
+    let Format { format: found } = serde_json::from_str(&text).map_err(unread)?;
+    if found != MODEL_FORMAT {
+        return Err(unfit(ModelError::Format { found }));
+    }
+    let model: Model = serde_json::from_str(&text).map_err(unread)?;
     model.check(plan).map_err(unfit)?;
     if model.key_id != key.id() {
         return Err(unfit(ModelError::OtherKey));
@@ -37,33 +43,67 @@ pub(crate) fn read(
     Ok(Some(model))
 }
 
+/// What a model file says of itself in every format.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
 /// Writes the model whole or not at all.
 pub(crate) fn write(path: &Path, model: &Model) -> Result<(), JobError> {
     let mut text =
         serde_json::to_string_pretty(model).expect("a model of finite numbers serialises");
     text.push('\n');
-    write_whole(path, text.as_bytes(), 0o644)
+    write_whole(path, text.as_bytes(), 0o644, rename)
 }
 
 /// Reads the secret, or makes it from random bytes for the first model.
 pub(crate) fn secret(model_path: &Path, random: [u8; 32]) -> Result<FrequencyKey, JobError> {
     let path = key_path(model_path);
-    match fs::read(&path) {
-        Ok(bytes) => {
-            let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
-                wrong(&path, "the key is not 32 bytes long; restore it, or delete it and the model and train again".to_owned())
-            })?;
-            Ok(FrequencyKey::new(bytes))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            write_whole(&path, &random, 0o600)?;
-            Ok(FrequencyKey::new(random))
-        }
-        Err(error) => Err(wrong(&path, error.to_string())),
+    if let Some(key) = read_secret(&path)? {
+        return Ok(key);
+    }
+    write_whole(&path, &random, 0o600, name_if_free)?;
+    // Another process may have been first; the tokens of both must be made with one key.
+    read_secret(&path)?.ok_or_else(|| wrong(&path, "was removed while it was made".to_owned()))
+}
+
+fn read_secret(path: &Path) -> Result<Option<FrequencyKey>, JobError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(path, error.to_string())),
+    };
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
+        wrong(
+            path,
+            "the key is not 32 bytes long; restore it, or delete it and the model and train again"
+                .to_owned(),
+        )
+    })?;
+    Ok(Some(FrequencyKey::new(bytes)))
+}
+
+/// Gives a temporary file its name.
+type Place = fn(&Path, &Path) -> io::Result<()>;
+
+/// Replaces the file of this name, if there is one.
+fn rename(temporary: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(temporary, path)
+}
+
+/// Leaves the file of this name, if there is one.
+fn name_if_free(temporary: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(temporary, path) {
+        Ok(()) => fs::remove_file(temporary),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(temporary),
+        // Some file systems know no second name of a file.
+        Err(_) => fs::rename(temporary, path),
     }
 }
 
-fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), JobError> {
+/// Writes a file that is there whole or not at all, even after a power cut.
+fn write_whole(path: &Path, bytes: &[u8], mode: u32, place: Place) -> Result<(), JobError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     remove_leftovers(path);
     let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
@@ -78,23 +118,27 @@ fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), JobError> {
         file.lock()?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&temporary, path)
+        place(&temporary, path)?;
+        fs::File::open(folder_of(path))?.sync_all()
     };
-    write().map_err(|error: std::io::Error| {
+    write().map_err(|error: io::Error| {
         let _ = fs::remove_file(&temporary);
         wrong(path, format!("cannot be written: {error}"))
     })
 }
 
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
 /// Removes what killed processes left beside a file: temporary files that nobody holds.
 fn remove_leftovers(path: &Path) {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
     let prefix = path.with_extension("tmp-");
     let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
     // What cannot be looked at is not in the way either: the file to come has a name of its own.
-    let entries = fs::read_dir(folder.unwrap_or(Path::new(".")))
+    let entries = fs::read_dir(folder_of(path))
         .into_iter()
         .flatten()
         .flatten();
@@ -110,5 +154,55 @@ fn wrong(path: &Path, what: String) -> JobError {
     JobError::ModelFile {
         path: path.to_owned(),
         what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// Two processes that made the first key each replaced the other's, and one had made its tokens
+    /// with a key that was gone. The first key now stays, and whoever comes later reads it.
+    #[test]
+    fn the_first_key_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = key_path(&folder.path().join("m.json"));
+        // Both have found no key and go on to make one.
+        write_whole(&path, &[1; 32], 0o600, name_if_free).unwrap();
+        write_whole(&path, &[2; 32], 0o600, name_if_free).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), [1; 32]);
+        let read = secret(&folder.path().join("m.json"), [3; 32]).unwrap();
+        assert_eq!(read.id(), FrequencyKey::new([1; 32]).id());
+        let names = fs::read_dir(folder.path()).unwrap();
+        assert_eq!(names.count(), 1, "nothing temporary is left");
+    }
+
+    #[test]
+    fn a_key_that_is_made_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("m.json");
+        secret(&model, [1; 32]).unwrap();
+        let mode = fs::metadata(key_path(&model)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_model_of_another_format_says_so_whatever_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.json");
+        fs::write(
+            &path,
+            r#"{ "format": 1, "comparisons": [{ "name": "email" }] }"#,
+        )
+        .unwrap();
+        let plan = MatchingPlan::new(&sameas_record::Schema::default(), &[], &[], &[]).unwrap();
+        let error = read(&path, &plan, &FrequencyKey::new([0; 32])).unwrap_err();
+        let JobError::Model { cause, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(cause, ModelError::Format { found: 1 });
     }
 }

@@ -9,7 +9,7 @@ use sameas_matching::{
     Training, Weighed, Weigher, legend, train as train_model,
 };
 use sameas_record::{Records, Schema};
-use sameas_store::GraphFolder;
+use sameas_store::{GraphFolder, PublishError, Publisher};
 
 use crate::job::{JobError, JobOptions, Shrink, Stages};
 use crate::report::{
@@ -51,6 +51,9 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
 pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainReport, JobError> {
     let mut stages = Stages::new(&*options.progress);
     let threads = threads(options)?;
+    stages.begin("load", None);
+    // Held to the end: a rebuild beside this would weigh by the model that is about to be replaced.
+    let _publisher = exclude_rebuilds(settings, options)?;
     let job = Job::read(settings, options, &threads, &mut stages).await?;
     let path = settings.model_path();
     let key = model_file::secret(&path, options.new_key)?;
@@ -131,6 +134,24 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     report.stages = stages.finish();
     report.pairs_per_second = pairs_per_second(&report);
     Ok(report)
+}
+
+/// Takes the lock that rebuilds of the graph hold.
+///
+/// Where the folder can be neither opened nor made there is none: no rebuild gets on there either.
+fn exclude_rebuilds(
+    settings: &Settings,
+    options: &JobOptions,
+) -> Result<Option<Publisher>, JobError> {
+    let namespace = settings.namespace().unwrap_or(options.new_namespace);
+    let Ok(folder) = GraphFolder::create_or_open(&settings.graph_path(), namespace) else {
+        return Ok(None);
+    };
+    match folder.publisher() {
+        Ok(publisher) => Ok(Some(publisher)),
+        Err(busy @ PublishError::Busy { .. }) => Err(busy.into()),
+        Err(_) => Ok(None),
+    }
 }
 
 fn pairs_per_second(report: &RebuildReport) -> f64 {
