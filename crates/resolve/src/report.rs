@@ -106,8 +106,12 @@ pub struct PassReport {
     pub matched: f64,
     /// Rounds of expectation-maximisation.
     pub rounds: usize,
-    /// Whether its result was used.
-    pub used: bool,
+    /// Whether what it taught can be trusted: it had pairs enough and two comparisons or more to
+    /// learn from, and equal values speak for one entity in most of those comparisons.
+    ///
+    /// A pass that had too little taught nothing. One whose comparisons speak the wrong way round
+    /// taught the weights all the same.
+    pub plausible: bool,
 }
 
 /// The weights of one comparison.
@@ -158,7 +162,7 @@ impl TrainReport {
             pairs: pass.pairs,
             matched: pass.matched,
             rounds: pass.rounds,
-            used: pass.used,
+            plausible: pass.used,
         };
         let level = |level: &sameas_matching::LevelParameters| LevelReport {
             level: level.level.clone(),
@@ -256,9 +260,13 @@ impl TrainReport {
         line(&mut text, "random pairs", self.random_pairs);
         line(&mut text, "prior", format!("{:.3e}", self.prior));
         for pass in &self.passes {
-            let used = if pass.used { "" } else { ", not used" };
+            let doubt = if pass.plausible {
+                ""
+            } else {
+                ", in doubt: too few pairs, or equal values speak against one entity"
+            };
             let what = format!(
-                "{} pairs, {:.1} % matched, {} rounds{used}",
+                "{} pairs, {:.1} % matched, {} rounds{doubt}",
                 pass.pairs,
                 100.0 * pass.matched,
                 pass.rounds
