@@ -1,22 +1,28 @@
 //! Scanning all sources into records in flight.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use sameas_record::{
     FieldPlan, Locale, PartitionIngest, RawPart, Records, Schema, SourceParts, SourcePlan, assemble,
 };
-use sameas_source::{FieldMapping, RowCount, ScanError, ScanRequest, Source, SourceSettings};
+use sameas_source::{
+    FieldMapping, RowCount, ScanError, ScanRequest, SkippedFiles, Source, SourceSettings,
+};
 use tokio::task::JoinError;
 
 use crate::Settings;
-use crate::job::{JobError, JobOptions};
+use crate::job::{JobError, JobOptions, Progress};
+use crate::report::skipped_text;
 
 /// What was read from all sources, and what was left out of it.
 pub(crate) struct Scanned {
     sources: Vec<SourceParts>,
     /// Cells that were too long.
     pub(crate) long_cells: u64,
+    /// Files that were not read, by the source in whose folders they lie.
+    pub(crate) skipped: BTreeMap<String, SkippedFiles>,
 }
 
 impl Scanned {
@@ -33,16 +39,21 @@ pub(crate) struct OpenSource {
     plan: Arc<SourcePlan>,
 }
 
-/// Opens every source and checks every mapped name before anything is read.
+/// Opens every source, checks every mapped name and says which files are left out, before
+/// anything is read.
 pub(crate) async fn open(
     settings: &Settings,
     schema: &Schema,
+    progress: &dyn Progress,
 ) -> Result<Vec<OpenSource>, JobError> {
     let mut opened = Vec::with_capacity(settings.sources.len());
     for source_settings in &settings.sources {
         let source = Source::open(source_settings, &settings.base).await?;
         let (request, columns) = ScanRequest::for_settings(source_settings);
         source.check(&request)?;
+        if let Some(note) = skipped_note(&source_settings.name, source.skipped_files()) {
+            progress.note(&note);
+        }
         let plan = Arc::new(source_plan(source_settings, schema, &request, &columns));
         opened.push(OpenSource {
             source,
@@ -51,6 +62,13 @@ pub(crate) async fn open(
         });
     }
     Ok(opened)
+}
+
+fn skipped_note(source_name: &str, skipped: &SkippedFiles) -> Option<String> {
+    let told = skipped_text(skipped.count, &skipped.names)?;
+    Some(format!(
+        "source `{source_name}`: {told}; name files one by one or by a glob to read them"
+    ))
 }
 
 fn source_plan(
@@ -106,6 +124,10 @@ pub(crate) async fn scan(
     sources: Vec<OpenSource>,
     options: &JobOptions,
 ) -> Result<Scanned, JobError> {
+    let skipped = sources
+        .iter()
+        .map(|open| (open.plan.name.clone(), open.source.skipped_files().clone()))
+        .collect();
     let mut tasks = Vec::new();
     for open in &sources {
         let mut parts = Vec::new();
@@ -145,6 +167,7 @@ pub(crate) async fn scan(
     Ok(Scanned {
         sources: scanned,
         long_cells,
+        skipped,
     })
 }
 

@@ -1,5 +1,7 @@
 //! The batch rebuild: sources in, one published revision out, whole or not at all.
 
+use std::collections::BTreeMap;
+
 use sameas_graph::{
     Constraints, Decision, GraphRevision, LineageKind, NextRevision, Retention, cluster, retain,
     succeed,
@@ -9,6 +11,7 @@ use sameas_matching::{
     Training, Weighed, Weigher, legend, train as train_model,
 };
 use sameas_record::{Records, Schema};
+use sameas_source::SkippedFiles;
 use sameas_store::{GraphFolder, PublishError, Publisher};
 
 use crate::job::{JobError, JobOptions, Shrink, Stages};
@@ -38,7 +41,7 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
         report.pairs = pair_count(&blocking);
         report.budget = job.pair_budget();
     });
-    report.sources = source_reports(&job.records);
+    report.sources = job.source_reports();
     report.fields = field_reports(&job.records);
     report.stages = stages.finish();
     Ok(report)
@@ -94,7 +97,7 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     let key = model_file::secret(&path, options.new_key)?;
     let mut report = RebuildReport {
         records: job.records.len() as u64,
-        sources: source_reports(&job.records),
+        sources: job.source_reports(),
         fields: field_reports(&job.records),
         long_cells: job.long_cells,
         ..RebuildReport::default()
@@ -173,6 +176,7 @@ struct Job<'s> {
     plan: MatchingPlan,
     records: Records,
     long_cells: u64,
+    skipped: BTreeMap<String, SkippedFiles>,
 }
 
 impl<'s> Job<'s> {
@@ -191,11 +195,11 @@ impl<'s> Job<'s> {
             &settings.rules,
         )
         .map_err(JobError::Matching)?;
-        let sources = ingest::open(settings, &schema).await?;
+        let sources = ingest::open(settings, &schema, &*options.progress).await?;
         let expected = ingest::expected_rows(&sources).await;
         stages.begin("read", expected);
         let scanned = ingest::scan(sources, options).await?;
-        let long_cells = scanned.long_cells;
+        let (long_cells, skipped) = (scanned.long_cells, scanned.skipped.clone());
         let records = threads.install(|| {
             stages.begin("encode", None);
             scanned.assemble(schema)
@@ -205,6 +209,7 @@ impl<'s> Job<'s> {
             plan,
             records,
             long_cells,
+            skipped,
         })
     }
 
@@ -246,6 +251,26 @@ impl<'s> Job<'s> {
         let blocking = Blocking::new(prepared, &self.plan, self.settings.budget.block_len_max);
         self.refuse_excess(&blocking)?;
         Ok(blocking)
+    }
+
+    fn source_reports(&self) -> Vec<SourceReport> {
+        let references = self.records.references();
+        let report = |(index, name): (usize, &String)| {
+            let nodes = references.nodes_of(sameas_graph::SourceId::new(index as u16));
+            let skipped = self.skipped.get(name).cloned().unwrap_or_default();
+            SourceReport {
+                source: name.clone(),
+                records: nodes.len() as u64,
+                skipped_files: skipped.count,
+                skipped_names: skipped.names,
+            }
+        };
+        references
+            .sources()
+            .iter()
+            .enumerate()
+            .map(report)
+            .collect()
     }
 
     /// Returns how many pairs the rules may make together.
@@ -369,19 +394,6 @@ fn pair_count(blocking: &Blocking<'_>) -> u64 {
     pairs.fold(0, u64::saturating_add)
 }
 
-fn source_reports(records: &Records) -> Vec<SourceReport> {
-    let references = records.references();
-    let sources = references.sources().iter().enumerate();
-    sources
-        .map(|(index, name)| SourceReport {
-            source: name.clone(),
-            records: references
-                .nodes_of(sameas_graph::SourceId::new(index as u16))
-                .len() as u64,
-        })
-        .collect()
-}
-
 fn field_reports(records: &Records) -> Vec<FieldReport> {
     let fields = records.schema().ids().zip(records.schema().fields());
     fields
@@ -444,3 +456,6 @@ fn count_ids(next: &GraphRevision, previous: Option<&GraphRevision>, report: &mu
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

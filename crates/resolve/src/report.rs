@@ -25,6 +25,10 @@ pub struct SourceReport {
     pub source: String,
     /// Its records.
     pub records: u64,
+    /// Files and folders in its folders that were not read.
+    pub skipped_files: u64,
+    /// The names of some of them.
+    pub skipped_names: Vec<String>,
 }
 
 /// What one field holds.
@@ -357,12 +361,25 @@ fn line(text: &mut String, name: &str, value: impl std::fmt::Display) {
     let _ = writeln!(text, "{name:28} {value}");
 }
 
+/// Says which files are not read; nothing if all are.
+pub(crate) fn skipped_text(count: u64, names: &[String]) -> Option<String> {
+    let others = if count > names.len() as u64 {
+        ", …"
+    } else {
+        ""
+    };
+    let files = if count == 1 { "file" } else { "files" };
+    (count > 0).then(|| format!("{count} {files} not read ({}{others})", names.join(", ")))
+}
+
 fn render_sources(text: &mut String, sources: &[SourceReport]) {
     for source in sources {
+        let skipped = skipped_text(source.skipped_files, &source.skipped_names)
+            .map_or_else(String::new, |told| format!(", {told}"));
         line(
             text,
             &format!("source {}", source.source),
-            format!("{} records", source.records),
+            format!("{} records{skipped}", source.records),
         );
     }
 }
