@@ -11,6 +11,7 @@ mod dictionary;
 mod ingest;
 mod normalize;
 mod records;
+mod region;
 mod schema;
 
 pub use assemble::{SourceParts, assemble};
@@ -21,4 +22,5 @@ pub use dictionary::{Dictionary, ValueId};
 pub use ingest::{CELL_LEN_MAX, FieldPlan, IngestError, PartitionIngest, RawPart, SourcePlan};
 pub use normalize::{Normalizer, VALUE_LEN_MAX};
 pub use records::Records;
+pub use region::{is_region, region_meant};
 pub use schema::{DateOrder, DuplicateKeys, Field, FieldId, FieldKind, Locale, Part, Schema};

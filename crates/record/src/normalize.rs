@@ -23,6 +23,8 @@ mod word_filter;
 
 use crate::{FieldKind, Locale, Part};
 
+pub(crate) use phone::region_of;
+
 /// The longest raw or normalised value in bytes; a longer one counts as missing.
 pub const VALUE_LEN_MAX: usize = 64 * 1024;
 

@@ -27,6 +27,12 @@ const EXTENSION_MARKS: &[&str] = &[
     "#",
 ];
 
+/// Returns the region of this code in any case, if it has a numbering plan.
+pub(crate) fn region_of(code: &str) -> Option<&'static str> {
+    let Numbering(plan) = Numbering::of(Some(code));
+    plan.map(|plan| plan.region)
+}
+
 /// How numbers without a country code are read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Numbering(Option<&'static NumberingPlan>);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sameas_graph::{LevelPattern, SOURCE_COUNT_MAX};
-use sameas_matching::{CompareSettings, MatchingPlan, Place};
+use sameas_matching::{CompareSettings, MatchingError, MatchingPlan, Place};
+use sameas_record::{is_region, region_meant};
 use sameas_source::SourceSettings;
 
 use super::Settings;
@@ -30,30 +31,34 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     meaning.rules();
     meaning.decide();
     meaning.bounds();
-    meaning.use_of_fields();
+    meaning.kinds();
+    // What is unused is known once everything that was written is understood.
+    let errors = match plan(settings) {
+        Ok(plan) => {
+            meaning.use_of_fields(&plan);
+            Vec::new()
+        }
+        Err(errors) => errors,
+    };
     let mut findings = meaning.findings;
-    for finding in check_matching(settings) {
-        if findings.iter().all(|known| known.key != finding.key) {
-            findings.push(finding);
+    for error in errors {
+        let key = path_of(&error.place);
+        if findings.iter().all(|known| known.key != key) {
+            findings.push(Finding::new(key, error.message));
         }
     }
     findings
 }
 
 /// Asks `matching` about kinds, levels, forms and rules.
-fn check_matching(settings: &Settings) -> Vec<Finding> {
+fn plan(settings: &Settings) -> Result<MatchingPlan, Vec<MatchingError>> {
     let Settings {
         comparisons,
         blocks,
         rules,
         ..
     } = settings;
-    let checked = MatchingPlan::new(&settings.schema(), comparisons, blocks, rules);
-    let errors = checked.err().unwrap_or_default();
-    errors
-        .into_iter()
-        .map(|error| Finding::new(path_of(&error.place), error.message))
-        .collect()
+    MatchingPlan::new(&settings.schema(), comparisons, blocks, rules)
 }
 
 fn path_of(place: &Place) -> KeyPath {
@@ -134,14 +139,8 @@ impl Meaning<'_> {
         {
             self.say(path.with("delimiter"), "expected an ASCII character");
         }
-        let is_region = |r: &String| r.len() == 2 && r.bytes().all(|b| b.is_ascii_uppercase());
-        if source
-            .region
-            .as_ref()
-            .is_some_and(|region| !is_region(region))
-        {
-            let message = "expected two capital letters of ISO 3166, for example \"US\"";
-            self.say(path.with("region"), message);
+        if let Some(region) = source.region.as_deref() {
+            self.region(region, path.with("region"));
         }
         let fields = path.with("fields");
         if source.fields.is_empty() {
@@ -155,6 +154,24 @@ impl Meaning<'_> {
             let message = "a field's name is 1 to 64 letters, digits or '_'";
             self.say(fields.with(field.as_str()), message);
         }
+    }
+
+    fn region(&mut self, region: &str, path: KeyPath) {
+        if is_region(region) {
+            return;
+        }
+        let is_code = region.len() == 2 && region.bytes().all(|b| b.is_ascii_uppercase());
+        let message = if is_code {
+            format!("no region of ISO 3166 that has telephones is named \"{region}\"")
+        } else {
+            "expected two capital letters of ISO 3166, for example \"DE\"".to_owned()
+        };
+        let suggestion = region_meant(region).map(str::to_owned);
+        self.findings.push(Finding {
+            key: path,
+            message,
+            suggestion,
+        });
     }
 
     fn addresses(&mut self, source: &SourceSettings, path: &KeyPath) {
@@ -319,12 +336,19 @@ impl Meaning<'_> {
             .push(Finding::unknown(path, message, name, known));
     }
 
-    /// Every mapped field must matter: one that nothing reads is a misspelling or a forgotten rule.
-    fn use_of_fields(&mut self) {
+    fn kinds(&mut self) {
         for name in self.settings.fields.keys() {
             self.field(name, key("fields", name));
         }
-        let used = used_words(self.settings);
+    }
+
+    /// Every mapped field must matter: one that nothing reads is a misspelling or a forgotten rule.
+    fn use_of_fields(&mut self, plan: &MatchingPlan) {
+        let used = plan.used_fields();
+        let used: BTreeSet<&str> = used
+            .iter()
+            .map(|&id| plan.schema.field(id).name.as_str())
+            .collect();
         let settings = self.settings;
         for (index, source) in settings.sources.iter().enumerate() {
             let unused = source
@@ -354,23 +378,4 @@ fn key(table: &str, name: &str) -> KeyPath {
 fn is_name(name: &str, punctuation: &[u8]) -> bool {
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || punctuation.contains(&byte);
     !name.is_empty() && name.len() <= NAME_LEN_MAX && name.bytes().all(is_fit)
-}
-
-/// Returns every word that a comparison, block or rule mentions.
-fn used_words(settings: &Settings) -> BTreeSet<&str> {
-    let comparisons = settings.comparisons.iter().flat_map(|comparison| {
-        let levels = comparison.levels.iter().flatten().map(String::as_str);
-        levels.chain([comparison.field.as_str()])
-    });
-    let blocks = settings
-        .blocks
-        .iter()
-        .flat_map(|block| block.on.iter().map(String::as_str));
-    let rules = settings.rules.iter().map(|rule| rule.when.as_str());
-    let is_gap = |c: char| !c.is_alphanumeric() && c != '_';
-    comparisons
-        .chain(blocks)
-        .chain(rules)
-        .flat_map(|text| text.split(is_gap))
-        .collect()
 }

@@ -200,7 +200,17 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "region = \"US\"",
         "region = \"usa\"",
-        ":8:1: source[0].region: expected two capital letters",
+        ":8:1: source[0].region: expected two capital letters of ISO 3166, for example \"DE\"; did you mean \"US\"?",
+    ),
+    (
+        "region = \"US\"",
+        "region = \"UK\"",
+        ":8:1: source[0].region: no region of ISO 3166 that has telephones is named \"UK\"; did you mean \"GB\"?",
+    ),
+    (
+        "region = \"US\"",
+        "region = \"ZZ\"",
+        ":8:1: source[0].region: no region of ISO 3166 that has telephones is named \"ZZ\"",
     ),
     (
         "key = \"id\"",
@@ -216,6 +226,12 @@ const CASES: &[(&str, &str, &str)] = &[
         "nickname = \"nick\"",
         "nickname = \"nick\"\ncity = \"town\"",
         ":19:1: source[1].fields.city: no comparison, block or rule uses this field",
+    ),
+    // A form of another field is no use of the field of its name.
+    (
+        "nickname = \"nick\"",
+        "nickname = \"nick\"\nphonetic = \"sound\"",
+        ":19:1: source[1].fields.phonetic: no comparison, block or rule uses this field",
     ),
     (
         "field = \"email\"",
