@@ -17,6 +17,9 @@ const COMPARISON_COUNT_MAX: usize = LevelPattern::COMPARISON_COUNT_MAX - 1;
 /// The longest name of a source or field, in bytes.
 const NAME_LEN_MAX: usize = 64;
 
+/// The largest clusters whose pairs are all looked at for what holds them apart.
+const APART_CLUSTER_SIZE_MAX: u32 = 10_000;
+
 /// Returns everything that does not fit together.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     let mut meaning = Meaning {
@@ -276,6 +279,12 @@ impl Meaning<'_> {
         }
         if decide.cluster_size_max < 2 {
             self.say(key("decide", "cluster_size_max"), "expected at least 2");
+        }
+        if !decide.apart.is_empty() && decide.cluster_size_max > APART_CLUSTER_SIZE_MAX {
+            let message = format!(
+                "expected at most {APART_CLUSTER_SIZE_MAX} beside \"apart\", which looks at all pairs of a cluster"
+            );
+            self.say(key("decide", "cluster_size_max"), message);
         }
         let known = self
             .settings
