@@ -78,7 +78,8 @@ fn a_model_of_another_question_is_refused_and_says_train() {
         Ok(()),
         "the case fits"
     );
-    let cases: [(&str, fn(&mut CompareSettings), FieldKind); 7] = [
+    type Change = fn(&mut CompareSettings);
+    let cases: [(&str, Change, FieldKind); 7] = [
         (
             "`mail` instead of `post`",
             |c| c.name = Some("post".into()),
