@@ -9,7 +9,7 @@ use sameas_graph::Namespace;
 use sameas_matching::{MatchingError, ModelError};
 use sameas_record::IngestError;
 use sameas_source::{OpenError, ScanError};
-use sameas_store::{FolderError, PublishError, VerifyError};
+use sameas_store::{FolderError, PublishError};
 use thiserror::Error;
 
 use crate::report::StageReport;
@@ -140,9 +140,6 @@ pub enum JobError {
     /// The graph folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The previous revision cannot be read.
-    #[error(transparent)]
-    Previous(#[from] VerifyError),
     /// The new revision could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),

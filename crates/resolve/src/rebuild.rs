@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sameas_graph::{
     Constraints, Decision, GraphRevision, LineageKind, NextRevision, Retention, cluster, retain,
-    succeed,
+    succeed_as,
 };
 use sameas_matching::{
     Blocking, BudgetSettings, Comparer, FrequencyKey, MatchingPlan, Model, Prepared, Threshold,
@@ -87,10 +87,9 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     }
     // Taken before anything is read: two rebuilds of one graph never run side by side.
     let publisher = folder.publisher()?;
-    let previous = match folder.current()? {
-        Some(snapshot) => Some(snapshot.load()?),
-        None => None,
-    };
+    let previous = publisher.previous()?;
+    // After going back, numbers above the current revision are taken.
+    let revision = folder.next_revision()?;
     let job = Job::read(settings, options, &threads, &mut stages).await?;
     job.refuse_shrunk(previous.as_ref(), options)?;
     let path = settings.model_path();
@@ -116,8 +115,13 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         stages.begin("cluster", None);
         let mut evidence = weighed.evidence;
         let partition = cluster(&references, &mut evidence, &constraints);
-        count_decisions(&evidence, &mut report);
+        [report.links, report.review, report.quarantined] = decision_counts(&evidence);
         let evidence = retain(evidence, &partition, Retention::default());
+        [
+            report.links_kept,
+            report.review_kept,
+            report.quarantined_kept,
+        ] = decision_counts(&evidence);
         stages.begin("name", None);
         let namespace = folder.namespace();
         let next = NextRevision {
@@ -127,7 +131,7 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
             evidence,
             legend,
         };
-        succeed(previous.as_ref(), next)
+        succeed_as(previous.as_ref(), next, revision)
     });
     count_ids(&next, previous.as_ref(), &mut report);
     drop(previous);
@@ -415,14 +419,17 @@ fn rule_reports(plan: &MatchingPlan, blocking: &Blocking<'_>) -> Vec<RuleReport>
         .collect()
 }
 
-fn count_decisions(evidence: &[sameas_graph::Evidence], report: &mut RebuildReport) {
+/// Counts links, reviews and quarantined links.
+fn decision_counts(evidence: &[sameas_graph::Evidence]) -> [u64; 3] {
+    let mut counts = [0; 3];
     for edge in evidence {
-        match edge.decision {
-            Decision::Link => report.links += 1,
-            Decision::Review => report.review += 1,
-            Decision::Quarantined(_) => report.quarantined += 1,
-        }
+        counts[match edge.decision {
+            Decision::Link => 0,
+            Decision::Review => 1,
+            Decision::Quarantined(_) => 2,
+        }] += 1;
     }
+    counts
 }
 
 fn count_ids(next: &GraphRevision, previous: Option<&GraphRevision>, report: &mut RebuildReport) {

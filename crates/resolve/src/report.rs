@@ -213,10 +213,16 @@ pub struct RebuildReport {
     pub pairs_per_second: f64,
     /// Pairs that link.
     pub links: u64,
+    /// Those of them that the revision keeps: enough to hold and explain every cluster.
+    pub links_kept: u64,
     /// Pairs that wait for review.
     pub review: u64,
+    /// Those of them that the revision keeps: the strongest of each record.
+    pub review_kept: u64,
     /// Links that a constraint refused.
     pub quarantined: u64,
+    /// Those of them that the revision keeps: the strongest of each record.
+    pub quarantined_kept: u64,
     /// Clusters, which are the entities.
     pub clusters: u64,
     /// References of the largest cluster.
@@ -314,8 +320,13 @@ impl RebuildReport {
             format!("{:.0}", self.pairs_per_second),
         );
         let decided = format!(
-            "{} links, {} for review, {} quarantined",
-            self.links, self.review, self.quarantined
+            "{} links ({} kept), {} for review ({} kept), {} quarantined ({} kept)",
+            self.links,
+            self.links_kept,
+            self.review,
+            self.review_kept,
+            self.quarantined,
+            self.quarantined_kept
         );
         line(&mut text, "evidence", decided);
         line(
