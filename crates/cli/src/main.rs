@@ -5,6 +5,7 @@
 
 mod args;
 mod command;
+mod defect;
 mod demo;
 mod explanation;
 mod graph;
@@ -22,21 +23,27 @@ use clap::Parser;
 use args::Args;
 use command::Outcome;
 
+/// The exit code of what could not run.
+const COULD_NOT_RUN: u8 = 2;
+
 fn main() -> ExitCode {
+    defect::guard();
     let args = Args::parse();
     logging::start(args.shared.log_level);
-    match command::run(&args) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::No) => ExitCode::from(1),
+    match defect::caught(|| command::run(&args)) {
+        Ok(Ok(Outcome::Done)) => ExitCode::SUCCESS,
+        Ok(Ok(Outcome::No)) => ExitCode::from(1),
         // Who closes the pipe early has read enough.
-        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
+        Ok(Err(error)) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
             let mut stderr = io::stderr().lock();
             for line in output::error_text(&error).lines() {
                 // If stderr is gone nobody is left to tell.
                 let _ = writeln!(stderr, "error: {line}");
             }
-            ExitCode::from(2)
+            ExitCode::from(COULD_NOT_RUN)
         }
+        // The panic has told where it was.
+        Err(_) => ExitCode::from(COULD_NOT_RUN),
     }
 }
