@@ -2,11 +2,10 @@
 
 mod wire;
 
-use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use sameas_graph::{Decision, Legend, QuarantineReason};
+use sameas_graph::{Decision, Legend, QuarantineReason, RuleKind};
 use sameas_store::{CorruptError, Located, MemberEvidence, Snapshot};
 use serde::Serialize;
 
@@ -29,8 +28,11 @@ pub(crate) struct Explanation {
     direct: Option<Edge>,
     /// The chain of links whose weakest link is strongest, if they are together without a link.
     path: Vec<Edge>,
-    /// Evidence between (or within) their entities that was refused or waits for a person.
+    /// The strongest evidence between (or within) their entities that was refused or waits for
+    /// a person.
     undecided: Vec<Edge>,
+    /// How much of it there is.
+    undecided_count: u64,
 }
 
 /// One of the two references.
@@ -52,8 +54,10 @@ struct Edge {
     weight_bits: f64,
     probability: f64,
     rule: String,
+    rule_kind: &'static str,
     comparisons: Vec<Answered>,
-    /// What rare values add to the levels, and what relatives would share as well takes away.
+    /// What rare values add to the levels, and what relatives would share as well takes away;
+    /// or what a deterministic rule adds, which decides whatever the levels say.
     adjustment_bits: f64,
 }
 
@@ -80,6 +84,7 @@ impl Explanation {
             edges.iter().map(|edge| Edge::of(snapshot, edge)).collect()
         };
         let legend = snapshot.legend();
+        let undecided = shown(&undecided(snapshot, left, right)?)?;
         Ok(Self {
             revision: snapshot.revision().get(),
             together,
@@ -90,9 +95,20 @@ impl Explanation {
             prior_bits: legend.prior.bits(),
             direct: direct.map(|edge| Edge::of(snapshot, &edge)).transpose()?,
             path: shown(&path.unwrap_or_default())?,
-            undecided: shown(&undecided(snapshot, left, right)?)?,
+            undecided_count: undecided.len() as u64,
+            undecided: strongest(undecided),
         })
     }
+}
+
+/// Returns the edges that are shown, strongest first, whatever kinds they are of.
+fn strongest(mut edges: Vec<Edge>) -> Vec<Edge> {
+    edges.sort_by(|one, other| {
+        let by_weight = other.weight_bits.total_cmp(&one.weight_bits);
+        by_weight.then_with(|| (&one.left, &one.right).cmp(&(&other.left, &other.right)))
+    });
+    edges.truncate(EDGES_SHOWN_MAX);
+    edges
 }
 
 impl Side {
@@ -107,7 +123,7 @@ impl Side {
     }
 }
 
-/// Returns evidence between the entities of the two that did not link, strongest first.
+/// Returns evidence between the entities of the two that did not link.
 fn undecided(
     snapshot: &Snapshot,
     left: &Located,
@@ -128,9 +144,9 @@ fn undecided(
             }
         }
     }
-    found.sort_by_key(|edge| (Reverse(edge.weight), *edge));
+    // Within one entity both ends have named it.
+    found.sort_unstable();
     found.dedup();
-    found.truncate(EDGES_SHOWN_MAX);
     Ok(found)
 }
 
@@ -144,16 +160,15 @@ impl Edge {
         let comparisons = levels(legend, edge);
         let levels: f64 = comparisons.iter().map(|level| level.weight_bits).sum();
         let rest = edge.weight.bits() - legend.prior.bits() - levels;
+        let rule = legend.rules.get(edge.rule.index());
         Ok(Self {
             left: name(edge.left)?,
             right: name(edge.right)?,
             decision: decision(edge.decision),
             weight_bits: edge.weight.bits(),
             probability: edge.weight.probability(),
-            rule: legend
-                .rules
-                .get(edge.rule.index())
-                .map_or_else(String::new, |r| r.name.clone()),
+            rule: rule.map_or_else(String::new, |rule| rule.name.clone()),
+            rule_kind: rule_kind(rule.map_or(RuleKind::Blocking, |rule| rule.kind)),
             comparisons,
             adjustment_bits: (rest * 100.0).round() / 100.0,
         })
@@ -175,6 +190,15 @@ fn levels(legend: &Legend, edge: &MemberEvidence) -> Vec<Answered> {
     comparisons.map(level).collect()
 }
 
+const DETERMINISTIC: &str = "deterministic";
+
+fn rule_kind(kind: RuleKind) -> &'static str {
+    match kind {
+        RuleKind::Deterministic => DETERMINISTIC,
+        RuleKind::Blocking => "blocking",
+    }
+}
+
 fn decision(decision: Decision) -> &'static str {
     match decision {
         Decision::Link => "link",
@@ -183,7 +207,7 @@ fn decision(decision: Decision) -> &'static str {
             "refused: two records of a source that holds each customer once"
         }
         Decision::Quarantined(QuarantineReason::CannotLink) => {
-            "refused: a decision holds them apart"
+            "refused: values that must not differ do (decide.apart)"
         }
         Decision::Quarantined(QuarantineReason::ClusterSize) => {
             "refused: the cluster would be too large"
@@ -216,7 +240,7 @@ impl Answer for Explanation {
             None => {
                 let _ = writeln!(
                     text,
-                    "no evidence between the two: they share no blocking rule, or weigh less than {:+.2} bits",
+                    "no evidence between the two: they share no blocking rule, weigh less than {:+.2} bits, or the evidence was weaker than what is kept",
                     self.review_bits
                 );
             }
@@ -226,6 +250,14 @@ impl Answer for Explanation {
         }
         for edge in &self.undecided {
             edge.write(&mut text, "between their records", false);
+        }
+        let shown = self.undecided.len();
+        if self.undecided_count > shown as u64 {
+            let _ = writeln!(
+                text,
+                "between their records: these are the strongest {shown} of {}",
+                self.undecided_count
+            );
         }
         let (prior, link, review) = (self.prior_bits, self.link_bits, self.review_bits);
         let _ = writeln!(
@@ -256,11 +288,15 @@ impl Edge {
             let _ = writeln!(text, "  {weight_bits:+8.2}  {comparison:<16} {level}");
         }
         if self.adjustment_bits != 0.0 {
-            let _ = writeln!(
-                text,
-                "  {:+8.2}  rare values, less what relatives share",
-                self.adjustment_bits
-            );
+            let what = if self.rule_kind == DETERMINISTIC {
+                "the rule decides"
+            } else {
+                "rare values, less what relatives share"
+            };
+            let _ = writeln!(text, "  {:+8.2}  {what}", self.adjustment_bits);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! An explanation as the service sends it.
 
 use sameas_api::v1::{self, Reference};
-use sameas_graph::{Decision, QuarantineReason};
+use sameas_graph::{Decision, QuarantineReason, RuleKind};
 
-use super::{Answered, EDGES_SHOWN_MAX, Edge, Explanation, Side};
+use super::{Answered, Edge, Explanation, Side};
 
 impl Explanation {
     /// Reads the answer to a question about these two references.
@@ -14,6 +14,7 @@ impl Explanation {
     ) -> Self {
         let model = response.model.unwrap_or_default();
         let undecided = response.quarantined.into_iter().chain(response.review);
+        let counts = [response.quarantined_count, response.review_count];
         Self {
             revision: response.revision,
             together: response.together,
@@ -24,7 +25,8 @@ impl Explanation {
             prior_bits: model.prior_bits,
             direct: response.direct.map(edge),
             path: response.path.into_iter().map(edge).collect(),
-            undecided: undecided.take(EDGES_SHOWN_MAX).map(edge).collect(),
+            undecided_count: counts.map(u64::from).iter().sum(),
+            undecided: super::strongest(undecided.map(edge).collect()),
         }
     }
 }
@@ -41,6 +43,10 @@ fn side(reference: &Reference, unified_id: String) -> Side {
 
 fn edge(evidence: v1::Evidence) -> Edge {
     let decision = decision(&evidence);
+    let rule_kind = match evidence.rule_kind() {
+        v1::RuleKind::Deterministic => RuleKind::Deterministic,
+        v1::RuleKind::Blocking | v1::RuleKind::Unspecified => RuleKind::Blocking,
+    };
     let name = |reference: Option<Reference>| {
         let Reference { source, key } = reference.unwrap_or_default();
         [source, key]
@@ -52,6 +58,7 @@ fn edge(evidence: v1::Evidence) -> Edge {
         weight_bits: evidence.weight_bits,
         probability: evidence.probability,
         rule: evidence.rule,
+        rule_kind: super::rule_kind(rule_kind),
         comparisons: evidence.comparisons.into_iter().map(level).collect(),
         adjustment_bits: evidence.adjustment_bits,
     }
