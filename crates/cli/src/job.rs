@@ -52,11 +52,12 @@ pub(crate) fn runtime(shared: &Shared) -> Result<Runtime> {
         .context("start threads")
 }
 
+/// Returns the time in milliseconds since 1970.
 #[expect(
     clippy::disallowed_methods,
     reason = "the clock is read here and passed to the job"
 )]
-fn now_ms() -> Result<u64> {
+pub(crate) fn now_ms() -> Result<u64> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .context("the clock is before 1970")?;

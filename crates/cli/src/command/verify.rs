@@ -19,6 +19,9 @@ pub(crate) struct VerifyArgs {
     /// Checks all kept revisions, not only the newest.
     #[arg(long)]
     all: bool,
+    /// Makes a kept revision current again, if it is sound; the next rebuild follows it.
+    #[arg(long, value_name = "REVISION")]
+    go_back: Option<u64>,
 }
 
 /// What was checked, newest first.
@@ -26,6 +29,17 @@ pub(crate) struct VerifyArgs {
 struct VerifyAnswer {
     whole: bool,
     revisions: Vec<RevisionAnswer>,
+    /// What to do about a current revision that is damaged or lost.
+    remedy: Option<Remedy>,
+}
+
+/// How a graph comes back to work.
+#[derive(Debug, Serialize)]
+struct Remedy {
+    /// The newest revision that is sound, if one is.
+    go_back: Option<u64>,
+    /// The command that goes back to it.
+    command: Option<String>,
 }
 
 /// What one revision is like.
@@ -61,21 +75,77 @@ impl Answer for VerifyAnswer {
                 ),
             };
         }
+        if let Some(remedy) = &self.remedy {
+            let _ = writeln!(text, "{}", remedy.text());
+        }
         text
+    }
+}
+
+impl Remedy {
+    /// Returns what helps if the current revision is not sound.
+    fn of(shared: &Shared, revisions: &[RevisionAnswer]) -> Option<Self> {
+        let is_bad = |found: &RevisionAnswer| found.current && found.damage.is_some();
+        if !revisions.iter().any(is_bad) {
+            return None;
+        }
+        let mut sound = revisions.iter().filter(|found| found.damage.is_none());
+        let go_back = sound.find_map(|found| found.revision);
+        let command =
+            go_back.map(|revision| format!("sameas verify --go-back {revision}{}", config(shared)));
+        Some(Self { go_back, command })
+    }
+
+    fn text(&self) -> String {
+        match (self.go_back, &self.command) {
+            (Some(revision), Some(command)) => format!(
+                "restore the current revision from a backup, or go back to revision {revision}, the newest that is sound:\n  {command}"
+            ),
+            _ => "no revision that is kept is sound: restore the graph folder from a backup, or name a new one in [graph] path, whose ids start anew".to_owned(),
+        }
+    }
+}
+
+/// Returns the flag that names the settings file, as a shell takes it; nothing if it is the default.
+fn config(shared: &Shared) -> String {
+    let path = shared.config.to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path == "sameas.toml" {
+        String::new()
+    } else if path.chars().all(is_plain) {
+        format!(" --config {path}")
+    } else {
+        format!(" --config '{}'", path.replace('\'', "'\\''"))
     }
 }
 
 pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<Outcome> {
     let folder = graph::folder(&job::settings(shared)?)?;
+    if let Some(revision) = args.go_back {
+        let publisher = folder.publisher()?;
+        publisher.go_back_to(Revision::new(revision), job::now_ms()?)?;
+        output::note(&format!(
+            "revision {revision} is current; the next rebuild follows it, under a number of its own"
+        ));
+    }
     let revisions = revisions(&folder, args.all)?;
     let whole = revisions.iter().all(|revision| revision.damage.is_none());
-    output::print(shared.format, &VerifyAnswer { whole, revisions })?;
+    let answer = VerifyAnswer {
+        whole,
+        remedy: Remedy::of(shared, &revisions),
+        revisions,
+    };
+    output::print(shared.format, &answer)?;
     Ok(if whole { Outcome::Done } else { Outcome::No })
 }
 
 fn revisions(folder: &GraphFolder, all: bool) -> Result<Vec<RevisionAnswer>> {
     let (newest, number) = match folder.current() {
-        Ok(Some(snapshot)) => (checked(&snapshot), Some(snapshot.revision())),
+        Ok(Some(snapshot)) => match folder.next_revision() {
+            Ok(_) => (checked(&snapshot), Some(snapshot.revision())),
+            // An old `current` names a sound snapshot, and yet nothing may follow it.
+            Err(error) => (damaged(None, &error.into()), None),
+        },
         Ok(None) => anyhow::bail!("nothing is published yet; run `sameas rebuild` first"),
         Err(error) => (damaged(None, &error.into()), None),
     };
