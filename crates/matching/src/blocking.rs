@@ -81,8 +81,8 @@ struct PreparedRule<'p> {
     keys: Vec<u64>,
     /// Sorted words of (hash bits, node).
     words: Vec<u64>,
-    /// The slots in which two nodes agree if and only if the rule makes their pair; only for
-    /// rules with one key a node, no block over the bound and slots that fit into bits.
+    /// The slots in which two nodes agree if and only if they share a key; only for rules with
+    /// one key a node and slots that fit into bits.
     slots: Option<SlotSet>,
     /// Keys of blocks over the bound, sorted.
     hot: Vec<u64>,
@@ -92,7 +92,7 @@ struct PreparedRule<'p> {
 
 impl PreparedRule<'_> {
     fn slots(&self) -> Option<SlotSet> {
-        if self.multi || !self.hot.is_empty() {
+        if self.multi {
             return None;
         }
         self.parts.iter().try_fold(0, |set, part| {
@@ -234,19 +234,21 @@ impl<'p> Blocking<'p> {
     /// Returns whether this block is where the pair belongs: no earlier rule and no earlier key makes it.
     pub fn owns(&self, block: &Block<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
         let agreed = a.agreed(b);
-        let makes = |rule: &PreparedRule<'_>| match rule.slots {
-            Some(slots) => agreed & slots == slots,
-            None => self.first_key(rule, a, b).is_some(),
+        // Two different keys can share the hash bits of a word; such pairs are no candidates.
+        let differ = |rule: &PreparedRule<'_>| rule.slots.is_some_and(|s| agreed & s != s);
+        let makes = |rule: &PreparedRule<'_>| {
+            !differ(rule)
+                && (rule.slots.is_some() && rule.hot.is_empty()
+                    || self.first_key(rule, a, b).is_some())
         };
         if self.rules[..block.rule].iter().any(makes) {
             return false;
         }
         let rule = &self.rules[block.rule];
-        match rule.slots {
-            // Two different keys can share the hash bits of a word; such pairs are no candidates.
-            Some(slots) => agreed & slots == slots,
-            None => self.first_key(rule, a, b) == Some((block.key, block.refined_by)),
+        if rule.slots.is_some() && rule.hot.is_empty() {
+            return !differ(rule);
         }
+        !differ(rule) && self.first_key(rule, a, b) == Some((block.key, block.refined_by))
     }
 
     /// Returns the smallest key, and refinement, by which a rule makes a pair.

@@ -312,16 +312,17 @@ fn normalize_into(target: &mut Dictionary, raw: &Dictionary, normalizer: &Normal
         .collect();
     let mut map = Vec::with_capacity(raw.len());
     for (texts, ends) in chunks {
-        let mut from = 0;
-        for end in ends {
-            // An empty normalised value is a missing one.
-            map.push(if end == from {
-                0
-            } else {
-                target.intern(&texts[from..end]).get()
-            });
-            from = end;
-        }
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let values = starts.zip(&ends).map(|(from, &end)| &texts[from..end]);
+        // An empty normalised value is a missing one.
+        let present: Vec<&str> = values.clone().filter(|value| !value.is_empty()).collect();
+        let mut ids = Vec::with_capacity(present.len());
+        target.intern_all(&present, &mut ids);
+        let mut ids = ids.into_iter();
+        map.extend(values.map(|value| match value {
+            "" => 0,
+            _ => ids.next().expect("every present value has a number"),
+        }));
     }
     map
 }

@@ -227,11 +227,15 @@ pub(crate) struct RawColumn {
 }
 
 impl RawColumn {
-    fn push(&mut self, row: u32, text: &str) {
-        let id = self.dictionary.intern(text).get();
-        match &mut self.first[row as usize] {
-            first @ 0 => *first = id,
-            _ => self.more.push((row, id)),
+    /// Takes in values, each with its row.
+    fn push_all(&mut self, rows: &[u32], texts: &[&str]) {
+        let mut ids = Vec::with_capacity(texts.len());
+        self.dictionary.intern_all(texts, &mut ids);
+        for (&row, id) in rows.iter().zip(ids) {
+            match &mut self.first[row as usize] {
+                first @ 0 => *first = id,
+                _ => self.more.push((row, id)),
+            }
         }
     }
 }
@@ -321,14 +325,18 @@ impl<'a> PartitionIngest<'a> {
     }
 
     fn push_values(&mut self, field: usize, array: &ArrayRef, rows: &[u32]) {
-        let column = &mut self.columns[field];
+        let (mut rows_of_texts, mut texts) = (Vec::new(), Vec::new());
         let long_cells = &mut self.part.long_cells;
         for_each_text(array, &mut |index, text| match text {
             Some(text) if rows[index] == u32::MAX || text.is_empty() => {}
             Some(text) if text.len() > CELL_LEN_MAX => *long_cells += 1,
-            Some(text) => column.push(rows[index], text),
+            Some(text) => {
+                rows_of_texts.push(rows[index]);
+                texts.push(text);
+            }
             None => {}
         });
+        self.columns[field].push_all(&rows_of_texts, &texts);
     }
 
     /// Returns the array as text, or as a list of texts.
@@ -413,7 +421,7 @@ fn without_exponents(texts: &ArrayRef) -> ArrayRef {
 }
 
 /// Calls with the row of the batch and its text; lists call once for each of their items.
-fn for_each_text(array: &ArrayRef, call: &mut dyn FnMut(usize, Option<&str>)) {
+fn for_each_text<'t>(array: &'t ArrayRef, call: &mut dyn FnMut(usize, Option<&'t str>)) {
     match array.data_type() {
         DataType::Utf8 => {
             array
@@ -438,12 +446,12 @@ fn for_each_text(array: &ArrayRef, call: &mut dyn FnMut(usize, Option<&str>)) {
         }
         DataType::List(_) => {
             let lists = array.as_list::<i32>();
+            let texts = lists.values().as_string::<i32>();
             for row in (0..lists.len()).filter(|&row| lists.is_valid(row)) {
-                let items = lists.value(row);
-                items
-                    .as_string::<i32>()
-                    .iter()
-                    .for_each(|text| call(row, text));
+                let offsets = &lists.value_offsets()[row..=row + 1];
+                for item in offsets[0] as usize..offsets[1] as usize {
+                    call(row, texts.is_valid(item).then(|| texts.value(item)));
+                }
             }
         }
         other => unreachable!("`readable` gives text or lists of text, not {other}"),
