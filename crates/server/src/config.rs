@@ -32,6 +32,10 @@ pub const EVIDENCE_COUNT_MAX: usize = 100;
 pub const PATH_COUNT_MAX: usize = 500;
 /// The most events or memberships in a history.
 pub const HISTORY_COUNT_MAX: usize = 1_000;
+/// The most entities in the place of an id that was merged or split.
+pub const SUCCESSOR_COUNT_MAX: usize = 1_000;
+/// The most entities of one event; 1,000 events of 100 ids of 38 bytes fit a response.
+pub const INTO_COUNT_MAX: usize = 100;
 /// How long a connection may be silent before the server asks whether it lives.
 pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long the server waits for that answer.

@@ -1,5 +1,7 @@
 //! The one place where messages become questions, and answers become messages.
 
+use std::slice;
+
 use sameas_api::v1 as wire;
 use sameas_graph::{
     Decision, EntityState, KEY_LEN_MAX, LevelPattern, LineageEvent, LineageKind, MatchWeight,
@@ -10,7 +12,9 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::answer::{Belonging, Explanation, History, Page, Standing, absence};
-use crate::config::{BATCH_COUNT_MAX, PAGE_COUNT_DEFAULT, PAGE_COUNT_MAX};
+use crate::config::{
+    BATCH_COUNT_MAX, INTO_COUNT_MAX, PAGE_COUNT_DEFAULT, PAGE_COUNT_MAX, SUCCESSOR_COUNT_MAX,
+};
 use crate::question::{AsOf, PageQuestion, Subject, Wanted};
 use crate::refusal::Refusal;
 
@@ -20,6 +24,9 @@ pub(crate) fn wanted<'r>(
     field: &'static str,
 ) -> Result<Wanted<'r>, Refusal> {
     let reference = reference.ok_or(Refusal::FieldMissing { field })?;
+    if reference.source.is_empty() {
+        return Err(Refusal::FieldMissing { field: "source" });
+    }
     let wanted = Wanted {
         source: &reference.source,
         key: &reference.key,
@@ -170,7 +177,8 @@ pub(crate) fn entity_response(revision: Revision, page: &Page<'_>) -> wire::GetE
         revision: revision.get(),
         unified_id: id_text(page.entity),
         state: state(&page.standing.state).into(),
-        successor_unified_ids: id_texts(&page.standing.successors),
+        successor_unified_ids: id_texts(first(&page.standing.successors, SUCCESSOR_COUNT_MAX)),
+        successor_count: page.standing.successors.len() as u32,
         born_revision: page.born.map_or(0, Revision::get),
         member_count: page.member_count,
         members: page.members.iter().map(member).collect(),
@@ -211,7 +219,8 @@ pub(crate) fn history_response(
     wire::GetHistoryResponse {
         revision: revision.get(),
         state: state(&standing).into(),
-        successor_unified_ids: id_texts(&successors),
+        successor_unified_ids: id_texts(first(&successors, SUCCESSOR_COUNT_MAX)),
+        successor_count: successors.len() as u32,
         events: history.events.iter().map(event).collect(),
         memberships: history
             .past
@@ -239,18 +248,19 @@ fn past_membership(past: &PastMembership) -> wire::Membership {
 }
 
 fn event(event: &LineageEvent) -> wire::LineageEvent {
-    let (kind, into) = match &event.kind {
-        LineageKind::Born => (wire::LineageKind::Born, Vec::new()),
-        LineageKind::Merged { into } => (wire::LineageKind::Merged, vec![id_text(*into)]),
-        LineageKind::Split { into } => (wire::LineageKind::Split, id_texts(into)),
-        LineageKind::Retired => (wire::LineageKind::Retired, Vec::new()),
-        LineageKind::Revived => (wire::LineageKind::Revived, Vec::new()),
+    let (kind, into): (_, &[UnifiedId]) = match &event.kind {
+        LineageKind::Born => (wire::LineageKind::Born, &[]),
+        LineageKind::Merged { into } => (wire::LineageKind::Merged, slice::from_ref(into)),
+        LineageKind::Split { into } => (wire::LineageKind::Split, into),
+        LineageKind::Retired => (wire::LineageKind::Retired, &[]),
+        LineageKind::Revived => (wire::LineageKind::Revived, &[]),
     };
     let revision = event.revision.get();
     wire::LineageEvent {
         revision,
         kind: kind.into(),
-        into_unified_ids: into,
+        into_unified_ids: id_texts(first(into, INTO_COUNT_MAX)),
+        into_count: into.len() as u32,
     }
 }
 
@@ -319,6 +329,12 @@ fn evidence(snapshot: &Snapshot, edge: &MemberEvidence) -> Result<wire::Evidence
     let (decision, reason) = decision(edge.decision);
     let unexplained =
         i32::from(edge.weight.hundredths()) - i32::from(legend.prior.hundredths()) - weighed;
+    let unexplained = f64::from(unexplained) / 100.0;
+    // A deterministic rule raises the weight, and only the raised one is kept.
+    let (adjustment_bits, rule_bits) = match rule.map(|rule| rule.kind) {
+        Some(RuleKind::Deterministic) => (0.0, unexplained),
+        Some(RuleKind::Blocking) | None => (unexplained, 0.0),
+    };
     Ok(wire::Evidence {
         left: Some(reference(left.source, left.key)),
         right: Some(reference(right.source, right.key)),
@@ -331,7 +347,8 @@ fn evidence(snapshot: &Snapshot, edge: &MemberEvidence) -> Result<wire::Evidence
         decision: decision.into(),
         quarantine_reason: reason.into(),
         comparisons,
-        adjustment_bits: f64::from(unexplained) / 100.0,
+        adjustment_bits,
+        rule_bits,
     })
 }
 
@@ -382,6 +399,10 @@ fn reference(source: &str, key: &str) -> wire::Reference {
 fn id_text(id: UnifiedId) -> String {
     let mut buffer = [0; Hyphenated::LENGTH];
     id.uuid().hyphenated().encode_lower(&mut buffer).to_owned()
+}
+
+fn first<T>(list: &[T], count_max: usize) -> &[T] {
+    list.get(..count_max).unwrap_or(list)
 }
 
 fn id_texts(ids: &[UnifiedId]) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use sameas_graph::{Revision, UnifiedId};
 
-/// A reference as asked for: its key is neither empty nor too long.
+/// A reference as asked for: its source is named, its key is neither empty nor too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted<'r> {
     /// The name of the source.

@@ -9,7 +9,7 @@
 pub enum ErrorReason {
     /// There is an answer.
     Unspecified = 0,
-    /// A required field is not set. `metadata\["field"\]` names it.
+    /// A required field is not set or empty. `metadata\["field"\]` names it.
     /// Status INVALID_ARGUMENT.
     FieldMissing = 1,
     /// A key is empty. Status INVALID_ARGUMENT.
@@ -50,12 +50,19 @@ pub enum ErrorReason {
     /// The server is going away; retry on another connection.
     /// Status UNAVAILABLE.
     ShuttingDown = 15,
-    /// The request did not arrive, or was not answered, within the server's
-    /// deadline. Status DEADLINE_EXCEEDED.
+    /// The request did not arrive, or was not answered, within the deadline of the
+    /// server or of the call, or a stream was idle for too long.
+    /// Status DEADLINE_EXCEEDED.
     DeadlineExceeded = 16,
     /// The snapshot could not be read. Details are in the server's log only.
     /// Status INTERNAL.
     SnapshotUnreadable = 17,
+    /// The bytes of a request are not the message of its method.
+    /// Status INVALID_ARGUMENT.
+    MessageMalformed = 18,
+    /// A request message is longer than the server accepts. `metadata\["max"\]` says
+    /// how many bytes it accepts. Status INVALID_ARGUMENT.
+    MessageTooLarge = 19,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -82,6 +89,8 @@ impl ErrorReason {
             Self::ShuttingDown => "ERROR_REASON_SHUTTING_DOWN",
             Self::DeadlineExceeded => "ERROR_REASON_DEADLINE_EXCEEDED",
             Self::SnapshotUnreadable => "ERROR_REASON_SNAPSHOT_UNREADABLE",
+            Self::MessageMalformed => "ERROR_REASON_MESSAGE_MALFORMED",
+            Self::MessageTooLarge => "ERROR_REASON_MESSAGE_TOO_LARGE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -105,6 +114,8 @@ impl ErrorReason {
             "ERROR_REASON_SHUTTING_DOWN" => Some(Self::ShuttingDown),
             "ERROR_REASON_DEADLINE_EXCEEDED" => Some(Self::DeadlineExceeded),
             "ERROR_REASON_SNAPSHOT_UNREADABLE" => Some(Self::SnapshotUnreadable),
+            "ERROR_REASON_MESSAGE_MALFORMED" => Some(Self::MessageMalformed),
+            "ERROR_REASON_MESSAGE_TOO_LARGE" => Some(Self::MessageTooLarge),
             _ => None,
         }
     }
@@ -180,9 +191,16 @@ pub struct Evidence {
     #[prost(message, repeated, tag = "9")]
     pub comparisons: ::prost::alloc::vec::Vec<ComparisonEvidence>,
     /// What rare values added and what relatives share took away, in bits: the
-    /// posterior weight less the prior and the weights of all comparisons.
+    /// posterior weight less the prior and the weights of all comparisons. 0 if a
+    /// deterministic rule fired.
     #[prost(double, tag = "10")]
     pub adjustment_bits: f64,
+    /// What the deterministic rule decided, in bits: the posterior weight, which
+    /// such a rule raises, less the prior and the weights of all comparisons. It
+    /// holds the adjustment, which cannot be told from it any more. 0 if the rule
+    /// only brought the pair together.
+    #[prost(double, tag = "11")]
+    pub rule_bits: f64,
 }
 /// The part of the model that turns weights into decisions.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -247,7 +265,8 @@ pub enum QuarantineReason {
     Unspecified = 0,
     /// The entity would hold two records of a source that has one per customer.
     OnePerSource = 1,
-    /// The entity would join references that a steward holds apart.
+    /// The entity would join references that the settings or a steward hold
+    /// apart.
     CannotLink = 2,
     /// The entity would be larger than the bound in the settings.
     ClusterSize = 3,
@@ -320,9 +339,12 @@ pub struct LineageEvent {
     pub kind: i32,
     /// The entities that took the references over, as UUIDs in ascending order;
     /// one if merged, several if split (the id itself among them if it stays
-    /// active), otherwise none.
+    /// active), otherwise none. At most 100, the first.
     #[prost(string, repeated, tag = "3")]
     pub into_unified_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many such entities there are.
+    #[prost(uint32, tag = "4")]
+    pub into_count: u32,
 }
 /// When a reference belonged to which entity.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -344,7 +366,7 @@ pub struct Membership {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum EntityState {
-    /// Never sent.
+    /// No id was asked for: the state of references is that of their entities.
     Unspecified = 0,
     /// The id names a customer with at least one reference.
     Active = 1,
@@ -539,7 +561,7 @@ pub struct GetEntityResponse {
     pub state: i32,
     /// The active entities that hold its former references now, as UUIDs in
     /// ascending order, however often those moved on; none unless the id was
-    /// merged or split.
+    /// merged or split. At most 1,000, the first.
     #[prost(string, repeated, tag = "4")]
     pub successor_unified_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The revision in which the id was issued; at least 1, or 0 if that is no
@@ -556,6 +578,9 @@ pub struct GetEntityResponse {
     /// Where the next page starts; opaque. Empty on the last page.
     #[prost(string, tag = "8")]
     pub next_cursor: ::prost::alloc::string::String,
+    /// How many active entities hold its former references now.
+    #[prost(uint32, tag = "9")]
+    pub successor_count: u32,
 }
 /// Asks why two references are one customer, or why they are not.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -585,8 +610,9 @@ pub struct ExplainResponse {
     /// The entity of the right reference, as a UUID.
     #[prost(string, tag = "4")]
     pub right_unified_id: ::prost::alloc::string::String,
-    /// The evidence between the two references themselves; absent if the pair
-    /// was never compared or weighed less than the review threshold.
+    /// The evidence between the two references themselves; absent if the pair was
+    /// never compared, weighed less than the review threshold, or was weaker than
+    /// the evidence that is kept where there is much of it.
     #[prost(message, optional, tag = "5")]
     pub direct: ::core::option::Option<Evidence>,
     /// If the two are together without a direct link: the chain of links from
@@ -647,7 +673,7 @@ pub struct GetHistoryResponse {
     pub state: i32,
     /// The active entities that hold its former references now, as UUIDs in
     /// ascending order, however often those moved on; none unless the id was
-    /// merged or split.
+    /// merged or split. At most 1,000, the first.
     #[prost(string, repeated, tag = "3")]
     pub successor_unified_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// What happened to the id, oldest first; none for a reference. At most
@@ -658,6 +684,9 @@ pub struct GetHistoryResponse {
     /// 1,000, the newest.
     #[prost(message, repeated, tag = "5")]
     pub memberships: ::prost::alloc::vec::Vec<Membership>,
+    /// How many active entities hold its former references now.
+    #[prost(uint32, tag = "6")]
+    pub successor_count: u32,
 }
 /// Generated client implementations.
 pub mod identity_service_client {

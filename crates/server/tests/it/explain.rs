@@ -42,6 +42,7 @@ async fn a_direct_link_is_taken_apart() {
         close(direct.weight_bits, 6.25) && close(direct.adjustment_bits, 1.25),
         "{direct:?}"
     );
+    assert!(close(direct.rule_bits, 0.0), "{direct:?}");
     assert!(close(direct.probability, 1.0 / (1.0 + (-6.25_f64).exp2())));
     assert_eq!(
         (direct.rule.as_str(), direct.rule_kind()),
@@ -123,6 +124,9 @@ async fn evidence_for_review_and_deterministic_rules_are_shown() {
         ("same tax id", RuleKind::Deterministic)
     );
     assert_eq!(direct.comparisons[1].level, "missing");
+    // 20 bits, less a prior of -12 and a name that differs.
+    assert!(close(direct.rule_bits, 35.0), "{direct:?}");
+    assert!(close(direct.adjustment_bits, 0.0), "{direct:?}");
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! `GetHistory`.
 
 use sameas_api::v1::get_history_request::Subject;
-use sameas_api::v1::{EntityState, GetHistoryRequest, LineageKind};
+use sameas_api::v1::{EntityState, GetEntityRequest, GetHistoryRequest, LineageKind};
 
 use crate::running::{Running, reason, reference};
 use crate::world::{
-    FOUR, MERGED, MERGED_TWICE, NEVER, ONE, RETIRED, REVISION, SPLIT, THREE, text, world,
+    FOUR, MERGED, MERGED_TWICE, NEVER, ONE, RETIRED, REVISION, SPLIT, THREE, scattered, text,
+    uniform_id, world,
 };
 
 fn of_id(id: u128) -> GetHistoryRequest {
@@ -53,11 +54,15 @@ async fn an_id_has_its_state_its_successors_and_its_events() {
         let answer = client.get_history(of_id(id)).await.unwrap().into_inner();
         assert_eq!((answer.revision, answer.state()), (REVISION, state));
         let texts = |ids: Vec<u128>| ids.into_iter().map(text).collect::<Vec<_>>();
+        assert_eq!(answer.successor_count as usize, successors.len());
         assert_eq!(answer.successor_unified_ids, texts(successors));
         let shown: Vec<_> = answer
             .events
             .iter()
-            .map(|event| (event.revision, event.kind(), event.into_unified_ids.clone()))
+            .map(|event| {
+                assert_eq!(event.into_count as usize, event.into_unified_ids.len());
+                (event.revision, event.kind(), event.into_unified_ids.clone())
+            })
             .collect();
         let events: Vec<_> = events
             .into_iter()
@@ -105,6 +110,26 @@ async fn a_reference_has_its_memberships_past_and_present() {
             .collect();
         assert_eq!(shown, expected);
     }
+}
+
+#[tokio::test]
+async fn an_id_that_went_to_very_many_has_the_first_and_their_number() {
+    let server = Running::start(&scattered(1_500));
+    let mut client = server.client().await;
+    let answer = client.get_history(of_id(SPLIT)).await.unwrap().into_inner();
+    let texts = |count: u32| (0..count).map(|index| text(uniform_id(1, index)));
+    assert_eq!(answer.successor_count, 1_500);
+    assert!(answer.successor_unified_ids.into_iter().eq(texts(1_000)));
+    let split = &answer.events[0];
+    assert_eq!(split.into_count, 1_500);
+    assert!(split.into_unified_ids.iter().cloned().eq(texts(100)));
+    let request = GetEntityRequest {
+        unified_id: text(SPLIT),
+        ..GetEntityRequest::default()
+    };
+    let answer = client.get_entity(request).await.unwrap().into_inner();
+    assert_eq!(answer.successor_count, 1_500);
+    assert!(answer.successor_unified_ids.into_iter().eq(texts(1_000)));
 }
 
 #[tokio::test]

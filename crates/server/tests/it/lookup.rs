@@ -45,6 +45,7 @@ async fn every_refusal_has_its_code_and_reason() {
             Code::InvalidArgument,
             "FIELD_MISSING",
         ),
+        (request("", "A1"), Code::InvalidArgument, "FIELD_MISSING"),
         (request("crm", ""), Code::InvalidArgument, "KEY_EMPTY"),
         (request("crm", &long), Code::InvalidArgument, "KEY_TOO_LONG"),
         (request("erp", "A1"), Code::NotFound, "SOURCE_UNKNOWN"),
@@ -82,6 +83,8 @@ async fn every_refusal_has_its_code_and_reason() {
     }
     let missing = client.lookup(LookupRequest::default()).await.unwrap_err();
     assert_eq!(fact(&missing, "field").as_deref(), Some("reference"));
+    let missing = client.lookup(request("", "A1")).await.unwrap_err();
+    assert_eq!(fact(&missing, "field").as_deref(), Some("source"));
 }
 
 #[tokio::test]

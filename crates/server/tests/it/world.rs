@@ -89,6 +89,16 @@ pub(crate) fn uniform(revision: u64, count: u32) -> GraphRevision {
     }
 }
 
+/// One entity whose references have keys of a thousand bytes.
+pub(crate) fn wordy(count: u32) -> GraphRevision {
+    let keys: Vec<String> = (0..count).map(|index| format!("{index:01000}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    GraphRevision {
+        references: table(&[("crm", &keys)]),
+        ..crowded(1, count)
+    }
+}
+
 /// One entity that holds all references of a source `crm`.
 pub(crate) fn crowded(revision: u64, count: u32) -> GraphRevision {
     let mut graph = uniform(revision, count);
@@ -96,6 +106,18 @@ pub(crate) fn crowded(revision: u64, count: u32) -> GraphRevision {
     graph.entities = vec![Entity {
         id: id(ONE),
         born: Revision::new(revision),
+    }];
+    graph
+}
+
+/// As many entities, all of which were SPLIT once.
+pub(crate) fn scattered(count: u32) -> GraphRevision {
+    let mut graph = uniform(1, count);
+    let into = graph.entities.iter().map(|entity| entity.id).collect();
+    graph.lineage = vec![LineageEvent {
+        entity: id(SPLIT),
+        revision: Revision::FIRST,
+        kind: LineageKind::Split { into },
     }];
     graph
 }
