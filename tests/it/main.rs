@@ -15,3 +15,4 @@ mod limits;
 mod oracle;
 mod privacy;
 mod quality;
+mod recovery;
