@@ -5,6 +5,9 @@ use sameas_record::Schema;
 use super::*;
 use crate::{BlockSettings, CompareSettings};
 
+/// A change of settings that a model must notice.
+type Change = fn(&mut CompareSettings);
+
 /// A comparison with every kind of setting that a model must have been trained for.
 fn email() -> CompareSettings {
     CompareSettings {
@@ -78,7 +81,6 @@ fn a_model_of_another_question_is_refused_and_says_train() {
         Ok(()),
         "the case fits"
     );
-    type Change = fn(&mut CompareSettings);
     let cases: [(&str, Change, FieldKind); 7] = [
         (
             "`mail` instead of `post`",
