@@ -56,9 +56,10 @@ struct Edge {
     rule: String,
     rule_kind: &'static str,
     comparisons: Vec<Answered>,
-    /// What rare values add to the levels, and what relatives would share as well takes away;
-    /// or what a deterministic rule adds, which decides whatever the levels say.
+    /// What rare values add to the levels, and what relatives would share as well takes away.
     adjustment_bits: f64,
+    /// What a deterministic rule adds, which decides whatever the levels say.
+    rule_bits: f64,
 }
 
 /// What one comparison said.
@@ -160,7 +161,13 @@ impl Edge {
         let comparisons = levels(legend, edge);
         let levels: f64 = comparisons.iter().map(|level| level.weight_bits).sum();
         let rest = edge.weight.bits() - legend.prior.bits() - levels;
+        let rest = (rest * 100.0).round() / 100.0;
         let rule = legend.rules.get(edge.rule.index());
+        let kind = rule.map_or(RuleKind::Blocking, |rule| rule.kind);
+        let (adjustment_bits, rule_bits) = match kind {
+            RuleKind::Deterministic => (0.0, rest),
+            RuleKind::Blocking => (rest, 0.0),
+        };
         Ok(Self {
             left: name(edge.left)?,
             right: name(edge.right)?,
@@ -168,9 +175,10 @@ impl Edge {
             weight_bits: edge.weight.bits(),
             probability: edge.weight.probability(),
             rule: rule.map_or_else(String::new, |rule| rule.name.clone()),
-            rule_kind: rule_kind(rule.map_or(RuleKind::Blocking, |rule| rule.kind)),
+            rule_kind: rule_kind(kind),
             comparisons,
-            adjustment_bits: (rest * 100.0).round() / 100.0,
+            adjustment_bits,
+            rule_bits,
         })
     }
 }
@@ -190,11 +198,9 @@ fn levels(legend: &Legend, edge: &MemberEvidence) -> Vec<Answered> {
     comparisons.map(level).collect()
 }
 
-const DETERMINISTIC: &str = "deterministic";
-
 fn rule_kind(kind: RuleKind) -> &'static str {
     match kind {
-        RuleKind::Deterministic => DETERMINISTIC,
+        RuleKind::Deterministic => "deterministic",
         RuleKind::Blocking => "blocking",
     }
 }
@@ -287,13 +293,16 @@ impl Edge {
         {
             let _ = writeln!(text, "  {weight_bits:+8.2}  {comparison:<16} {level}");
         }
-        if self.adjustment_bits != 0.0 {
-            let what = if self.rule_kind == DETERMINISTIC {
-                "the rule decides"
-            } else {
-                "rare values, less what relatives share"
-            };
-            let _ = writeln!(text, "  {:+8.2}  {what}", self.adjustment_bits);
+        for (bits, what) in [
+            (
+                self.adjustment_bits,
+                "rare values, less what relatives share",
+            ),
+            (self.rule_bits, "the rule decides"),
+        ] {
+            if bits != 0.0 {
+                let _ = writeln!(text, "  {bits:+8.2}  {what}");
+            }
         }
     }
 }

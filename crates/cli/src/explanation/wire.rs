@@ -61,6 +61,7 @@ fn edge(evidence: v1::Evidence) -> Edge {
         rule_kind: super::rule_kind(rule_kind),
         comparisons: evidence.comparisons.into_iter().map(level).collect(),
         adjustment_bits: evidence.adjustment_bits,
+        rule_bits: evidence.rule_bits,
     }
 }
 
