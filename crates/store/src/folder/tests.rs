@@ -299,7 +299,7 @@ fn a_damaged_current_revision_is_named_with_its_file_and_nothing_follows_it() {
     let path = folder.publish(&graph(2), 0).unwrap().path;
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    *bytes.get_mut(middle).unwrap() ^= 1;
     rewrite(&path, &bytes);
     let publisher = folder.publisher().unwrap();
     let error = publisher.previous().unwrap_err();
