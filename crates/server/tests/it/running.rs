@@ -149,6 +149,12 @@ pub(crate) fn reason(status: &Status) -> String {
     info.reason
 }
 
+/// Returns the reason why there is no answer, or nothing if there is one or no reason.
+pub(crate) fn reason_if_any<T>(answer: Result<T, Status>) -> String {
+    let info = answer.err().and_then(|s| s.get_details_error_info());
+    info.map(|info| info.reason).unwrap_or_default()
+}
+
 /// Returns one of the facts beside the reason.
 pub(crate) fn fact(status: &Status, name: &str) -> Option<String> {
     status.get_details_error_info()?.metadata.get(name).cloned()
