@@ -1,6 +1,6 @@
 //! What a server is started with, and the bounds that are not for choosing.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// The most streams a client may have open on one connection.
@@ -14,10 +14,18 @@ pub(crate) const STREAM_WINDOW_LEN: u32 = 64 << 10;
 pub(crate) const CONNECTION_WINDOW_LEN: u32 = 1 << 20;
 /// The longest list of request headers, in bytes.
 pub(crate) const HEADER_LIST_LEN_MAX: u32 = 8 << 10;
+/// The longest piece of an answer that is handed to HTTP/2 at once, in bytes.
+///
+/// It holds what it was handed until the client takes it, and nobody counts that as a request.
+pub(crate) const PIECE_LEN_MAX: usize = 64 << 10;
 /// The longest HTTP/2 frame, in bytes.
 pub(crate) const FRAME_LEN_MAX: u32 = 16 << 10;
 /// The longest request message, in bytes.
-pub const REQUEST_LEN_MAX: usize = 1 << 20;
+///
+/// The longest that is legal is a batch of 1,000 references. Each is a source of at most 256
+/// bytes and a key of at most 1,024, with a tag of one byte and a length of two before either
+/// and before both: 1,289 bytes, or 1.23 MiB in all.
+pub const REQUEST_LEN_MAX: usize = 2 << 20;
 /// The longest response message, in bytes.
 pub const RESPONSE_LEN_MAX: usize = 4 << 20;
 /// The most references in one batch.
@@ -40,8 +48,6 @@ pub const INTO_COUNT_MAX: usize = 100;
 pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long the server waits for that answer.
 pub(crate) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a connection lives before the server asks its client to open another.
-pub(crate) const CONNECTION_AGE_MAX: Duration = Duration::from_mins(30);
 
 /// What a server is started with.
 ///
@@ -62,16 +68,39 @@ pub struct ServerConfig {
     pub worker_count: usize,
     /// The most connections open at once.
     pub connections_max: usize,
-    /// The most connections open at once from one address.
+    /// The most connections open at once from one peer, unless it is one of the proxies.
+    ///
+    /// A peer is an address, or with IPv6 the 64 bits of its network, which are one customer's.
     pub connections_per_peer_max: usize,
-    /// The most requests in the house at once, waiting or being answered, streams included.
+    /// The most requests in the house at once, waiting, being answered or being taken, streams
+    /// included; half as many for one peer, unless it is one of the proxies.
     pub requests_in_flight_max: usize,
-    /// The most streaming calls open at once.
+    /// The most streaming calls open at once, health watches and reflection included; half as
+    /// many for one peer, unless it is one of the proxies.
     pub streams_open_max: usize,
+    /// The addresses that speak for many clients, to which no bound of one peer applies.
+    ///
+    /// This machine by default, because what hides the server from others runs here.
+    pub proxies: Vec<IpAddr>,
     /// How long a new connection may take to say that it speaks HTTP/2.
     pub preface_deadline: Duration,
     /// How long a request may take to arrive and be answered.
     pub request_deadline: Duration,
+    /// How long a client may take to take an answer, or one message of a stream.
+    ///
+    /// The connection of one that takes longer is cut, at the latest after twice as long:
+    /// nothing less ends an answer for which a client opens no window.
+    pub answer_deadline: Duration,
+    /// How long a stream may be without a message; health watches may be so for ever.
+    ///
+    /// A stream that is without one for longer ends after at most twice as long.
+    pub stream_idle_deadline: Duration,
+    /// How long a connection lives before its client is asked to open another.
+    ///
+    /// Up to twice as long for some, so that clients do not all return at once.
+    pub connection_age: Duration,
+    /// How long after that a connection may still be used before it is cut.
+    pub connection_grace: Duration,
     /// How long open requests may take to end once the server is asked to stop.
     pub drain_deadline: Duration,
     /// How often the graph folder is asked for a newer revision.
@@ -88,9 +117,18 @@ impl Default for ServerConfig {
             connections_per_peer_max: 256,
             requests_in_flight_max: 4_096,
             streams_open_max: 1_024,
+            proxies: vec![
+                IpAddr::V4(Ipv4Addr::LOCALHOST),
+                IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ],
             preface_deadline: Duration::from_secs(5),
             // Answers take microseconds; this is the time a slow client has for its request.
             request_deadline: Duration::from_secs(10),
+            // Enough for the longest answer over one megabit a second.
+            answer_deadline: Duration::from_secs(40),
+            stream_idle_deadline: Duration::from_mins(10),
+            connection_age: Duration::from_mins(30),
+            connection_grace: Duration::from_mins(10),
             drain_deadline: Duration::from_secs(10),
             poll_interval: Duration::from_millis(200),
         }

@@ -6,22 +6,26 @@ use std::time::Duration;
 
 use sameas_api::FILE_DESCRIPTOR_SET;
 use sameas_api::v1::identity_service_server::{IdentityServiceServer, SERVICE_NAME};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::config::{REQUEST_LEN_MAX, RESPONSE_LEN_MAX};
+use crate::connection::Deadlines;
 use crate::current::Current;
-use crate::front::Front;
-use crate::gate::Gate;
+use crate::doors::Doors;
+use crate::front::{Front, Rules};
 use crate::identity::Identity;
 use crate::listener::Accepted;
 use crate::server::Drained;
 use crate::shutdown::{self, Trigger};
 use crate::worker::{Duty, Worker};
 use crate::{ServeError, ServerConfig};
+
+/// In how many steps the ages of connections differ, up to twice the age.
+const AGE_STEPS: u32 = 32;
 
 /// All workers of a server.
 #[derive(Debug)]
@@ -42,23 +46,32 @@ impl Crew {
         let (shutdown_trigger, shutdown) = shutdown::channel();
         let (cut_trigger, cut) = shutdown::channel();
         let (count, ended) = watch::channel(0);
-        let gate = Gate::new(config.requests_in_flight_max);
-        let streams = config.streams_open_max.min(Semaphore::MAX_PERMITS);
-        let identity = Identity::new(Arc::clone(current), Arc::new(Semaphore::new(streams)));
+        let doors = Doors::new(config.requests_in_flight_max, config.streams_open_max);
+        let doors = Arc::new(doors);
+        let identity = Identity::new(Arc::clone(current));
         let health = HealthReporter::new();
         report(&health, ServingStatus::Serving).await;
         let start = |number| {
             let front = Front::new(
                 service(identity.clone()),
                 others(&health),
-                Arc::clone(&gate),
-                shutdown.clone(),
-                config.request_deadline,
+                Rules {
+                    doors: Arc::clone(&doors),
+                    shutdown: shutdown.clone(),
+                    request_deadline: config.request_deadline,
+                    stream_deadline: config.stream_idle_deadline,
+                },
             );
             let duty = Duty {
                 number,
                 front,
-                preface_deadline: config.preface_deadline,
+                age: age(config, number),
+                deadlines: Deadlines {
+                    preface: config.preface_deadline,
+                    // A timer that is always over would never let the thread go.
+                    answer: config.answer_deadline.max(Duration::from_millis(1)),
+                    age: age(config, number) + config.connection_grace,
+                },
                 shutdown: shutdown.clone(),
                 cut: cut.clone(),
                 ended: count.clone(),
@@ -123,6 +136,11 @@ fn worker_count(config: &ServerConfig) -> u32 {
         0 => std::thread::available_parallelism().map_or(1, NonZero::get) as u32,
         count => count as u32,
     }
+}
+
+/// The threads' bounds on age differ, so that clients do not all return at once.
+fn age(config: &ServerConfig, number: u32) -> Duration {
+    config.connection_age + config.connection_age / AGE_STEPS * (number % AGE_STEPS)
 }
 
 async fn report(health: &HealthReporter, status: ServingStatus) {

@@ -4,25 +4,30 @@
 //! requests go straight to their service, and deadlines and shutdown are only looked at
 //! when a request has to wait.
 
+mod guarded;
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use sameas_api::v1::identity_service_server::{IdentityServiceServer, SERVICE_NAME};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::{BoxFuture, Bytes, Service, http};
+use tonic::codegen::{BoxFuture, Service, http};
 use tonic::service::Routes;
 
-use crate::gate::{Gate, Pass};
+use crate::caller::Caller;
+use crate::doors::{Doors, Passes};
+use crate::flow::Flow;
 use crate::identity::Identity;
+use crate::patience::patience;
 use crate::refusal::Refusal;
 use crate::shutdown::Shutdown;
 use crate::status;
+use guarded::Guarded;
 
 type Answer = BoxFuture<http::Response<Body>, Infallible>;
 
@@ -36,9 +41,20 @@ pub(crate) struct Front {
 struct House {
     identity: IdentityServiceServer<Identity>,
     others: Routes,
-    gate: Arc<Gate>,
-    shutdown: Shutdown,
-    request_deadline: Duration,
+    rules: Rules,
+}
+
+/// What holds for every request, whatever it asks.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Count who is inside.
+    pub(crate) doors: Arc<Doors>,
+    /// Ends streams.
+    pub(crate) shutdown: Shutdown,
+    /// How long a request may take to arrive and be answered.
+    pub(crate) request_deadline: Duration,
+    /// How long a stream may be without a message.
+    pub(crate) stream_deadline: Duration,
 }
 
 impl Front {
@@ -46,17 +62,13 @@ impl Front {
     pub(crate) fn new(
         identity: IdentityServiceServer<Identity>,
         others: Routes,
-        gate: Arc<Gate>,
-        shutdown: Shutdown,
-        request_deadline: Duration,
+        rules: Rules,
     ) -> Self {
         Self {
             house: Arc::new(House {
                 identity,
                 others,
-                gate,
-                shutdown,
-                request_deadline,
+                rules,
             }),
         }
     }
@@ -74,12 +86,18 @@ impl Service<http::Request<Body>> for Front {
 
     fn call(&mut self, request: http::Request<Body>) -> Visit {
         let house = Arc::clone(&self.house);
-        let pass = house.gate.enter();
-        let answer = pass.is_some().then(|| house.answer(request));
+        let flow = Flow::of(request.uri().path());
+        let caller = request.extensions().get::<Caller>().cloned();
+        let admission = Admission::of(&house.rules.doors, caller.as_ref(), flow);
+        let until = patience(request.headers()).map(|patience| Instant::now() + patience);
+        let answer = admission.is_some().then(|| house.answer(request));
         Visit {
             house,
-            pass,
+            flow,
+            caller,
+            admission,
             answer,
+            until,
             deadline: None,
         }
     }
@@ -102,11 +120,37 @@ impl House {
     }
 }
 
+/// What a request holds of the house, and of its peer's share of it.
+#[derive(Debug)]
+struct Admission {
+    _house: Passes,
+    _peer: Option<Passes>,
+}
+
+impl Admission {
+    fn of(doors: &Doors, caller: Option<&Caller>, flow: Flow) -> Option<Self> {
+        // A peer without room must not even for a moment take that of the others.
+        let peer = match caller.and_then(Caller::doors) {
+            Some(doors) => Some(doors.enter(flow)?),
+            None => None,
+        };
+        let house = doors.enter(flow)?;
+        Some(Self {
+            _house: house,
+            _peer: peer,
+        })
+    }
+}
+
 /// A request on its way to its answer.
 pub(crate) struct Visit {
     house: Arc<House>,
-    pass: Option<Pass>,
+    flow: Flow,
+    caller: Option<Caller>,
+    admission: Option<Admission>,
     answer: Option<Answer>,
+    /// When the client stops waiting, if it said so.
+    until: Option<Instant>,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -116,12 +160,21 @@ impl Visit {
         response: http::Response<Body>,
     ) -> Poll<Result<http::Response<Guarded>, Infallible>> {
         self.answer = None;
-        let (pass, house) = (self.pass.take(), Arc::clone(&self.house));
-        Poll::Ready(Ok(response.map(|body| Guarded {
-            body,
-            end: End::Open(house),
-            _pass: pass,
-        })))
+        Poll::Ready(Ok(response.map(|body| Guarded::new(body, self))))
+    }
+
+    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.deadline.get_or_insert_with(|| {
+            let latest = Instant::now() + self.house.rules.request_deadline;
+            let deadline = self.until.map_or(latest, |until| until.min(latest));
+            Box::pin(tokio::time::sleep_until(deadline))
+        });
+        // tonic keeps the client's deadline too and would answer for us, without a reason, if
+        // our timer came a moment later than its own; but it asks us before it does.
+        if deadline.deadline() <= Instant::now() {
+            return Poll::Ready(());
+        }
+        deadline.as_mut().poll(context)
     }
 }
 
@@ -133,85 +186,24 @@ impl Future for Visit {
             return self.leave(status::of(&Refusal::Overloaded, None).into_http());
         };
         if let Poll::Ready(Ok(response)) = answer.as_mut().poll(context) {
-            return self.leave(response);
+            return self.leave(explained(response));
         }
-        let patience = self.house.request_deadline;
-        let deadline = self
-            .deadline
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        match deadline.as_mut().poll(context) {
+        match self.poll_late(context) {
             Poll::Ready(()) => self.leave(status::of(&Refusal::DeadlineExceeded, None).into_http()),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
-/// The body of an answer: it holds its pass, and ends when the server stops.
-///
-/// An open stream would otherwise keep the server from ever stopping, because a graceful
-/// shutdown waits for every stream of every connection.
-pub(crate) struct Guarded {
-    body: Body,
-    end: End,
-    _pass: Option<Pass>,
-}
-
-enum End {
-    /// The body has never had to wait.
-    Open(Arc<House>),
-    /// The body has waited, so that it also listens for the shutdown.
-    Listening(Pin<Box<dyn Future<Output = ()> + Send>>),
-    /// The shutdown has ended the body.
-    Ended,
-}
-
-impl End {
-    fn poll_fired(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Self::Open(house) = self {
-            *self = Self::Listening(Box::pin(house.shutdown.clone().fired()));
-        }
-        match self {
-            Self::Listening(fired) => fired.as_mut().poll(context),
-            Self::Open(_) | Self::Ended => Poll::Ready(()),
-        }
+/// Gives a reason to a refusal that has none.
+fn explained(response: http::Response<Body>) -> http::Response<Body> {
+    let headers = response.headers();
+    // Only what is refused has a status among the headers.
+    if !headers.contains_key("grpc-status") || headers.contains_key("grpc-status-details-bin") {
+        return response;
     }
-}
-
-impl HttpBody for Guarded {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if matches!(self.end, End::Ended) {
-            return Poll::Ready(None);
-        }
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            return Poll::Ready(frame);
-        }
-        match self.end.poll_fired(context) {
-            Poll::Ready(()) => {
-                self.end = End::Ended;
-                Poll::Ready(Some(Ok(farewell())))
-            }
-            Poll::Pending => Poll::Pending,
-        }
+    match Status::from_header_map(headers) {
+        Some(refused) => status::explained(refused).into_http(),
+        None => response,
     }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self.end, End::Ended) || self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-fn farewell() -> Frame<Bytes> {
-    let mut trailers = http::HeaderMap::new();
-    // A status of ours is plain text and always fits a header.
-    let _ = status::of(&Refusal::ShuttingDown, None).add_header(&mut trailers);
-    Frame::trailers(trailers)
 }

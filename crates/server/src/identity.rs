@@ -13,7 +13,6 @@ use sameas_api::v1::{
 };
 use sameas_graph::Revision;
 use sameas_store::Snapshot;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -26,13 +25,12 @@ use crate::{answer, convert, status};
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     current: Arc<Current>,
-    streams: Arc<Semaphore>,
 }
 
 impl Identity {
-    /// Answers from what is current, with as many streams at once as there are permits.
-    pub(crate) fn new(current: Arc<Current>, streams: Arc<Semaphore>) -> Self {
-        Self { current, streams }
+    /// Answers from what is current.
+    pub(crate) fn new(current: Arc<Current>) -> Self {
+        Self { current }
     }
 
     /// Asks one snapshot, if it is new enough.
@@ -101,12 +99,9 @@ impl IdentityService for Identity {
         &self,
         request: Request<Streaming<StreamLookupRequest>>,
     ) -> Result<Response<Lookups>, Status> {
-        let permit = Arc::clone(&self.streams).try_acquire_owned();
-        let permit = permit.map_err(|_| status::of(&Refusal::Overloaded, None))?;
         let lookups = Lookups {
             requests: request.into_inner(),
             identity: self.clone(),
-            _permit: permit,
         };
         Ok(Response::new(lookups))
     }
@@ -159,7 +154,6 @@ impl IdentityService for Identity {
 pub(crate) struct Lookups {
     requests: Streaming<StreamLookupRequest>,
     identity: Identity,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Stream for Lookups {
@@ -167,8 +161,10 @@ impl Stream for Lookups {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let request = ready!(Pin::new(&mut self.requests).poll_next(context));
-        Poll::Ready(
-            request.map(|request| request.map(|request| self.identity.stream_answer(&request))),
-        )
+        Poll::Ready(request.map(|request| {
+            request
+                .map(|request| self.identity.stream_answer(&request))
+                .map_err(status::explained)
+        }))
     }
 }

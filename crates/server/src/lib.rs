@@ -7,6 +7,7 @@
 
 mod answer;
 mod backoff;
+mod caller;
 mod config;
 mod connection;
 mod convert;
@@ -14,17 +15,22 @@ mod crew;
 mod crowd;
 mod current;
 mod cursor;
+mod doors;
 mod error;
+mod flow;
 mod front;
 mod gate;
 mod identity;
+mod leash;
 mod listener;
+mod patience;
 mod question;
 mod refusal;
 mod server;
 mod shutdown;
 mod signal;
 mod status;
+mod tally;
 mod worker;
 
 pub use config::{

@@ -1,13 +1,15 @@
 //! Accepts connections: never more than agreed, and never in a spin.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 use crate::ServeError;
 use crate::backoff::Backoff;
 use crate::crowd::{Crowd, Place};
+use crate::tally::Tally;
 
 /// A bound port on which nobody is accepted yet.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ impl Listener {
         Ok(OpenListener {
             socket: TcpListener::from_std(self.socket)?,
             backoff: Backoff::default(),
+            refused: Tally::default(),
         })
     }
 }
@@ -59,6 +62,7 @@ impl Listener {
 pub(crate) struct OpenListener {
     socket: TcpListener,
     backoff: Backoff,
+    refused: Tally,
 }
 
 impl OpenListener {
@@ -70,11 +74,19 @@ impl OpenListener {
             let (stream, peer) = self.accept_any().await;
             // Answers are written whole; waiting for more to send would only delay them by
             // the 40 ms after which clients acknowledge.
-            if let Some(place) = crowd.seat(room, peer.ip())
-                && stream.set_nodelay(true).is_ok()
-            {
-                return Accepted { stream, place };
+            match crowd.seat(room, peer.ip()) {
+                Some(place) if stream.set_nodelay(true).is_ok() => {
+                    return Accepted { stream, place };
+                }
+                Some(_) => {}
+                None => self.tell_of_refused(peer.ip()),
             }
+        }
+    }
+
+    fn tell_of_refused(&mut self, peer: IpAddr) {
+        if let Some(count) = self.refused.note(Instant::now()) {
+            tracing::warn!(count, last = %peer, "refused connections of peers that have as many as they may");
         }
     }
 

@@ -40,6 +40,10 @@ pub(crate) enum Refusal {
     ShuttingDown,
     #[error("the request did not arrive in time")]
     DeadlineExceeded,
+    #[error("the request is not the message of its method")]
+    MessageMalformed,
+    #[error("the request has more than {max} bytes")]
+    MessageTooLarge { max: usize },
     #[error("the snapshot could not be read; the server's log says more")]
     SnapshotUnreadable(#[source] CorruptError),
 }
@@ -64,6 +68,8 @@ impl Refusal {
             Self::Overloaded => ErrorReason::Overloaded,
             Self::ShuttingDown => ErrorReason::ShuttingDown,
             Self::DeadlineExceeded => ErrorReason::DeadlineExceeded,
+            Self::MessageMalformed => ErrorReason::MessageMalformed,
+            Self::MessageTooLarge { .. } => ErrorReason::MessageTooLarge,
             Self::SnapshotUnreadable(_) => ErrorReason::SnapshotUnreadable,
         }
     }

@@ -106,7 +106,7 @@ impl Bound {
         let mut listener = listener
             .open()
             .map_err(|cause| ServeError::Threads { cause })?;
-        let crowd = Crowd::new(config.connections_max, config.connections_per_peer_max);
+        let crowd = Crowd::new(&config);
         let crew = Crew::start(&config, &follower.current()).await?;
         tokio::select! {
             () = shutdown => {}

@@ -5,6 +5,7 @@ use sameas_graph::Revision;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::config::REQUEST_LEN_MAX;
 use crate::refusal::Refusal;
 
 /// How the names of reasons begin in `proto/`; an `ErrorInfo` leaves it out.
@@ -32,6 +33,25 @@ pub(crate) fn of(refusal: &Refusal, revision: Option<Revision>) -> Status {
     Status::with_error_details(code(refusal), refusal.to_string(), details)
 }
 
+/// Gives a reason to what tonic refused before a handler saw it.
+///
+/// Handlers give a reason to all that they refuse. Without one, `INTERNAL` stands for bytes
+/// that are no message and `OUT_OF_RANGE` for too many of them; the text of neither is sent,
+/// because it is not ours.
+pub(crate) fn explained(status: Status) -> Status {
+    match status.code() {
+        _ if !status.details().is_empty() => status,
+        Code::Internal => of(&Refusal::MessageMalformed, None),
+        Code::OutOfRange => of(
+            &Refusal::MessageTooLarge {
+                max: REQUEST_LEN_MAX,
+            },
+            None,
+        ),
+        _ => status,
+    }
+}
+
 fn code(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::FieldMissing { .. }
@@ -40,7 +60,9 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::UnifiedIdMalformed
         | Refusal::BatchTooLarge { .. }
         | Refusal::PageTooLarge { .. }
-        | Refusal::CursorMalformed => Code::InvalidArgument,
+        | Refusal::CursorMalformed
+        | Refusal::MessageMalformed
+        | Refusal::MessageTooLarge { .. } => Code::InvalidArgument,
         Refusal::SourceUnknown | Refusal::ReferenceUnknown | Refusal::UnifiedIdUnknown => {
             Code::NotFound
         }
@@ -57,7 +79,9 @@ fn code(refusal: &Refusal) -> Code {
 fn fact(refusal: &Refusal) -> Option<(&'static str, String)> {
     match refusal {
         Refusal::FieldMissing { field } => Some(("field", (*field).to_owned())),
-        Refusal::BatchTooLarge { max, .. } => Some(("max", max.to_string())),
+        Refusal::BatchTooLarge { max, .. } | Refusal::MessageTooLarge { max } => {
+            Some(("max", max.to_string()))
+        }
         Refusal::PageTooLarge { max, .. } => Some(("max", max.to_string())),
         _ => None,
     }

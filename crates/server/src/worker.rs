@@ -17,18 +17,16 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::transport::Server;
 
 use crate::config::{
-    CONNECTION_AGE_MAX, CONNECTION_WINDOW_LEN, FRAME_LEN_MAX, HEADER_LIST_LEN_MAX,
-    KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_LEN, STREAMS_PER_CONNECTION_MAX,
+    CONNECTION_WINDOW_LEN, FRAME_LEN_MAX, HEADER_LIST_LEN_MAX, KEEPALIVE_INTERVAL,
+    KEEPALIVE_TIMEOUT, STREAM_WINDOW_LEN, STREAMS_PER_CONNECTION_MAX,
 };
-use crate::connection::Connection;
+use crate::connection::{Connection, Deadlines};
 use crate::front::Front;
 use crate::listener::Accepted;
 use crate::shutdown::Shutdown;
 
 /// The most connections that wait for a thread to take them.
 const QUEUE_COUNT_MAX: usize = 128;
-/// By how much the threads' bounds on age differ, so that clients do not all return at once.
-const AGE_STEP: Duration = Duration::from_mins(1);
 
 /// A thread that serves.
 #[derive(Debug)]
@@ -43,7 +41,10 @@ pub(crate) struct Worker {
 pub(crate) struct Duty {
     pub(crate) number: u32,
     pub(crate) front: Front,
-    pub(crate) preface_deadline: Duration,
+    /// When a client is asked to open another connection.
+    pub(crate) age: Duration,
+    /// When a connection is cut.
+    pub(crate) deadlines: Deadlines,
     /// Asks to finish what is open.
     pub(crate) shutdown: Shutdown,
     /// Asks to drop what is still open.
@@ -132,9 +133,8 @@ impl Worker {
 impl Duty {
     async fn serve(self, handed: mpsc::Receiver<Handed>) {
         let cut = self.cut.clone();
-        let deadline = self.preface_deadline;
-        let connections = connections(handed, deadline);
-        let serving = builder(self.number).serve_with_incoming_shutdown(
+        let connections = connections(handed, self.deadlines);
+        let serving = builder(self.age).serve_with_incoming_shutdown(
             self.front,
             connections,
             self.shutdown.fired(),
@@ -150,7 +150,7 @@ impl Duty {
 
 fn connections(
     handed: mpsc::Receiver<Handed>,
-    deadline: Duration,
+    deadlines: Deadlines,
 ) -> impl Stream<Item = Result<Connection, Infallible>> {
     ReceiverStream::new(handed).filter_map(move |handed| {
         let stream = TcpStream::from_std(handed.stream).ok()?;
@@ -158,7 +158,7 @@ fn connections(
             stream,
             handed.place,
             handed.share,
-            deadline,
+            deadlines,
         )))
     })
 }
@@ -166,8 +166,8 @@ fn connections(
 /// The one place where HTTP/2 is configured.
 ///
 /// `max_connection_age_grace` stays unset: with it, tonic 0.14 cuts connections without
-/// the notice that lets clients finish.
-fn builder(number: u32) -> Server {
+/// the notice that lets clients finish. The [`Connection`] cuts itself.
+fn builder(age: Duration) -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .initial_stream_window_size(STREAM_WINDOW_LEN)
@@ -176,5 +176,5 @@ fn builder(number: u32) -> Server {
         .max_frame_size(FRAME_LEN_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_connection_age(CONNECTION_AGE_MAX + AGE_STEP * number)
+        .max_connection_age(age)
 }

@@ -1,6 +1,7 @@
 //! `BatchLookup`.
 
-use sameas_api::v1::{BatchLookupRequest, ErrorReason, Reference};
+use sameas_api::v1::{BatchLookupRequest, ErrorReason, LookupResult, Reference};
+use sameas_server::REQUEST_LEN_MAX;
 use tonic::Code;
 
 use crate::running::{Running, fact, reason};
@@ -29,6 +30,7 @@ async fn a_batch_keeps_its_order_and_its_duplicates() {
         ("erp", "A1"),
         ("crm", "nobody"),
         ("crm", ""),
+        ("", "A1"),
         ("crm", &long),
         ("crm", "A1"),
     ];
@@ -58,6 +60,7 @@ async fn a_batch_keeps_its_order_and_its_duplicates() {
         none(ErrorReason::SourceUnknown),
         none(ErrorReason::ReferenceUnknown),
         none(ErrorReason::KeyEmpty),
+        none(ErrorReason::FieldMissing),
         none(ErrorReason::KeyTooLong),
         found(ONE, 3),
     ];
@@ -87,6 +90,21 @@ async fn a_full_batch_is_answered_and_a_larger_one_refused() {
 }
 
 #[tokio::test]
+async fn the_largest_legal_batch_is_answered() {
+    let server = Running::start(&world());
+    let mut client = server.client().await;
+    let (source, key) = ("s".repeat(256), "k".repeat(1_024));
+    let answer = client
+        .batch_lookup(batch(&vec![(source.as_str(), key.as_str()); 1_000]))
+        .await
+        .unwrap()
+        .into_inner();
+    let is_unknown = |result: &LookupResult| result.error_reason() == ErrorReason::SourceUnknown;
+    assert_eq!(answer.results.len(), 1_000);
+    assert!(answer.results.iter().all(is_unknown));
+}
+
+#[tokio::test]
 async fn an_empty_batch_has_an_empty_answer_and_a_later_revision_is_not_reached() {
     let server = Running::start(&world());
     let mut client = server.client().await;
@@ -104,11 +122,15 @@ async fn an_empty_batch_has_an_empty_answer_and_a_later_revision_is_not_reached(
 async fn a_message_over_the_bound_is_refused() {
     let server = Running::start(&world());
     let mut client = server.client().await;
-    let key = "x".repeat(1 << 20);
+    let key = "x".repeat(REQUEST_LEN_MAX);
     let status = client
         .batch_lookup(batch(&[("crm", &key)]))
         .await
         .unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::InvalidArgument, "MESSAGE_TOO_LARGE")
+    );
+    assert_eq!(fact(&status, "max"), Some(REQUEST_LEN_MAX.to_string()));
     client.batch_lookup(batch(&[("crm", "A1")])).await.unwrap();
 }

@@ -6,7 +6,7 @@ use tonic::Code;
 use crate::running::{Running, fact, reason};
 use crate::world::{
     FOUR, MERGED, MERGED_TWICE, NEVER, ONE, RETIRED, REVISION, SPLIT, THREE, crowded, key, text,
-    world,
+    wordy, world,
 };
 
 fn request(id: u128) -> GetEntityRequest {
@@ -146,6 +146,19 @@ async fn the_pages_together_are_the_entity() {
             .collect();
         assert_eq!(found, expected);
     }
+}
+
+#[tokio::test]
+async fn a_page_of_a_megabyte_arrives_whole() {
+    let server = Running::start(&wordy(1_000));
+    let mut client = server.client().await;
+    let request = GetEntityRequest {
+        page_size: 1_000,
+        ..request(ONE)
+    };
+    let answer = client.get_entity(request).await.unwrap().into_inner();
+    let expected = (0..1_000).map(|index| format!("crm {index:01000}"));
+    assert!(keys(&answer).into_iter().eq(expected));
 }
 
 #[tokio::test]
