@@ -175,7 +175,7 @@ impl<'a> KeyTable<'a> {
             return None;
         }
         let first = found.trailing_zeros() as usize;
-        let bucket = if first % 2 == 0 { home } else { next };
+        let bucket = if first.is_multiple_of(2) { home } else { next };
         Some(place_of(bucket, index_of(first)))
     }
 
@@ -232,7 +232,7 @@ fn zero_lanes(lanes: u64, number: u16) -> u64 {
     const ONES: u64 = 0x0001_0001_0001_0001;
     const LOW_BITS: u64 = ONES * 0x7fff;
     let differences = lanes ^ (ONES * u64::from(number));
-    !((differences & LOW_BITS) + LOW_BITS | differences | LOW_BITS)
+    !(((differences & LOW_BITS) + LOW_BITS) | differences | LOW_BITS)
 }
 
 /// Returns which key of its bucket a bit of [`matches`] stands for.
@@ -242,6 +242,10 @@ fn index_of(bit: usize) -> usize {
 }
 
 #[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a remainder of 8 is within 8 words"
+)]
 fn lane(bucket: &Bucket, from: usize, at: usize) -> u16 {
     // The masks change nothing, they show that the index is within the bucket.
     let word = u64::from_le(bucket[(from + at / LANES) % 8]);
@@ -255,6 +259,10 @@ fn fingerprint_of(bucket: &Bucket, at: usize) -> u16 {
 
 /// Returns the place of a bucket's n-th key.
 #[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a remainder of 8 is within 8 words"
+)]
 fn place_of(bucket: &Bucket, at: usize) -> Place {
     let slots = u64::from_le(bucket[(SLOTS + at / 2) % 8]);
     Place {
@@ -264,6 +272,10 @@ fn place_of(bucket: &Bucket, at: usize) -> Place {
 }
 
 /// Writes a bucket's n-th key, whose place is blank.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the table that calls this made the place, so it is within the bucket"
+)]
 fn put(bucket: &mut Bucket, at: usize, fingerprint: u16, place: Place) {
     let mut xor = |word: usize, shift: usize, blank: u64, value: u64| {
         bucket[word] ^= (blank ^ value) << shift;
