@@ -123,7 +123,10 @@ fn write_whole(path: &Path, bytes: &[u8], mode: u32, place: Place) -> Result<(),
     };
     write().map_err(|error: io::Error| {
         let _ = fs::remove_file(&temporary);
-        wrong(path, format!("cannot be written: {error}"))
+        wrong(
+            path,
+            format!("cannot be written: {error}; make room or mend the disk, then run it again"),
+        )
     })
 }
 
