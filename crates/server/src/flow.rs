@@ -22,3 +22,28 @@ impl Flow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sameas_api::v1::identity_service_server::SERVICE_NAME;
+
+    use super::*;
+
+    #[test]
+    fn only_calls_that_stay_open_are_streams() {
+        let flow = |method: &str| Flow::of(&format!("/{SERVICE_NAME}/{method}"));
+        assert_eq!(flow("StreamLookup"), Flow::Stream);
+        for method in [
+            "Lookup",
+            "BatchLookup",
+            "GetEntity",
+            "Explain",
+            "GetHistory",
+        ] {
+            assert_eq!(flow(method), Flow::Whole, "{method}");
+        }
+        assert_eq!(Flow::of("/grpc.health.v1.Health/Watch"), Flow::Watch);
+        assert_eq!(Flow::of("/grpc.health.v1.Health/Check"), Flow::Whole);
+        assert_eq!(Flow::of(""), Flow::Whole);
+    }
+}

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http_body::Body as _;
 use sameas_api::v1::identity_service_server::{IdentityServiceServer, SERVICE_NAME};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
@@ -198,8 +199,8 @@ impl Future for Visit {
 /// Gives a reason to a refusal that has none.
 fn explained(response: http::Response<Body>) -> http::Response<Body> {
     let headers = response.headers();
-    // Only what is refused has a status among the headers.
-    if !headers.contains_key("grpc-status") || headers.contains_key("grpc-status-details-bin") {
+    // Only what is refused has no body.
+    if !response.body().is_end_stream() || headers.contains_key("grpc-status-details-bin") {
         return response;
     }
     match Status::from_header_map(headers) {
