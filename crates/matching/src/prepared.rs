@@ -1,6 +1,6 @@
 //! Columns with everything about each distinct value that comparisons and rules need, computed once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use sameas_graph::SourceId;
@@ -125,6 +125,9 @@ impl<'a> Prepared<'a> {
                 )
             })
             .collect();
+        let mut exclusive = one_per_source.to_vec();
+        exclusive.sort_unstable();
+        exclusive.dedup();
         let crossed = tests
             .iter()
             .filter(|test| test.test == Test::Swapped)
@@ -139,9 +142,7 @@ impl<'a> Prepared<'a> {
             rows: Rows::new(records, plan, &derived),
             derived,
             crossed,
-            exclusive: BTreeSet::from_iter(one_per_source.iter().copied())
-                .into_iter()
-                .collect(),
+            exclusive,
         }
     }
 

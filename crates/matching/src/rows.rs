@@ -101,11 +101,8 @@ impl Rows {
             for (slot, (values, derived)) in columns.iter().enumerate() {
                 let places = ids.iter_mut().skip(slot).step_by(width);
                 let values = places.zip(&values[chunk * FILL_LEN..]);
-                match derived {
-                    Some(derived) => {
-                        values.for_each(|(id, &value)| *id = derived.single(ValueId::new(value)))
-                    }
-                    None => values.for_each(|(id, &value)| *id = value),
+                for (id, &value) in values {
+                    *id = derived.map_or(value, |of| of.single(ValueId::new(value)));
                 }
             }
         });

@@ -253,10 +253,8 @@ mod tests {
         let mut expected = BTreeMap::new();
         let mut dictionary = Dictionary::default();
         for texts in texts.chunks(777) {
-            let mut ids = Vec::new();
-            let (one, many) = texts.split_first().unwrap();
-            ids.push(dictionary.intern(one).get());
-            let many: Vec<&str> = many.iter().map(String::as_str).collect();
+            let mut ids = vec![dictionary.intern(&texts[0]).get()];
+            let many: Vec<&str> = texts[1..].iter().map(String::as_str).collect();
             dictionary.intern_all(&many, &mut ids);
             for (text, id) in texts.iter().zip(ids) {
                 let next = expected.len() as u32 + 1;

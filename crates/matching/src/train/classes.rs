@@ -359,7 +359,7 @@ mod tests {
         let kinds = fields
             .iter()
             .map(|&(name, kind)| (name.to_owned(), Some(kind)));
-        let schema = Schema::new(&BTreeMap::from_iter(kinds));
+        let schema = Schema::new(&kinds.collect::<BTreeMap<_, _>>());
         let compare = fields.iter().map(|&(name, _)| CompareSettings {
             field: name.to_owned(),
             levels: Some(vec!["exact".to_owned()]),
@@ -369,7 +369,7 @@ mod tests {
         let block = blocks.map(|name| BlockSettings {
             on: vec![name.to_owned()],
         });
-        MatchingPlan::new(&schema, &compare, &block, &[]).unwrap()
+        MatchingPlan::new(&schema, &compare, &block, &[]).expect("the settings are sound")
     }
 
     /// The patterns that a rule's pairs show on average, if kinds of pairs have these shares.
