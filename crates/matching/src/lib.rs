@@ -1,5 +1,6 @@
 //! Blocking, comparisons, weights and training: records in, evidence out.
 
+mod apart;
 mod blocking;
 mod compare;
 mod language;
@@ -12,6 +13,7 @@ mod similarity;
 mod train;
 mod weigh;
 
+pub use apart::Apart;
 pub use blocking::{Block, Blocking, HotKey, RuleCost};
 pub use compare::Comparer;
 pub use language::{Clause, Condition, LanguageError, Test, parse_form, parse_key_part};

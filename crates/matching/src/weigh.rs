@@ -1,14 +1,13 @@
 //! The weight of candidate pairs, and the evidence that is worth keeping.
 //!
 //! Cost: two rows of value ids at hand and one table look-up a comparison bound the weight of a
-//! pair; a kernel runs only while the bound still reaches the
-//! review threshold. The bound never refuses a pair that would have reached it.
+//! pair; a kernel runs only while the bound still reaches the review threshold. The bound never
+//! refuses a pair that would have reached it.
 
 use rayon::prelude::*;
 use sameas_graph::{
-    ClusterId, ComparisonLegend, Constraints, Decision, Evidence, Legend, LevelLegend,
-    LevelPattern, MatchWeight, NodeId, Partition, ReferenceTable, RuleId, RuleKind, RuleLegend,
-    cluster, connect,
+    ComparisonLegend, Decision, Evidence, Legend, LevelLegend, LevelPattern, MatchWeight, NodeId,
+    RuleId, RuleKind, RuleLegend,
 };
 use sameas_record::ValueId;
 
@@ -17,7 +16,7 @@ use crate::compare::Comparer;
 use crate::model::{FrequencyKey, FrequencyTable, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::{Exclusive, Prepared};
-use crate::rows::{NodeRow, Rows};
+use crate::rows::NodeRow;
 use crate::{DecideSettings, Scope};
 
 /// The weight in bits of a pair that a deterministic rule links, at least.
@@ -25,10 +24,6 @@ const RULE_BITS: f64 = 40.0;
 
 /// Bounds are sums in another order than weights; this covers the difference.
 const ROUNDING_BITS: f64 = 1e-6;
-
-/// The largest component whose pairs are all looked at for what holds them apart; of a larger one
-/// the clusters that the other constraints leave are.
-const APART_LEN_MAX: usize = 2_000;
 
 /// How many pairs are weighed between two words about it.
 const PAIRS_TOLD: u64 = 1 << 16;
@@ -60,8 +55,6 @@ pub struct Weighed {
     pub evidence: Vec<Evidence>,
     /// Distinct pairs each rule was the first to make.
     pub pairs_of_rule: Vec<u64>,
-    /// Pairs that one cluster must not hold, ascending.
-    pub apart: Vec<(NodeId, NodeId)>,
     /// Pairs whose levels were computed because the bound could not refuse them.
     pub compared: u64,
 }
@@ -69,7 +62,6 @@ pub struct Weighed {
 /// Weighs pairs by a model.
 #[derive(Debug)]
 pub struct Weigher<'p> {
-    rows: &'p Rows,
     comparer: &'p Comparer<'p>,
     tables: Vec<Table>,
     prior: f64,
@@ -152,7 +144,6 @@ impl<'p> Weigher<'p> {
             })
             .collect();
         Self {
-            rows: prepared.rows(),
             comparer,
             tables,
             prior: model.prior_bits(),
@@ -201,75 +192,6 @@ impl<'p> Weigher<'p> {
             .evidence
             .par_sort_unstable_by_key(|e| (e.left, e.right));
         weighed
-    }
-
-    /// Lists the pairs that one cluster must not hold: those at the lowest level of one of these
-    /// comparisons, within every component that links make.
-    ///
-    /// A component of more than 2,000 references is first taken apart by the other constraints:
-    /// the links that they refuse are quarantined here, and pairs are listed within each cluster
-    /// that is left. Clustering once more with the listed pairs takes those clusters further
-    /// apart and never joins them, so no listed comparison differs within a cluster.
-    ///
-    /// Cost: the square of the size of a component or, beyond the bound, of a cluster.
-    pub fn apart(
-        &self,
-        references: &ReferenceTable,
-        evidence: &mut [Evidence],
-        constraints: &Constraints,
-        among: &[usize],
-    ) -> Vec<(NodeId, NodeId)> {
-        if among.is_empty() {
-            return Vec::new();
-        }
-        let components = Partition::from_labels(&connect(references.len(), evidence));
-        let is_large = |cluster| components.members(cluster).len() > APART_LEN_MAX;
-        let mut apart =
-            self.apart_within(&components, among, |members| members.len() <= APART_LEN_MAX);
-        let mut clusters = (0..components.cluster_count() as u32).map(ClusterId::new);
-        if clusters.any(is_large) {
-            let mut constraints = constraints.clone();
-            constraints.cannot_link.extend_from_slice(&apart);
-            let partition = cluster(references, evidence, &constraints);
-            apart.extend(self.apart_within(&partition, among, |members| {
-                is_large(components.cluster_of(NodeId::new(members[0])))
-            }));
-        }
-        apart.par_sort_unstable();
-        apart
-    }
-
-    /// Lists the pairs that differ within the chosen clusters.
-    fn apart_within(
-        &self,
-        partition: &Partition,
-        among: &[usize],
-        is_chosen: impl Fn(&[u32]) -> bool + Sync,
-    ) -> Vec<(NodeId, NodeId)> {
-        let clusters = 0..partition.cluster_count() as u32;
-        let of_cluster = |cluster| {
-            let members = partition.members(ClusterId::new(cluster));
-            let mut pairs = Vec::new();
-            if !is_chosen(members) {
-                return pairs;
-            }
-            for (i, &a) in members.iter().enumerate() {
-                let differing = members[i + 1..]
-                    .iter()
-                    .filter(|&&b| self.differ(a, b, among));
-                pairs.extend(differing.map(|&b| (NodeId::new(a), NodeId::new(b))));
-            }
-            pairs
-        };
-        clusters.into_par_iter().flat_map_iter(of_cluster).collect()
-    }
-
-    fn differ(&self, a: u32, b: u32, among: &[usize]) -> bool {
-        let lowest = |comparison: usize| self.tables[comparison].bits.len() as u8 - 1;
-        let (a, b) = (self.rows.of(a), self.rows.of(b));
-        among
-            .iter()
-            .any(|&c| self.comparer.level(c, a, b) == lowest(c))
     }
 
     fn weigh_block(

@@ -7,12 +7,12 @@ use sameas_graph::{
     succeed_as,
 };
 use sameas_matching::{
-    Blocking, BudgetSettings, Comparer, FrequencyKey, MatchingPlan, Model, Prepared, Threshold,
-    Training, Weighed, Weigher, legend, train as train_model,
+    Apart, Blocking, BudgetSettings, Comparer, FrequencyKey, MatchingPlan, Model, Prepared,
+    Threshold, Training, Weighed, Weigher, legend, train as train_model,
 };
 use sameas_record::{Records, Schema};
 use sameas_source::SkippedFiles;
-use sameas_store::{GraphFolder, PublishError, Publisher};
+use sameas_store::{FolderError, GraphFolder, Publisher};
 
 use crate::job::{JobError, JobOptions, Shrink, Stages};
 use crate::report::{
@@ -56,7 +56,7 @@ pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainRep
     let threads = threads(options)?;
     stages.begin("load", None);
     // Held to the end: a rebuild beside this would weigh by the model that is about to be replaced.
-    let _publisher = exclude_rebuilds(settings, options)?;
+    let _publisher = exclude_rebuilds(settings)?;
     let job = Job::read(settings, options, &threads, &mut stages).await?;
     let path = settings.model_path();
     let key = model_file::secret(&path, options.new_key)?;
@@ -102,13 +102,13 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         ..RebuildReport::default()
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
-    let (model, mut weighed) =
+    let (model, weighed) =
         threads.install(|| job.weigh(trained, &key, &mut report, &mut stages))?;
     if report.trained.is_some() {
         model_file::write(&path, &model)?;
     }
     let threshold = Threshold::of(&settings.decide);
-    let constraints = job.constraints(std::mem::take(&mut weighed.apart));
+    let constraints = job.constraints();
     let legend = legend(&job.plan, &model, threshold);
     let references = job.records.into_references();
     let next = threads.install(|| {
@@ -143,22 +143,17 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     Ok(report)
 }
 
-/// Takes the lock that rebuilds of the graph hold.
-///
-/// Where the folder can be neither opened nor made there is none: no rebuild gets on there either.
-fn exclude_rebuilds(
-    settings: &Settings,
-    options: &JobOptions,
-) -> Result<Option<Publisher>, JobError> {
-    let namespace = settings.namespace().unwrap_or(options.new_namespace);
-    let Ok(folder) = GraphFolder::create_or_open(&settings.graph_path(), namespace) else {
-        return Ok(None);
+/// Takes the lock that rebuilds of the graph hold; there is none before the first rebuild.
+fn exclude_rebuilds(settings: &Settings) -> Result<Option<Publisher>, JobError> {
+    let folder = match GraphFolder::open(&settings.graph_path()) {
+        Ok(folder) => folder,
+        Err(FolderError::NotAGraph { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
     };
-    match folder.publisher() {
-        Ok(publisher) => Ok(Some(publisher)),
-        Err(busy @ PublishError::Busy { .. }) => Err(busy.into()),
-        Err(_) => Ok(None),
+    if let Some(expected) = settings.namespace() {
+        folder.expect_namespace(expected)?;
     }
+    Ok(Some(folder.publisher()?))
 }
 
 fn pairs_per_second(report: &RebuildReport) -> f64 {
@@ -234,10 +229,10 @@ impl<'s> Job<'s> {
             .collect()
     }
 
-    fn constraints(&self, apart: Vec<(sameas_graph::NodeId, sameas_graph::NodeId)>) -> Constraints {
+    fn constraints(&self) -> Constraints {
         Constraints {
             one_per_source: self.one_per_source(),
-            cannot_link: apart,
+            cannot_link: Vec::new(),
             cluster_size_max: self.settings.decide.cluster_size_max,
         }
     }
@@ -343,11 +338,10 @@ impl<'s> Job<'s> {
         let rule_count = self.plan.rules.len();
         let mut weighed =
             weigher.weigh_all(&blocking, rule_count, &|pairs| progress.advance(pairs));
-        weighed.apart = weigher.apart(
+        Apart::new(&prepared, &comparer, &self.plan, &self.apart()).quarantine(
             self.records.references(),
             &mut weighed.evidence,
-            &self.constraints(Vec::new()),
-            &self.apart(),
+            &self.constraints(),
         );
         report.rules = rule_reports(&self.plan, &blocking);
         for (rule, &pairs) in report.rules.iter_mut().zip(&weighed.pairs_of_rule) {

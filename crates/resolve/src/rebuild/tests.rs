@@ -118,7 +118,10 @@ fn training_and_rebuilding_exclude_each_other() {
         wait(rebuild(&settings, &options)).unwrap_err(),
     ] {
         assert!(
-            matches!(error, JobError::Publish(PublishError::Busy { .. })),
+            matches!(
+                error,
+                JobError::Publish(sameas_store::PublishError::Busy { .. })
+            ),
             "{error}"
         );
     }
@@ -130,13 +133,12 @@ fn training_and_rebuilding_exclude_each_other() {
 }
 
 #[test]
-fn training_needs_no_graph_folder() {
+fn training_needs_no_graph_folder_and_makes_none() {
     let folder = tempfile::tempdir().unwrap();
-    let mut settings = settings(folder.path());
-    // A file is in the way, so no graph can be made there.
-    settings.graph.path = "crm.csv".into();
+    let settings = settings(folder.path());
     wait(train(&settings, &options(2, Arc::new(crate::Silent)))).unwrap();
     assert!(settings.model_path().exists());
+    assert!(!settings.graph_path().exists());
 }
 
 /// `plan` multiplied unchecked where `rebuild` saturated, and overflowed with large settings.
