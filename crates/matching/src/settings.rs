@@ -70,7 +70,8 @@ pub struct DecideSettings {
     /// Comparisons whose lowest level holds two records apart: records that differ in them never
     /// share a cluster, directly or through others. Values that are missing hold nothing apart.
     pub apart: Vec<String>,
-    /// The most references of one cluster.
+    /// The most references of one cluster; at most 10,000 beside `apart`, which looks at all pairs
+    /// of a cluster.
     pub cluster_size_max: u32,
 }
 
