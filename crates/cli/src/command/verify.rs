@@ -155,10 +155,14 @@ fn revisions(folder: &GraphFolder, all: bool) -> Result<Vec<RevisionAnswer>> {
     }];
     // A damaged newest revision leaves the question which older one could take its place.
     if all || found.iter().any(|newest| newest.damage.is_some()) {
+        // What is not published although its `current` can be trusted was left by a publisher that
+        // died: the next one removes it, so it is nothing to go back to.
+        let next = folder.next_revision().ok();
+        let is_published = |kept: Revision| next.is_none_or(|next| kept < next);
         let older = folder.kept_revisions()?.into_iter().rev();
         found.extend(
             older
-                .filter(|&kept| Some(kept) != number)
+                .filter(|&kept| Some(kept) != number && is_published(kept))
                 .map(|kept| older_one(folder, kept)),
         );
     }
@@ -198,3 +202,6 @@ fn damaged(revision: Option<Revision>, error: &anyhow::Error) -> RevisionAnswer 
         bytes: None,
     }
 }
+
+#[cfg(test)]
+mod tests;
