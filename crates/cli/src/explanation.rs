@@ -58,7 +58,8 @@ struct Edge {
     comparisons: Vec<Answered>,
     /// What rare values add to the levels, and what relatives would share as well takes away.
     adjustment_bits: f64,
-    /// What a deterministic rule adds, which decides whatever the levels say.
+    /// What a deterministic rule adds, which decides whatever the levels say; nothing if the pair
+    /// weighs more without it.
     rule_bits: f64,
 }
 
@@ -158,16 +159,9 @@ impl Edge {
             Ok([member.source.to_owned(), member.key.to_owned()])
         };
         let legend = snapshot.legend();
-        let comparisons = levels(legend, edge);
-        let levels: f64 = comparisons.iter().map(|level| level.weight_bits).sum();
-        let rest = edge.weight.bits() - legend.prior.bits() - levels;
-        let rest = (rest * 100.0).round() / 100.0;
+        let remainder = legend.remainder(edge.weight, edge.rule, edge.pattern);
         let rule = legend.rules.get(edge.rule.index());
         let kind = rule.map_or(RuleKind::Blocking, |rule| rule.kind);
-        let (adjustment_bits, rule_bits) = match kind {
-            RuleKind::Deterministic => (0.0, rest),
-            RuleKind::Blocking => (rest, 0.0),
-        };
         Ok(Self {
             left: name(edge.left)?,
             right: name(edge.right)?,
@@ -176,9 +170,9 @@ impl Edge {
             probability: edge.weight.probability(),
             rule: rule.map_or_else(String::new, |rule| rule.name.clone()),
             rule_kind: rule_kind(kind),
-            comparisons,
-            adjustment_bits,
-            rule_bits,
+            comparisons: levels(legend, edge),
+            adjustment_bits: remainder.adjustment_bits,
+            rule_bits: remainder.rule_bits,
         })
     }
 }

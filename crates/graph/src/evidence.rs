@@ -12,6 +12,11 @@ use crate::NodeId;
 pub struct MatchWeight(i16);
 
 impl MatchWeight {
+    /// What a pair weighs at least that a deterministic rule links: 40 bits.
+    ///
+    /// The rule raises a lighter pair to this and adds nothing to a heavier one.
+    pub const OF_RULE: Self = Self(4_000);
+
     /// Rounds bits to the nearest hundredth, within the range.
     pub fn from_bits(bits: f64) -> Self {
         Self(

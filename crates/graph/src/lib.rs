@@ -60,7 +60,7 @@ pub use digest::Digest;
 pub use evidence::{Decision, Evidence, LevelPattern, MatchWeight, QuarantineReason, RuleId};
 pub use explain::strongest_path;
 pub use id::{Namespace, Revision, UnifiedId};
-pub use legend::{ComparisonLegend, Legend, LevelLegend, RuleKind, RuleLegend};
+pub use legend::{ComparisonLegend, Legend, LevelLegend, Remainder, RuleKind, RuleLegend};
 pub use lineage::{LineageEvent, LineageKind, PastMembership, entity_as_of, history, past_of};
 pub use partition::{ClusterId, Partition};
 pub use reference::{

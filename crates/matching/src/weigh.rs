@@ -19,9 +19,6 @@ use crate::prepared::{Exclusive, Prepared};
 use crate::rows::NodeRow;
 use crate::{DecideSettings, Scope};
 
-/// The weight in bits of a pair that a deterministic rule links, at least.
-const RULE_BITS: f64 = 40.0;
-
 /// Bounds are sums in another order than weights; this covers the difference.
 const ROUNDING_BITS: f64 = 1e-6;
 
@@ -243,7 +240,7 @@ impl<'p> Weigher<'p> {
             None => return None,
         };
         let bits = if linked.is_some() {
-            bits.max(RULE_BITS)
+            bits.max(MatchWeight::OF_RULE.bits())
         } else {
             bits
         };

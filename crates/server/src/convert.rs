@@ -4,8 +4,8 @@ use std::slice;
 
 use sameas_api::v1 as wire;
 use sameas_graph::{
-    Decision, EntityState, KEY_LEN_MAX, LevelPattern, LineageEvent, LineageKind, MatchWeight,
-    PastMembership, QuarantineReason, Revision, RuleKind, UnifiedId,
+    Decision, EntityState, KEY_LEN_MAX, Legend, LevelPattern, LineageEvent, LineageKind,
+    MatchWeight, PastMembership, QuarantineReason, Revision, RuleKind, UnifiedId,
 };
 use sameas_store::{CorruptError, Located, MemberEvidence, MemberView, Snapshot};
 use uuid::Uuid;
@@ -325,16 +325,8 @@ fn evidence(snapshot: &Snapshot, edge: &MemberEvidence) -> Result<wire::Evidence
     let (left, right) = (snapshot.member(edge.left)?, snapshot.member(edge.right)?);
     let legend = snapshot.legend();
     let rule = legend.rules.get(edge.rule.index());
-    let (comparisons, weighed) = comparisons(snapshot, edge.pattern);
     let (decision, reason) = decision(edge.decision);
-    let unexplained =
-        i32::from(edge.weight.hundredths()) - i32::from(legend.prior.hundredths()) - weighed;
-    let unexplained = f64::from(unexplained) / 100.0;
-    // A deterministic rule raises the weight, and only the raised one is kept.
-    let (adjustment_bits, rule_bits) = match rule.map(|rule| rule.kind) {
-        Some(RuleKind::Deterministic) => (0.0, unexplained),
-        Some(RuleKind::Blocking) | None => (unexplained, 0.0),
-    };
+    let remainder = legend.remainder(edge.weight, edge.rule, edge.pattern);
     Ok(wire::Evidence {
         left: Some(reference(left.source, left.key)),
         right: Some(reference(right.source, right.key)),
@@ -346,28 +338,25 @@ fn evidence(snapshot: &Snapshot, edge: &MemberEvidence) -> Result<wire::Evidence
             .into(),
         decision: decision.into(),
         quarantine_reason: reason.into(),
-        comparisons,
-        adjustment_bits,
-        rule_bits,
+        comparisons: comparisons(legend, edge.pattern),
+        adjustment_bits: remainder.adjustment_bits,
+        rule_bits: remainder.rule_bits,
     })
 }
 
-/// Returns what each comparison said, and the sum of their weights in hundredths of a bit.
-fn comparisons(snapshot: &Snapshot, pattern: LevelPattern) -> (Vec<wire::ComparisonEvidence>, i32) {
-    let mut sum = 0;
-    let legends = snapshot.legend().comparisons.iter().enumerate();
+/// Returns what each comparison said.
+fn comparisons(legend: &Legend, pattern: LevelPattern) -> Vec<wire::ComparisonEvidence> {
+    let legends = legend.comparisons.iter().enumerate();
     let comparisons = legends.map(|(index, comparison)| {
         let level = comparison.levels.get(usize::from(pattern.level(index)));
         let weight = level.map_or(MatchWeight::default(), |level| level.weight);
-        sum += i32::from(weight.hundredths());
         wire::ComparisonEvidence {
             comparison: comparison.name.clone(),
             level: level.map(|level| level.name.clone()).unwrap_or_default(),
             weight_bits: weight.bits(),
         }
     });
-    let comparisons = comparisons.collect();
-    (comparisons, sum)
+    comparisons.collect()
 }
 
 fn rule_kind(kind: RuleKind) -> wire::RuleKind {

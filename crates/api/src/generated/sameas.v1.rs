@@ -192,13 +192,14 @@ pub struct Evidence {
     pub comparisons: ::prost::alloc::vec::Vec<ComparisonEvidence>,
     /// What rare values added and what relatives share took away, in bits: the
     /// posterior weight less the prior and the weights of all comparisons. 0 if a
-    /// deterministic rule fired.
+    /// deterministic rule raised the weight.
     #[prost(double, tag = "10")]
     pub adjustment_bits: f64,
     /// What the deterministic rule decided, in bits: the posterior weight, which
-    /// such a rule raises, less the prior and the weights of all comparisons. It
-    /// holds the adjustment, which cannot be told from it any more. 0 if the rule
-    /// only brought the pair together.
+    /// such a rule raises to 40, less the prior and the weights of all comparisons.
+    /// It holds the adjustment, which cannot be told from it any more. 0 if the
+    /// rule only brought the pair together, and if the pair weighs more than 40:
+    /// then the rule added nothing.
     #[prost(double, tag = "11")]
     pub rule_bits: f64,
 }

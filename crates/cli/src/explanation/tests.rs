@@ -136,6 +136,10 @@ fn a_rule_that_decides_is_not_called_rarity() {
     let text = explain(vec![edge(0, 2, 40.0, Decision::Link)], 0, 2).text();
     assert!(text.contains("+40.00  the rule decides"), "{text}");
     assert!(!text.contains("rare values"), "{text}");
+    // Heavier than what the rule raises to: it added nothing.
+    let text = explain(vec![edge(0, 2, 40.01, Decision::Link)], 0, 2).text();
+    assert!(text.contains("+40.01  rare values"), "{text}");
+    assert!(!text.contains("the rule decides"), "{text}");
     let text = explain(vec![edge(0, 2, 3.0, Decision::Review)], 0, 2).text();
     assert!(text.contains("rare values"), "{text}");
 }

@@ -3,6 +3,7 @@
 use sameas_api::v1::{
     Decision, Evidence, ExplainRequest, ExplainResponse, QuarantineReason, RuleKind,
 };
+use sameas_graph::MatchWeight;
 use tonic::Code;
 
 use crate::running::{Client, Running, fact, reason, reference};
@@ -127,6 +128,22 @@ async fn evidence_for_review_and_deterministic_rules_are_shown() {
     // 20 bits, less a prior of -12 and a name that differs.
     assert!(close(direct.rule_bits, 35.0), "{direct:?}");
     assert!(close(direct.adjustment_bits, 0.0), "{direct:?}");
+}
+
+#[tokio::test]
+async fn a_rule_is_given_no_bits_of_a_pair_that_weighs_more_without_it() {
+    for (bits, adjustment, rule) in [(40.0, 0.0, 55.0), (40.01, 55.01, 0.0)] {
+        let mut graph = world();
+        let of_rule = graph.evidence.iter_mut().find(|e| e.rule.index() == 0);
+        of_rule.unwrap().weight = MatchWeight::from_bits(bits);
+        let server = Running::start(&graph);
+        let mut client = server.client().await;
+        let answer = explain(&mut client, ("crm", "A2"), ("shop", "B2")).await;
+        let direct = answer.direct.unwrap();
+        assert_eq!(direct.rule_kind(), RuleKind::Deterministic);
+        assert!(close(direct.adjustment_bits, adjustment), "{direct:?}");
+        assert!(close(direct.rule_bits, rule), "{direct:?}");
+    }
 }
 
 #[tokio::test]
