@@ -7,7 +7,7 @@ mod secret;
 mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use sameas_graph::Namespace;
@@ -47,18 +47,22 @@ impl Default for GraphSettings {
     }
 }
 
-/// Where the server listens.
+/// Where the server listens, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServeSettings {
     /// An IP address and a port.
     pub listen: String,
+    /// IP addresses that speak for many clients, which no bound of one peer holds; instead of
+    /// those of this machine.
+    pub proxies: Vec<String>,
 }
 
 impl Default for ServeSettings {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:50051".into(),
+            proxies: vec!["127.0.0.1".into(), "::1".into()],
         }
     }
 }
@@ -102,7 +106,7 @@ pub struct Settings {
     /// What blocking may spend.
     #[serde(default)]
     pub budget: BudgetSettings,
-    /// Where the server listens.
+    /// Where the server listens, and to whom.
     #[serde(default)]
     pub serve: ServeSettings,
     /// The folder of the settings file, to which relative paths refer.
@@ -163,6 +167,12 @@ impl Settings {
     /// Returns the address the server listens on; nothing if it is not one.
     pub fn listen_address(&self) -> Option<SocketAddr> {
         self.serve.listen.parse().ok()
+    }
+
+    /// Returns the addresses that speak for many clients, without what is none.
+    pub fn proxy_addresses(&self) -> Vec<IpAddr> {
+        let proxies = self.serve.proxies.iter();
+        proxies.filter_map(|proxy| proxy.parse().ok()).collect()
     }
 
     /// Returns the names of all fields that some source maps.

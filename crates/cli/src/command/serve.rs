@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
+use sameas_resolve::Settings;
 use sameas_server::ServerConfig;
 use serde::Serialize;
 
@@ -41,14 +42,7 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
     // Names the folder of another graph, or a missing one, before a port is taken.
     graph::folder(&settings)?;
-    let listen = args.listen.or_else(|| settings.listen_address());
-    let config = ServerConfig {
-        listen: listen.context("no address to listen on; set [serve] listen")?,
-        insecure_plaintext: args.insecure_plaintext,
-        worker_count: shared.threads.map_or(0, usize::from),
-        ..ServerConfig::default()
-    };
-    let bound = service::bind(config, settings.graph_path())?;
+    let bound = service::bind(config(shared, args, &settings)?, settings.graph_path())?;
     let answer = ServeAnswer {
         listen: bound.local_addr(),
         revision: bound.revision().get(),
@@ -59,4 +53,42 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs) -> Result<Outcome> {
         output::note(&format!("{} connections were cut", drained.connections_cut));
     }
     Ok(Outcome::Done)
+}
+
+fn config(shared: &Shared, args: &ServeArgs, settings: &Settings) -> Result<ServerConfig> {
+    let listen = args.listen.or_else(|| settings.listen_address());
+    Ok(ServerConfig {
+        listen: listen.context("no address to listen on; set [serve] listen")?,
+        insecure_plaintext: args.insecure_plaintext,
+        worker_count: shared.threads.map_or(0, usize::from),
+        proxies: settings.proxy_addresses(),
+        ..ServerConfig::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    #[test]
+    fn proxies_are_those_of_the_settings_or_this_machine() {
+        let Args { command, shared } = Args::parse_from(["sameas", "serve"]);
+        let Command::Serve(args) = command else {
+            panic!("this is `serve`")
+        };
+        let mut settings = Settings::default();
+        let default = config(&shared, &args, &settings).unwrap();
+        assert_eq!(default, ServerConfig::default());
+        settings.serve.proxies = vec!["10.0.0.7".to_owned()];
+        let config = config(&shared, &args, &settings).unwrap();
+        assert_eq!(
+            config.proxies,
+            ["10.0.0.7".parse::<std::net::IpAddr>().unwrap()]
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! Checks what a settings file says as a whole: names that must exist, fields that must be used, bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use sameas_graph::{LevelPattern, SOURCE_COUNT_MAX};
 use sameas_matching::{CompareSettings, MatchingError, MatchingPlan, Place};
@@ -35,6 +36,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     meaning.decide();
     meaning.bounds();
     meaning.kinds();
+    meaning.serve();
     // What is unused is known once everything that was written is understood.
     let errors = match plan(settings) {
         Ok(plan) => {
@@ -95,9 +97,18 @@ impl Meaning<'_> {
             let message = "the file is empty; name one, for example \"sameas.model.json\"";
             self.say(key("graph", "model"), message);
         }
+    }
+
+    fn serve(&mut self) {
         if self.settings.listen_address().is_none() {
             let message = "expected an IP address and a port, for example \"127.0.0.1:50051\"";
             self.say(key("serve", "listen"), message);
+        }
+        for (index, proxy) in self.settings.serve.proxies.iter().enumerate() {
+            if proxy.parse::<IpAddr>().is_err() {
+                let message = "expected an IP address without a port, for example \"10.0.0.7\"; name each proxy, not their network";
+                self.say(key("serve", "proxies").with(index), message);
+            }
         }
     }
 

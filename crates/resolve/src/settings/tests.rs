@@ -42,6 +42,7 @@ one_per_source = ["crm"]
 block_len_max = 200
 [serve]
 listen = "127.0.0.1:0"
+proxies = ["10.0.0.7", "2001:db8::7"]
 "#;
 
 fn load(text: &str) -> Result<Settings, SettingsError> {
@@ -61,6 +62,8 @@ fn good_settings_are_read() {
     assert_eq!(settings.sources[1].uri.as_slice().len(), 2);
     assert_eq!(settings.sources[1].fields.len(), 2);
     assert!(settings.namespace().is_some());
+    let proxies: [IpAddr; 2] = ["10.0.0.7", "2001:db8::7"].map(|proxy| proxy.parse().unwrap());
+    assert_eq!(settings.proxy_addresses(), proxies);
     let schema = settings.schema();
     let nickname = schema.field_id("nickname").unwrap();
     assert_eq!(schema.field(nickname).kind, FieldKind::GivenName);
@@ -267,6 +270,21 @@ const CASES: &[(&str, &str, &str)] = &[
         "127.0.0.1:0",
         "localhost",
         ":39:1: serve.listen: expected an IP address and a port",
+    ),
+    (
+        "\"2001:db8::7\"",
+        "\"10.0.0.0/8\"",
+        ":40:24: serve.proxies[1]: expected an IP address without a port, for example \"10.0.0.7\"; name each",
+    ),
+    (
+        "\"10.0.0.7\"",
+        "\"10.0.0.7:443\"",
+        ":40:12: serve.proxies[0]: expected an IP address without a port",
+    ),
+    (
+        "[\"10.0.0.7\", \"2001:db8::7\"]",
+        "\"10.0.0.7\"",
+        ":40:1: serve.proxies: expected a list, found a text",
     ),
 ];
 
