@@ -93,6 +93,11 @@ impl Crowd {
     /// Counts one more connection of a peer and returns the peer's doors.
     fn count(&self, peer: IpAddr) -> Option<Arc<Doors>> {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before there is an entry: only a connection that was let in removes it again.
+        let count = peers.get(&peer).map_or(0, |peer| peer.connection_count);
+        if count >= self.bounds.connections_max {
+            return None;
+        }
         let peer = peers.entry(peer).or_insert_with(|| Peer {
             connection_count: 0,
             doors: Arc::new(Doors::new(
@@ -100,9 +105,6 @@ impl Crowd {
                 self.bounds.streams_max,
             )),
         });
-        if peer.connection_count >= self.bounds.connections_max {
-            return None;
-        }
         peer.connection_count += 1;
         Some(Arc::clone(&peer.doors))
     }
@@ -172,6 +174,13 @@ mod tests {
         let _other = crowd.seat(crowd.room().await, TWO).unwrap();
         drop(first);
         assert!(crowd.seat(crowd.room().await, ONE).is_some());
+    }
+
+    #[tokio::test]
+    async fn nobody_remembers_a_peer_that_was_never_let_in() {
+        let crowd = crowd(3, 0);
+        assert!(crowd.seat(crowd.room().await, ONE).is_none());
+        assert!(crowd.peers.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

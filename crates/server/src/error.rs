@@ -53,7 +53,7 @@ pub enum ServeError {
         folder: PathBuf,
     },
     /// The current snapshot is damaged.
-    #[error("graph folder {folder}: the current snapshot cannot be trusted; run `sameas rebuild`")]
+    #[error("graph folder {folder}: the current snapshot cannot be trusted; run `sameas verify`")]
     Damaged {
         /// The folder.
         folder: PathBuf,

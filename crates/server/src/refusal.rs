@@ -1,7 +1,7 @@
 //! Why a request, or one reference of it, has no answer.
 
 use sameas_api::v1::ErrorReason;
-use sameas_graph::{KEY_LEN_MAX, KeyError, Revision};
+use sameas_graph::{KEY_LEN_MAX, Revision};
 use sameas_store::CorruptError;
 use thiserror::Error;
 
@@ -71,15 +71,6 @@ impl Refusal {
             Self::MessageMalformed => ErrorReason::MessageMalformed,
             Self::MessageTooLarge { .. } => ErrorReason::MessageTooLarge,
             Self::SnapshotUnreadable(_) => ErrorReason::SnapshotUnreadable,
-        }
-    }
-}
-
-impl From<KeyError> for Refusal {
-    fn from(error: KeyError) -> Self {
-        match error {
-            KeyError::Empty => Self::KeyEmpty,
-            _ => Self::KeyTooLong,
         }
     }
 }
