@@ -31,7 +31,7 @@ pub(crate) fn read(
         cause,
     };
     // First, because another format may lack what this one needs.
-    let Format { format: found } = serde_json::from_str(&text).map_err(unread)?;
+    let Format { format: found } = format_of(path, &text)?;
     if found != MODEL_FORMAT {
         return Err(unfit(ModelError::Format { found }));
     }
@@ -47,6 +47,40 @@ pub(crate) fn read(
 #[derive(Deserialize)]
 struct Format {
     format: u32,
+}
+
+/// Reads what a file says of itself; a file that says nothing is no model and not ours to replace.
+fn format_of(path: &Path, text: &str) -> Result<Format, JobError> {
+    serde_json::from_str(text).map_err(|_| {
+        wrong(
+            path,
+            "is there and is no model; name another file in [graph] model, or move it away"
+                .to_owned(),
+        )
+    })
+}
+
+/// Refuses to train into a file that is something else than a model.
+pub(crate) fn refuse_other_file(path: &Path) -> Result<(), JobError> {
+    match fs::read(path) {
+        Ok(bytes) => format_of(path, &String::from_utf8_lossy(&bytes)).map(drop),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(wrong(path, error.to_string())),
+    }
+}
+
+/// Refuses a model whose key is gone: a new one would hide that.
+pub(crate) fn refuse_lost_key(path: &Path) -> Result<(), JobError> {
+    let key = key_path(path);
+    let is_lost = path.exists() && matches!(key.try_exists(), Ok(false));
+    if is_lost {
+        let message = format!(
+            "its key {} is missing; restore it, or make both anew with `sameas train`",
+            key.display()
+        );
+        return Err(wrong(path, message));
+    }
+    Ok(())
 }
 
 /// Writes the model whole or not at all.
@@ -180,6 +214,33 @@ mod tests {
         assert_eq!(read.id(), FrequencyKey::new([1; 32]).id());
         let names = fs::read_dir(folder.path()).unwrap();
         assert_eq!(names.count(), 1, "nothing temporary is left");
+    }
+
+    /// `train` replaced whatever `[graph] model` named, be it a source.
+    #[test]
+    fn a_file_that_is_no_model_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("crm.csv");
+        assert!(refuse_other_file(&path).is_ok());
+        fs::write(&path, "id,surname\n17,smith\n").unwrap();
+        let refused = refuse_other_file(&path).unwrap_err().to_string();
+        assert!(refused.contains("is no model"), "{refused}");
+        assert!(!refused.contains("smith"), "{refused}");
+        fs::write(&path, r#"{ "format": 1 }"#).unwrap();
+        assert!(refuse_other_file(&path).is_ok());
+    }
+
+    /// A rebuild made a new key beside a model whose key was gone, which hid that it was.
+    #[test]
+    fn a_lost_key_is_not_made_anew_beside_its_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.json");
+        assert!(refuse_lost_key(&path).is_ok());
+        fs::write(&path, "{}").unwrap();
+        let refused = refuse_lost_key(&path).unwrap_err().to_string();
+        assert!(refused.contains("m.key is missing"), "{refused}");
+        secret(&path, [1; 32]).unwrap();
+        assert!(refuse_lost_key(&path).is_ok());
     }
 
     #[test]

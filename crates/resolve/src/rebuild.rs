@@ -57,8 +57,9 @@ pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainRep
     stages.begin("load", None);
     // Held to the end: a rebuild beside this would weigh by the model that is about to be replaced.
     let _publisher = exclude_rebuilds(settings)?;
-    let job = Job::read(settings, options, &threads, &mut stages).await?;
     let path = settings.model_path();
+    model_file::refuse_other_file(&path)?;
+    let job = Job::read(settings, options, &threads, &mut stages).await?;
     let key = model_file::secret(&path, options.new_key)?;
     let (model, training) = threads.install(|| {
         stages.begin("prepare", None);
@@ -93,6 +94,7 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     let job = Job::read(settings, options, &threads, &mut stages).await?;
     job.refuse_shrunk(previous.as_ref(), options)?;
     let path = settings.model_path();
+    model_file::refuse_lost_key(&path)?;
     let key = model_file::secret(&path, options.new_key)?;
     let mut report = RebuildReport {
         records: job.records.len() as u64,
