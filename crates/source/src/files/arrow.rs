@@ -8,7 +8,8 @@ use arrow::compute::cast;
 use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
 use arrow::ipc::{
-    self, Block, FieldNode, Message, MetadataVersion, root_as_footer, root_as_message,
+    self, Block, CompressionType, FieldNode, Message, MetadataVersion, root_as_footer,
+    root_as_message,
 };
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
@@ -24,6 +25,21 @@ const TAIL_LEN: u64 = 10;
 
 /// The rows of a block: the format asks no reader for more.
 const ROW_COUNT_MAX: i64 = i32::MAX as i64;
+
+/// The uncompressed bytes of one compressed buffer, which the decoder allocates before it reads:
+/// what the 32-bit offsets of a text column can reach.
+const UNCOMPRESSED_LEN_MAX: u64 = 1 << 31;
+
+/// The bytes that one byte of LZ4 can stand for: a byte of a match length adds at most 255
+/// (LZ4 Block Format, "Match length").
+const LZ4_RATIO_MAX: u64 = 255;
+
+/// The bytes that one byte of Zstandard can stand for: no block is under 4 bytes, nor gives over
+/// 128 KiB (RFC 8878, 3.1.1.2).
+const ZSTD_RATIO_MAX: u64 = 128 * 1024 / 4;
+
+/// The length before a compressed buffer that is stored as it is.
+const NOT_COMPRESSED: i64 = -1;
 
 /// What the footer of a file tells.
 #[derive(Debug)]
@@ -104,10 +120,10 @@ fn message(head: &[u8]) -> Option<Message<'_>> {
     root_as_message(head.get(if is_marked { 8 } else { 4 }..)?).ok()
 }
 
-/// Tells whether what the head of a block says goes with the length of its body.
+/// Tells whether what the head of a block says goes with its body.
 ///
 /// The decoder asserts it or takes it for granted: ranges within the body, lengths that are none
-/// below zero, one length for the batch and its first column. Compressed bodies are not read.
+/// below zero, one length for the batch and its first column, buffers that memory can hold.
 fn is_sound(block: &Block, bytes: &[u8]) -> bool {
     let body_len = block.bodyLength();
     let is_within = |buffer: &ipc::Buffer| {
@@ -118,8 +134,8 @@ fn is_sound(block: &Block, bytes: &[u8]) -> bool {
         (0..=ROW_COUNT_MAX).contains(&node.length())
             && (0..=node.length()).contains(&node.null_count())
     };
-    let check = |bytes| {
-        let message = message(bytes)?;
+    let check = |(head, body): (_, &[u8])| {
+        let message = message(head)?;
         let batch = match message.header_as_dictionary_batch() {
             Some(dictionary) => dictionary.data()?,
             None => message.header_as_record_batch()?,
@@ -129,16 +145,43 @@ fn is_sound(block: &Block, bytes: &[u8]) -> bool {
             .iter()
             .next()
             .map_or(batch.length(), FieldNode::length);
-        let is_sound = batch.compression().is_none()
-            && first == batch.length()
+        let is_decodable = |buffer| match batch.compression() {
+            Some(compression) => is_decompressible(compression.codec(), body, buffer),
+            None => true,
+        };
+        let is_sound = first == batch.length()
             && buffers.iter().all(is_within)
+            && buffers.iter().all(is_decodable)
             && nodes.iter().all(is_length);
         Some(is_sound)
     };
-    let head = usize::try_from(block.metaDataLength())
+    let parts = usize::try_from(block.metaDataLength())
         .ok()
-        .and_then(|len| bytes.get(..len));
-    head.and_then(check).unwrap_or(false)
+        .and_then(|len| bytes.split_at_checked(len));
+    parts.and_then(check).unwrap_or(false)
+}
+
+/// Tells whether the length before a compressed buffer is one that its bytes can have.
+fn is_decompressible(codec: CompressionType, body: &[u8], buffer: &ipc::Buffer) -> bool {
+    let ratio_max = match codec {
+        CompressionType::LZ4_FRAME => LZ4_RATIO_MAX,
+        CompressionType::ZSTD => ZSTD_RATIO_MAX,
+        _ => return false,
+    };
+    let (start, len) = (buffer.offset() as usize, buffer.length() as u64);
+    // An empty buffer has no length before it.
+    if len == 0 {
+        return true;
+    }
+    let Some(compressed_len) = len.checked_sub(size_of::<i64>() as u64) else {
+        return false;
+    };
+    let prefix = body.get(start..).and_then(|bytes| bytes.first_chunk());
+    let len_max = UNCOMPRESSED_LEN_MAX.min(compressed_len.saturating_mul(ratio_max));
+    prefix.is_some_and(|prefix| match i64::from_le_bytes(*prefix) {
+        NOT_COMPRESSED => true,
+        len => u64::try_from(len).is_ok_and(|len| len <= len_max),
+    })
 }
 
 /// Runs the decoder on bytes that may be damaged.
