@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::compute::{CastOptions, can_cast_types, cast, cast_with_options};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
 use arrow_schema::DataType;
@@ -130,7 +130,8 @@ pub enum IngestError {
     },
     /// Cells of a column have no text, though those of its type can have one.
     #[error(
-        "source `{source_name}`, column `{column}`: {count} or more cells of type {data_type} are no valid UTF-8 text; map an expression that gives text, or mend the source"
+        "source `{source_name}`, column `{column}`: {count} or more cells of type {data_type} {}; map an expression that gives text or null for them, or mend the source",
+        why_unreadable(.data_type)
     )]
     Unreadable {
         /// The source.
@@ -363,13 +364,24 @@ impl<'a> PartitionIngest<'a> {
             ..CastOptions::default()
         };
         let Ok(texts) = cast_with_options(array, &text_type, &strict) else {
-            // A cast that is not strict gives null for what it cannot read, which can be counted.
-            let texts = cast(array, &text_type).map_err(|_| unsupported())?;
+            if !can_cast_types(data_type, &text_type) {
+                return Err(unsupported());
+            }
+            // A cast that is not strict gives null for bytes that are no text, which can be counted.
+            // On a time out of range it fails all the same, so those cells are tried one by one.
+            let is_bad = |&row: &usize| {
+                array.is_valid(row)
+                    && cast_with_options(&array.slice(row, 1), &text_type, &strict).is_err()
+            };
+            let count = match cast(array, &text_type) {
+                Ok(texts) => null_count(&texts).saturating_sub(null_count(array)),
+                Err(_) => (0..array.len()).filter(is_bad).count(),
+            };
             return Err(IngestError::Unreadable {
                 source_name: self.plan.name.clone(),
                 column: self.column_name(column),
                 data_type: data_type.clone(),
-                count: null_count(&texts).saturating_sub(null_count(array)).max(1) as u64,
+                count: count.max(1) as u64,
             });
         };
         Ok(if holds_floats(data_type) {
@@ -391,6 +403,25 @@ fn null_count(array: &ArrayRef) -> usize {
         DataType::LargeList(_) => null_count(array.as_list::<i64>().values()),
         DataType::ListView(_) => null_count(array.as_list_view::<i32>().values()),
         _ => array.logical_null_count(),
+    }
+}
+
+/// Returns what cells without a text are: of the types that can have one, only bytes and times may.
+fn why_unreadable(data_type: &DataType) -> &'static str {
+    if holds_bytes(data_type) {
+        "are no valid UTF-8 text"
+    } else {
+        "cannot be written as text, being out of range or in an unknown time zone"
+    }
+}
+
+fn holds_bytes(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
+            holds_bytes(item.data_type())
+        }
+        DataType::Dictionary(_, value) => holds_bytes(value),
+        other => other.is_binary() || matches!(other, DataType::FixedSizeBinary(_)),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::{BinaryArray, Float32Array, Float64Array};
+use arrow_array::builder::{BinaryBuilder, ListBuilder};
+use arrow_array::{
+    BinaryArray, Date32Array, Float32Array, Float64Array, TimestampMicrosecondArray,
+    TimestampMillisecondArray,
+};
 
 use super::*;
 use crate::{FieldKind, Records, Schema, SourceParts, assemble};
@@ -141,6 +145,51 @@ fn bytes_that_are_no_text_are_refused_and_counted() {
         assert!(message.contains(says), "{message}");
     }
     assert!(!message.contains("canary"), "{message}");
+}
+
+#[test]
+fn lists_with_bytes_that_are_no_text_are_refused_and_counted() {
+    let mut lists = ListBuilder::new(BinaryBuilder::new());
+    lists.append_value([Some(b"fine"), None]);
+    lists.append_value([Some(b"fine"), Some(b"\xffbad")]);
+    let message = refusal(FieldKind::Text, Arc::new(lists.finish()));
+    assert!(
+        message.contains("1 or more cells of type List"),
+        "{message}"
+    );
+    assert!(message.contains("UTF-8"), "{message}");
+}
+
+/// A date out of range fails a lax cast too, so its whole type was called unfit. Its cells are now
+/// counted, and the type is blamed only if no cell of it could be text.
+#[test]
+fn dates_and_times_that_cannot_be_text_are_refused_and_counted() {
+    let cells = || [Some(0), None, Some(i64::MAX), Some(i64::MIN)];
+    let columns: [(ArrayRef, &str); 4] = [
+        (
+            Arc::new(TimestampMillisecondArray::from_iter(cells())),
+            "2 or more cells of type Timestamp",
+        ),
+        (
+            Arc::new(TimestampMicrosecondArray::from_iter(cells()).with_timezone("+02:00")),
+            "2 or more cells of type Timestamp",
+        ),
+        (
+            Arc::new(TimestampMillisecondArray::from(vec![Some(0), None]).with_timezone("No/Zone")),
+            "1 or more cells of type Timestamp",
+        ),
+        (
+            Arc::new(Date32Array::from(vec![Some(0), None, Some(i32::MAX)])),
+            "1 or more cells of type Date32",
+        ),
+    ];
+    for (column, cells) in columns {
+        let message = refusal(FieldKind::Date, column);
+        for says in ["`crm`", "`c1`", cells, "out of range", "mend the source"] {
+            assert!(message.contains(says), "{message}");
+        }
+        assert!(!message.contains("UTF-8"), "{message}");
+    }
 }
 
 #[test]
