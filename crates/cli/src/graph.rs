@@ -26,6 +26,18 @@ pub(crate) fn snapshot(settings: &Settings) -> Result<Snapshot> {
     })
 }
 
+/// Opens the current snapshot for a command that reads all of it, whose bytes are checked first.
+pub(crate) fn whole_snapshot(settings: &Settings) -> Result<Snapshot> {
+    let snapshot = snapshot(settings)?;
+    snapshot.verify_checksums().with_context(|| {
+        format!(
+            "revision {} is damaged, so nothing is read from it; `sameas verify` says what helps",
+            snapshot.revision().get()
+        )
+    })?;
+    Ok(snapshot)
+}
+
 /// Finds a reference, or says what is not there.
 pub(crate) fn find(
     snapshot: &Snapshot,

@@ -157,16 +157,24 @@ fn service(identity: Identity) -> IdentityServiceServer<Identity> {
 }
 
 fn others(health: &HealthReporter) -> Routes {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .expect("the descriptors were compiled with this crate");
+    let descriptors = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let compiled = "the descriptors were compiled with this crate";
+    let reflection = descriptors().build_v1().expect(compiled);
+    // What Python's and older tools ask.
+    let reflection_alpha = descriptors().build_v1alpha().expect(compiled);
     let health = HealthServer::new(HealthService::from_health_reporter(health.clone()))
         .max_decoding_message_size(REQUEST_LEN_MAX)
         .max_encoding_message_size(RESPONSE_LEN_MAX);
     let reflection = reflection
         .max_decoding_message_size(REQUEST_LEN_MAX)
         .max_encoding_message_size(RESPONSE_LEN_MAX);
-    Routes::new(health).add_service(reflection).prepare()
+    let reflection_alpha = reflection_alpha
+        .max_decoding_message_size(REQUEST_LEN_MAX)
+        .max_encoding_message_size(RESPONSE_LEN_MAX);
+    let routes = Routes::new(health).add_service(reflection);
+    routes.add_service(reflection_alpha).prepare()
 }

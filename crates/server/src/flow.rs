@@ -16,7 +16,8 @@ impl Flow {
     pub(crate) fn of(path: &str) -> Self {
         match path {
             "/sameas.v1.IdentityService/StreamLookup"
-            | "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => Self::Stream,
+            | "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+            | "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => Self::Stream,
             "/grpc.health.v1.Health/Watch" => Self::Watch,
             _ => Self::Whole,
         }

@@ -6,6 +6,7 @@ use arrow::compute::can_cast_types;
 use arrow_schema::{DataType, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, SchemaError};
+use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::{Expr, Volatility, cast};
 use datafusion::prelude::{SessionContext, ident};
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -17,6 +18,10 @@ use crate::request::ScanRequest;
 
 /// The bytes of an engine's message that an error quotes.
 const REASON_LEN_MAX: usize = 400;
+
+/// The most operators of an expression: the engine follows a chain of them step by step, and
+/// thousands would exhaust its stack.
+const OPERATOR_COUNT_MAX: usize = 200;
 
 /// The columns whose types an error tells.
 const MISFIT_COUNT_MAX: usize = 4;
@@ -123,6 +128,11 @@ impl Resolver<'_> {
         }
         if let Some(conflict) = self.conflicts.get(text) {
             return Err(self.mixed(text, conflict));
+        }
+        if operator_count(text) > OPERATOR_COUNT_MAX {
+            let reason =
+                "it has more than 200 operators; make a view or a column of it at the source";
+            return Err(self.refuse(text, reason));
         }
         let parsed = self.context.parse_sql_expr(text, schema);
         let expr = parsed.map_err(|error| self.explain(text, &error, UNPLANNED))?;
@@ -271,7 +281,9 @@ impl Resolver<'_> {
         for text in columns.iter().chain([key]).chain(filter) {
             if self.schema.field_with_name(text).is_ok() {
                 named.insert(text.clone());
-            } else if let Ok(expr) = self.context.parse_sql_expr(text, &schema) {
+            } else if operator_count(text) <= OPERATOR_COUNT_MAX
+                && let Ok(expr) = self.context.parse_sql_expr(text, &schema)
+            {
                 named.extend(
                     expr.column_refs()
                         .into_iter()
@@ -328,6 +340,24 @@ fn refusal(expr: &Expr) -> Option<&'static str> {
     }
 }
 
+/// Counts the signs and words outside of quotes that join two expressions.
+fn operator_count(text: &str) -> usize {
+    let unquoted = text.split(['\'', '"']).step_by(2);
+    let is_sign = |c: char| "|:+-*/%<>=!~^&#".contains(c);
+    let in_part = |part: &str| {
+        let signs = part.split(|c| !is_sign(c)).filter(|run| !run.is_empty());
+        let words = part.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let words = words.filter(|word| ["and", "or"].iter().any(|w| word.eq_ignore_ascii_case(w)));
+        signs.count() + words.count()
+    };
+    unquoted.map(in_part).sum()
+}
+
+/// Tells whether an alias is how the engine writes a function that is called by its second name.
+fn is_call(alias: &Alias) -> bool {
+    matches!(*alias.expr, Expr::ScalarFunction(_)) && alias.name.ends_with(')')
+}
+
 fn refusal_of(part: &Expr) -> Option<&'static str> {
     match part {
         Expr::AggregateFunction(_) | Expr::GroupingSet(_) => {
@@ -338,13 +368,16 @@ fn refusal_of(part: &Expr) -> Option<&'static str> {
         | Expr::InSubquery(_)
         | Expr::ScalarSubquery(_)
         | Expr::SetComparison(_) => Some("subqueries look at more than one record"),
-        Expr::Alias(_) => Some("it ends in a second name; put a column's name in double quotes"),
+        Expr::Alias(alias) if !is_call(alias) => {
+            Some("it ends in a second name; put a column's name in double quotes")
+        }
         Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
             Some(
                 "it calls a function of time or chance; results must follow from the records alone",
             )
         }
-        Expr::Column(_)
+        Expr::Alias(_)
+        | Expr::Column(_)
         | Expr::Literal(..)
         | Expr::BinaryExpr(_)
         | Expr::Like(_)

@@ -26,7 +26,7 @@ impl Answer for Evaluation {
 }
 
 pub(super) fn run(shared: &Shared, args: &EvaluateArgs) -> Result<Outcome> {
-    let snapshot = graph::snapshot(&job::settings(shared)?)?;
+    let snapshot = graph::whole_snapshot(&job::settings(shared)?)?;
     output::print(shared.format, &evaluate(&snapshot, &args.truth)?)?;
     Ok(Outcome::Done)
 }

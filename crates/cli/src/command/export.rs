@@ -30,7 +30,7 @@ impl Answer for ExportReport {
 }
 
 pub(super) fn run(shared: &Shared, args: &ExportArgs) -> Result<Outcome> {
-    let snapshot = graph::snapshot(&job::settings(shared)?)?;
+    let snapshot = graph::whole_snapshot(&job::settings(shared)?)?;
     if args.output == Path::new("-") {
         let report = export_csv(&snapshot, io::stdout().lock())?;
         output::note(&report.text());

@@ -22,6 +22,9 @@ pub(crate) struct VerifyArgs {
     /// Makes a kept revision current again, if it is sound; the next rebuild follows it.
     #[arg(long, value_name = "REVISION")]
     go_back: Option<u64>,
+    /// Goes back although a newer revision is whole; ids first issued there no longer resolve.
+    #[arg(long, requires = "go_back")]
+    forget_newer: bool,
 }
 
 /// What was checked, newest first.
@@ -122,6 +125,9 @@ fn config(shared: &Shared) -> String {
 pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<Outcome> {
     let folder = graph::folder(&job::settings(shared)?)?;
     if let Some(revision) = args.go_back {
+        if !args.forget_newer {
+            refuse_forgetting(&folder, revision)?;
+        }
         let publisher = folder.publisher()?;
         publisher.go_back_to(Revision::new(revision), job::now_ms()?)?;
         output::note(&format!(
@@ -137,6 +143,21 @@ pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<Outcome> {
     };
     output::print(shared.format, &answer)?;
     Ok(if whole { Outcome::Done } else { Outcome::No })
+}
+
+/// Refuses to go back behind a newer revision that could be served.
+fn refuse_forgetting(folder: &GraphFolder, revision: u64) -> Result<()> {
+    let revisions = revisions(folder, true)?;
+    let is_newer = |found: &&RevisionAnswer| {
+        found.damage.is_none() && found.revision.is_some_and(|number| number > revision)
+    };
+    if let Some(newer) = revisions.iter().find(is_newer) {
+        anyhow::bail!(
+            "revision {} is whole and newer than {revision}: ids first issued after {revision} would no longer resolve; add --forget-newer to go back all the same",
+            newer.revision.unwrap_or_default()
+        );
+    }
+    Ok(())
 }
 
 fn revisions(folder: &GraphFolder, all: bool) -> Result<Vec<RevisionAnswer>> {

@@ -36,6 +36,59 @@ async fn expressions_keep_the_case_of_names() {
     assert_eq!(found, expected);
 }
 
+/// The engine writes such a call with its other name behind it, which was taken for a second name.
+#[tokio::test]
+async fn functions_may_be_called_by_their_other_names() {
+    let source = people().await;
+    let texts = [
+        "length(surname)",
+        "ifnull(surname, 'x') || char_length(surname)",
+    ];
+    let found = rows(&source, &request("id", &texts), 1).await.unwrap();
+    assert_eq!(found, table(&[["1", "3", "lee3"], ["2", "3", "roe3"]]));
+    let refused = source.check(&request("id", &["length(surname) as len"]));
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("second name"), "{refused}");
+}
+
+#[test]
+fn a_chain_that_would_exhaust_the_engine_is_refused() {
+    // As much stack as a program's first thread has, on which names are resolved.
+    let thread = std::thread::Builder::new().stack_size(8 << 20);
+    let check = || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        runtime.block_on(check_chains());
+    };
+    thread.spawn(check).unwrap().join().unwrap();
+}
+
+async fn check_chains() {
+    let source = people().await;
+    for (start, operator, most) in [
+        ("id", "||", 200),
+        ("id = id", " or id = ", 99),
+        ("id", "::varchar || ", 100),
+    ] {
+        let asked = |len: usize| {
+            let filter = start.to_owned() + &format!("{operator}id").repeat(len) + " is null";
+            ScanRequest {
+                filter: Some(filter),
+                ..request("id", &[])
+            }
+        };
+        source.check(&asked(most)).unwrap();
+        let refused = source.check(&asked(5_000)).unwrap_err().to_string();
+        assert!(refused.contains("more than 200 operators"), "{operator}");
+    }
+    let listed = format!("id not in ('{}')", vec!["a-b or c"; 1_000].join("','"));
+    let asked = ScanRequest {
+        filter: Some(listed),
+        ..request("id", &[])
+    };
+    source.check(&asked).unwrap();
+}
+
 #[tokio::test]
 async fn only_records_for_which_the_condition_holds_are_read() {
     let source = people().await;
