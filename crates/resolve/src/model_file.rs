@@ -54,7 +54,7 @@ fn format_of(path: &Path, text: &str) -> Result<Format, JobError> {
     serde_json::from_str(text).map_err(|_| {
         wrong(
             path,
-            "is there and is no model; name another file in [graph] model, or move it away"
+            "is there and is no model; name another file in [graph] model, or move it away and train again with `sameas train`"
                 .to_owned(),
         )
     })

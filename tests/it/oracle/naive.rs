@@ -74,7 +74,8 @@ impl Naive {
                     pairs(&block)
                 } else {
                     hot_blocks += 1;
-                    hot_pairs.extend(pairs(&block));
+                    let pairs = pairs(&block).into_iter();
+                    hot_pairs.extend(pairs.filter(|&pair| !excluded(world, pair)));
                     refined(world, &rules, &block).into_iter().collect()
                 };
                 for pair in made.into_iter().filter(|&pair| !excluded(world, pair)) {
