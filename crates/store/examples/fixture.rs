@@ -4,7 +4,6 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::BufWriter;
 
 use sameas_graph::{
     ClusterId, ComparisonLegend, Decision, Entity, Evidence, GraphRevision, Legend, LevelLegend,
@@ -17,9 +16,9 @@ use uuid::Uuid;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("name the file to write")?;
-    let mut out = BufWriter::new(File::create(path)?);
+    let mut out = File::create(path)?;
     write_snapshot(&graph(), &mut out)?;
-    out.into_inner()?.sync_all()?;
+    out.sync_all()?;
     Ok(())
 }
 

@@ -9,7 +9,6 @@
 use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;
-use std::io::BufWriter;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -46,9 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
     let start = Timer::start();
-    let mut out = BufWriter::new(File::create(&path)?);
+    let mut out = File::create(&path)?;
     let written = write_snapshot(&graph, &mut out)?;
-    out.into_inner()?.sync_all()?;
+    out.sync_all()?;
     println!(
         "write and sync {:.2} s, {} bytes",
         start.elapsed().as_secs_f64(),

@@ -7,8 +7,8 @@
 //!          0 ┌────────────────────────────────────────────┐
 //!            │ header, 64 bytes                           │
 //!            │   0  magic      "SAMEAS\x1a\n"             │
-//!            │   8  version    u32, here 1                │
-//!            │  12  sections   u32, here 27               │
+//!            │   8  version    u32, here 2                │
+//!            │  12  sections   u32, here 23               │
 //!            │  16  file_len   u64                        │
 //!            │  24  checksum   u64, xxh3-64 of header     │
 //!            │      (these eight bytes as zero) and table │
@@ -21,8 +21,8 @@
 //!            │  16  len        u64                        │
 //!            │  24  checksum   u64, xxh3-64 of its bytes  │
 //!            │ zeros up to a multiple of 64               │
-//!        960 ├────────────────────────────────────────────┤
-//!            │ section 1 … section 27, in id order, each  │
+//!        832 ├────────────────────────────────────────────┤
+//!            │ section 1 … section 23, in id order, each  │
 //!            │ followed by zeros up to a multiple of 64   │
 //!   file_len └────────────────────────────────────────────┘
 //! ```
@@ -43,29 +43,25 @@
 //! | 2 | `sources` | u32 count; each: name (u32 length, bytes), number of references u64; in byte order of the names |
 //! | 3 | `legend` | u16 count of comparisons; each: name, u16 count of levels, each: name, weight i16. u16 count of rules; each: name, kind u8 (0 deterministic, 1 blocking). prior, link, review i16; model u64 |
 //! | 4 | `revisions` | u64 × R, ascending: what revision indexes point into |
-//! | 5 | `arena` | one entry a slot, in slot order: source u16, key length u16, key bytes |
-//! | 6 | `arena_samples` | u64: offset in `arena` of slots 0, 16, 32, … |
-//! | 7 | `key_table` | buckets of 8 keys (one cache line): 8 fingerprints u16, then the 8 distances u16 of the keys' entries from the last sample before them, then the 8 slots u32 they belong to; an empty place is all ones |
+//! | 5 | `arena` | cluster after cluster: unified id 16 bytes, birth (revision index), then one entry a slot: a 40-bit number (bits 0-15 how many bytes before the entry the cluster starts, 65,535 if they are that or more; 16-28 source; 29-39 key length), since when it belongs to the entity (revision index), key bytes |
+//! | 6 | `arena_samples` | u64: offset in `arena` of the entries of slots 0, 8, 16, … |
+//! | 7 | `key_table` | buckets of 8 keys (one cache line): 8 fingerprints u16, then the offsets of the keys' entries in `arena`: the 8 upper parts u16, then the 8 lower parts u32; an empty place is all ones |
 //! | 8 | `order` | u32 × N: the slot of each node (nodes ascend by source name, then key) |
 //! | 9 | `marks` | rank bits over slots: the first member of each cluster |
-//! | 10 | `entity_ids` | 16 bytes × C: the unified id of each cluster |
-//! | 11 | `births` | revision index × C: the birth of each entity |
-//! | 12 | `id_table` | u32 words: the first slot of the cluster whose id hashes here; all ones is empty |
-//! | 13 | `since_marks` | rank bits over slots whose membership began after the entity's birth; absent (length 0) if there is none |
-//! | 14 | `since` | revision index for each bit set in `since_marks` |
-//! | 15 | `edge_starts` | u32 × (N + 1): the edges of a slot are `edges[starts[s]..starts[s + 1]]` |
-//! | 16 | `edges` | u64 × E at the lower of both slots, ascending by the higher one: slot u32 (bits 0-31), weight i16 (32-47), low half of the kind (48-63) |
-//! | 17 | `edge_kinds_high` | u16 × E: upper half of the kind; absent unless there are more than 65,536 kinds |
-//! | 18 | `kinds` | 16 bytes: pattern u64, rule u8, decision u8, zero 6 bytes; numbered by first use in evidence order |
-//! | 19 | `incoming` | u32: the edges that join two clusters, by higher slot: found from that end, too |
-//! | 20 | `lineage` | 32 bytes an event: entity 16 bytes, revision u64, kind u32, end of its targets u32; by entity, revision |
-//! | 21 | `lineage_targets` | 16 bytes: unified ids that events point to |
-//! | 22 | `past_sources` | u32 count; each: name; in byte order |
-//! | 23 | `past` | 32 bytes a membership that ended: u64 (offset in `past_keys` 40 bits, source 13 bits, key length 11 bits, from the lowest), ended and began (u32 revision indexes), entity 16 bytes; by source, key, ended, began, entity |
-//! | 24 | `past_keys` | key bytes of `past` |
-//! | 25 | `changed` | roaring bitmap (portable form) of the slots whose entity changed in this revision |
-//! | 26 | `source_sets` | u64 × (sources + 1) ends, then a roaring bitmap a source: its slots |
-//! | 27 | `probes` | how many buckets of `key_table` and words of `id_table` a search passes over at most: u32 each |
+//! | 10 | `id_table` | u32 words: the first slot of the cluster whose id hashes here; all ones is empty |
+//! | 11 | `edge_starts` | u32 × (N + 1): the edges of a slot are `edges[starts[s]..starts[s + 1]]` |
+//! | 12 | `edges` | u64 × E at the lower of both slots, ascending by the higher one: slot u32 (bits 0-31), weight i16 (32-47), low half of the kind (48-63) |
+//! | 13 | `edge_kinds_high` | u16 × E: upper half of the kind; absent unless there are more than 65,536 kinds |
+//! | 14 | `kinds` | 16 bytes: pattern u64, rule u8, decision u8, zero 6 bytes; numbered by first use in evidence order |
+//! | 15 | `incoming` | u32: the edges that join two clusters, by higher slot: found from that end, too |
+//! | 16 | `lineage` | 32 bytes an event: entity 16 bytes, revision u64, kind u32, end of its targets u32; by entity, revision |
+//! | 17 | `lineage_targets` | 16 bytes: unified ids that events point to |
+//! | 18 | `past_sources` | u32 count; each: name; in byte order |
+//! | 19 | `past` | 32 bytes a membership that ended: u64 (offset in `past_keys` 40 bits, source 13 bits, key length 11 bits, from the lowest), ended and began (u32 revision indexes), entity 16 bytes; by source, key, ended, began, entity |
+//! | 20 | `past_keys` | key bytes of `past` |
+//! | 21 | `changed` | roaring bitmap (portable form) of the slots whose entity changed in this revision |
+//! | 22 | `source_sets` | u64 × (sources + 1) ends, then a roaring bitmap a source: its slots |
+//! | 23 | `probes` | how many buckets of `key_table` and words of `id_table` a search passes over at most: u32 each |
 //!
 //! *Rank bits* over N slots are `ceil(N / 32)` words u64: 32 bits below, and above them
 //! how many bits are set in all words before. One load answers "is it set" and "how many
@@ -77,16 +73,16 @@
 //! source's number: whoever does not know the namespace cannot aim at one bucket. Its
 //! upper bits choose a bucket (multiply and shift), its lowest 16 bits are the fingerprint
 //! (all ones becomes all ones but the lowest bit). A full bucket overflows into the next;
-//! `probes` says how far at most. A match gives the slot, and by the sample of its sixteen
-//! slots and the distance from it the arena entry, whose bytes decide. So the entry and the
-//! entity's id are read side by side: two waits for memory, not three.
+//! `probes` says how far at most. A match gives the offset of an arena entry, whose bytes
+//! decide, and the entity lies a few bytes before it: two waits for memory, bucket and
+//! entry.
 
 use crate::error::CorruptError;
 
 /// The first eight bytes of every snapshot.
 pub(crate) const MAGIC: [u8; 8] = *b"SAMEAS\x1a\n";
 /// The only version this build reads and writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Bytes before the section table.
 pub(crate) const HEADER_LEN: usize = 64;
 /// Bytes of one entry of the section table.
@@ -102,9 +98,7 @@ pub(crate) const PAST_KEYS_LEN_MAX: u64 = 1 << 40;
 const CHECKSUM_AT: usize = 24;
 
 /// Slots between two samples of arena offsets.
-pub(crate) const SAMPLE_STEP: u32 = 16;
-/// Bytes before the key in an arena entry.
-pub(crate) const ENTRY_HEADER_LEN: usize = 4;
+pub(crate) const SAMPLE_STEP: u32 = 8;
 /// Bytes of a unified id.
 pub(crate) const ID_LEN: usize = 16;
 /// Bytes of an entry of `kinds`.
@@ -128,9 +122,9 @@ pub enum Section {
     Legend,
     /// Distinct revision numbers.
     Revisions,
-    /// Keys in slot order.
+    /// Entities and keys in slot order.
     Arena,
-    /// Every sixteenth arena offset.
+    /// Every eighth arena offset.
     ArenaSamples,
     /// From hashed reference to arena entry.
     KeyTable,
@@ -138,16 +132,8 @@ pub enum Section {
     Order,
     /// First members of clusters.
     Marks,
-    /// Unified ids in cluster order.
-    EntityIds,
-    /// Births in cluster order.
-    Births,
     /// From hashed unified id to first slot.
     IdTable,
-    /// Slots that joined after their entity's birth.
-    SinceMarks,
-    /// When they joined.
-    Since,
     /// Where each slot's edges start.
     EdgeStarts,
     /// Edges.
@@ -178,7 +164,7 @@ pub enum Section {
 
 impl Section {
     /// How many sections a file has.
-    pub const COUNT: usize = 27;
+    pub const COUNT: usize = 23;
 
     /// All sections in file order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -191,11 +177,7 @@ impl Section {
         Self::KeyTable,
         Self::Order,
         Self::Marks,
-        Self::EntityIds,
-        Self::Births,
         Self::IdTable,
-        Self::SinceMarks,
-        Self::Since,
         Self::EdgeStarts,
         Self::Edges,
         Self::EdgeKindsHigh,
@@ -223,11 +205,7 @@ impl Section {
             Self::KeyTable => "key_table",
             Self::Order => "order",
             Self::Marks => "marks",
-            Self::EntityIds => "entity_ids",
-            Self::Births => "births",
             Self::IdTable => "id_table",
-            Self::SinceMarks => "since_marks",
-            Self::Since => "since",
             Self::EdgeStarts => "edge_starts",
             Self::Edges => "edges",
             Self::EdgeKindsHigh => "edge_kinds_high",

@@ -1,14 +1,11 @@
 //! The hash table from references to arena entries.
 //!
-//! Cost of a look-up: one 64-byte bucket (a second one for about one key in twelve). It gives
-//! the slot at once, so that the arena entry and the entity's id are read side by side; the
-//! samples in between stay in the third cache (half a byte a reference).
+//! Cost of a look-up: one 64-byte bucket (a second one for about one key in twelve). It tells
+//! at once where the arena entry lies, beside which lies the entity.
 
-use sameas_graph::KEY_LEN_MAX;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::format::{ENTRY_HEADER_LEN, SAMPLE_STEP};
-use crate::map::prefetch;
+use crate::machine::{equal_lanes, prefetch};
 
 /// Keys of a bucket: one cache line.
 pub(crate) const BUCKET_LEN: usize = 8;
@@ -20,28 +17,18 @@ const EMPTY: u16 = u16::MAX;
 /// Fingerprints in a word.
 const LANES: usize = 4;
 
-// The last of the entries that share a sample must be within reach.
-const _: () =
-    assert!((SAMPLE_STEP as usize - 1) * (ENTRY_HEADER_LEN + KEY_LEN_MAX) < 1 << u16::BITS);
+/// The first offset that a bucket cannot hold: all ones means that there is none.
+pub(crate) const OFFSET_MAX: u64 = (1 << 48) - 1;
 
-/// Keys that are compared together: 8 fingerprints, the 8 distances of their arena entries from
-/// the sample before, and the 8 slots they belong to.
+/// Keys that are compared together: 8 fingerprints, then the offsets of their 8 arena entries,
+/// first the upper 16 bits of each, then the lower 32.
 ///
 /// Fingerprints lie side by side, four in a word, so that a word is compared in one go.
 pub(crate) type Bucket = [u64; 8];
 
-const DISTANCES: usize = BUCKET_LEN / LANES;
-const SLOTS: usize = 2 * DISTANCES;
+const HIGH_HALVES: usize = BUCKET_LEN / LANES;
+const LOW_HALVES: usize = 2 * HIGH_HALVES;
 const EMPTY_BUCKET: Bucket = [u64::MAX; 8];
-
-/// Where a key may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The slot.
-    pub(crate) slot: u32,
-    /// How far its entry lies behind the last sampled one.
-    pub(crate) distance: u32,
-}
 
 /// The hash of a source and a key.
 #[derive(Clone, Copy, Debug)]
@@ -92,14 +79,14 @@ impl KeyTableBuilder {
         }
     }
 
-    /// Says where a key is.
-    pub(crate) fn insert(&mut self, hash: KeyHash, place: Place) {
+    /// Says at what offset of the arena a key is.
+    pub(crate) fn insert(&mut self, hash: KeyHash, offset: u64) {
         let home = hash.bucket(self.buckets.len());
         let (wrapped, following) = self.buckets.split_at_mut(home);
         for (probe, bucket) in following.iter_mut().chain(wrapped).enumerate() {
             let free = (0..BUCKET_LEN).find(|&at| fingerprint_of(bucket, at) == EMPTY);
             if let Some(at) = free {
-                put(bucket, at, hash.fingerprint(), place);
+                put(bucket, at, hash.fingerprint(), offset);
                 self.probe_max = self.probe_max.max(probe as u32);
                 return;
             }
@@ -137,12 +124,8 @@ impl<'a> KeyTable<'a> {
         let len = |bucket: &Bucket| {
             let is_empty = |at: &usize| fingerprint_of(bucket, *at) == EMPTY;
             let len = (0..BUCKET_LEN).find(is_empty).unwrap_or(BUCKET_LEN);
-            let blank = Place {
-                slot: u32::MAX,
-                distance: u32::from(u16::MAX),
-            };
             let mut rest = len..BUCKET_LEN;
-            rest.all(|at| is_empty(&at) && place_of(bucket, at) == blank)
+            rest.all(|at| is_empty(&at) && offset_of(bucket, at) == OFFSET_MAX)
                 .then_some(len as u64)
         };
         self.buckets.iter().map(len).sum()
@@ -156,30 +139,28 @@ impl<'a> KeyTable<'a> {
         prefetch(self.buckets, home + 1);
     }
 
-    /// Returns the first match in a key's own bucket and the next, where almost every key is.
+    /// Returns the offset of the first match in a key's own bucket and the next, where almost
+    /// every key is; nothing for keys of the last bucket, which has no next.
     ///
     /// There is no branch on which of the sixteen it is, for a branch that waits for memory
-    /// and is mispredicted keeps the processor from starting on the next look-up.
-    #[inline]
-    pub(crate) fn first_match(self, hash: KeyHash) -> Option<Place> {
+    /// and is mispredicted keeps the processor from starting on the next look-up; and there
+    /// are few instructions, for those that wait for memory fill its queue.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs a look-up some nanoseconds"
+    )]
+    #[inline(always)]
+    pub(crate) fn first_match(self, hash: KeyHash) -> Option<u64> {
         let home = hash.bucket(self.buckets.len());
-        let next = if home + 1 == self.buckets.len() {
-            0
-        } else {
-            home + 1
-        };
-        let (home, next) = (self.buckets.get(home)?, self.buckets.get(next)?);
-        let fingerprint = hash.fingerprint();
-        let found = matches(home, fingerprint) | matches(next, fingerprint) << 1;
+        let pair: &[Bucket; 2] = self.buckets.get(home..)?.first_chunk()?;
+        let found = matches_of_pair(pair, hash.fingerprint());
         if found == 0 {
             return None;
         }
-        let first = found.trailing_zeros() as usize;
-        let bucket = if first.is_multiple_of(2) { home } else { next };
-        Some(place_of(bucket, index_of(first)))
+        Some(offset_in_pair(pair, found.trailing_zeros() as usize))
     }
 
-    /// Calls `decide` with each place where this key may be, until it answers.
+    /// Calls `decide` with each offset where this key may be, until it answers.
     ///
     /// # Errors
     /// Passes on the error of `decide`.
@@ -187,7 +168,7 @@ impl<'a> KeyTable<'a> {
     pub(crate) fn find<T, E>(
         self,
         hash: KeyHash,
-        mut decide: impl FnMut(Place) -> Result<Option<T>, E>,
+        mut decide: impl FnMut(u64) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let mut index = hash.bucket(self.buckets.len());
         for _ in 0..=self.probe_max {
@@ -197,7 +178,7 @@ impl<'a> KeyTable<'a> {
             let mut found = matches(bucket, hash.fingerprint());
             while found != 0 {
                 let at = index_of(found.trailing_zeros() as usize);
-                if let Some(answer) = decide(place_of(bucket, at))? {
+                if let Some(answer) = decide(offset_of(bucket, at))? {
                     return Ok(Some(answer));
                 }
                 found &= found - 1;
@@ -214,6 +195,28 @@ impl<'a> KeyTable<'a> {
         }
         Ok(None)
     }
+}
+
+/// Returns a bit for each key of two buckets with this fingerprint, that of the first key lowest.
+#[inline]
+fn matches_of_pair(pair: &[Bucket; 2], fingerprint: u16) -> u32 {
+    let [[a, b, ..], [c, d, ..]] = *pair;
+    equal_lanes([a, b, c, d], fingerprint)
+}
+
+/// Returns the offset of the n-th key of two buckets.
+#[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the number of a key is below 16, so the masks change nothing but show it"
+)]
+fn offset_in_pair(pair: &[Bucket; 2], number: usize) -> u64 {
+    let halves: &[u16; 64] = bytemuck::cast_ref(pair);
+    let words: &[u32; 32] = bytemuck::cast_ref(pair);
+    let (bucket, at) = (number / BUCKET_LEN, number % BUCKET_LEN);
+    let high = u16::from_le(halves[(bucket * 32 + 4 * HIGH_HALVES + at) % 64]);
+    let low = u32::from_le(words[(bucket * 16 + 2 * LOW_HALVES + at) % 32]);
+    u64::from(low) | u64::from(high) << 32
 }
 
 /// Returns a bit for each key of a bucket with this fingerprint; [`index_of`] tells which.
@@ -257,18 +260,15 @@ fn fingerprint_of(bucket: &Bucket, at: usize) -> u16 {
     lane(bucket, 0, at)
 }
 
-/// Returns the place of a bucket's n-th key.
+/// Returns the offset of a bucket's n-th key.
 #[inline]
 #[expect(
     clippy::indexing_slicing,
     reason = "a remainder of 8 is within 8 words"
 )]
-fn place_of(bucket: &Bucket, at: usize) -> Place {
-    let slots = u64::from_le(bucket[(SLOTS + at / 2) % 8]);
-    Place {
-        slot: (slots >> (32 * (at % 2))) as u32,
-        distance: u32::from(lane(bucket, DISTANCES, at)),
-    }
+fn offset_of(bucket: &Bucket, at: usize) -> u64 {
+    let low = u64::from_le(bucket[(LOW_HALVES + at / 2) % 8]) >> (32 * (at % 2));
+    u64::from(low as u32) | u64::from(lane(bucket, HIGH_HALVES, at)) << 32
 }
 
 /// Writes a bucket's n-th key, whose place is blank.
@@ -276,31 +276,24 @@ fn place_of(bucket: &Bucket, at: usize) -> Place {
     clippy::indexing_slicing,
     reason = "the table that calls this made the place, so it is within the bucket"
 )]
-fn put(bucket: &mut Bucket, at: usize, fingerprint: u16, place: Place) {
+fn put(bucket: &mut Bucket, at: usize, fingerprint: u16, offset: u64) {
     let mut xor = |word: usize, shift: usize, blank: u64, value: u64| {
         bucket[word] ^= (blank ^ value) << shift;
     };
     let (word, shift) = (at / LANES, 16 * (at % LANES));
+    let half = u64::from(u16::MAX);
     xor(word, shift, u64::from(EMPTY), u64::from(fingerprint));
-    xor(
-        DISTANCES + word,
-        shift,
-        u64::from(u16::MAX),
-        u64::from(place.distance),
-    );
-    let slot = u64::from(place.slot);
-    xor(SLOTS + at / 2, 32 * (at % 2), u64::from(u32::MAX), slot);
+    xor(HIGH_HALVES + word, shift, half, offset >> 32);
+    let (low, blank) = (offset & u64::from(u32::MAX), u64::from(u32::MAX));
+    xor(LOW_HALVES + at / 2, 32 * (at % 2), blank, low);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(slot: u32) -> Place {
-        Place {
-            slot,
-            distance: slot % 16 * 1_028,
-        }
+    fn at(number: u64) -> u64 {
+        number << 40 | number << 28 | number
     }
 
     #[test]
@@ -311,8 +304,8 @@ mod tests {
         let words: Vec<u64> = table.words().map(u64::to_le).collect();
         let view = KeyTable::new(words.as_chunks().0, table.probe_max());
         let mut seen = Vec::new();
-        let answer: Result<Option<()>, ()> = view.find(hash, |place| {
-            seen.push(place);
+        let answer: Result<Option<()>, ()> = view.find(hash, |offset| {
+            seen.push(offset);
             Ok(None)
         });
         assert_eq!((answer, seen), (Ok(None), vec![at(7)]));
@@ -321,35 +314,69 @@ mod tests {
     #[test]
     fn keys_that_share_one_bucket_overflow_and_are_found() {
         let mut table = KeyTableBuilder::new(60);
-        let hash = |fingerprint: u32| KeyHash((u64::MAX << 32) | u64::from(fingerprint));
-        for slot in 0..60 {
-            table.insert(hash(slot), at(slot));
+        let hash = |fingerprint: u64| KeyHash((u64::MAX << 32) | fingerprint);
+        for number in 0..60_u64 {
+            table.insert(hash(number), at(number));
         }
         let words: Vec<u64> = table.words().map(u64::to_le).collect();
         let view = KeyTable::new(words.as_chunks().0, table.probe_max());
         assert_eq!((table.probe_max(), view.key_count()), (7, Some(60)));
-        for slot in 0..60 {
-            let found: Result<_, ()> = view.find(hash(slot), |found| Ok(Some(found)));
-            assert_eq!(found, Ok(Some(at(slot))));
-            let near = Some(at(slot)).filter(|_| slot < 16);
-            assert_eq!(view.first_match(hash(slot)), near);
+        for number in 0..60_u64 {
+            let found: Result<_, ()> = view.find(hash(number), |found| Ok(Some(found)));
+            assert_eq!(found, Ok(Some(at(number))));
         }
-        let absent: Result<Option<Place>, ()> = view.find(hash(60), |found| Ok(Some(found)));
+        let absent: Result<Option<u64>, ()> = view.find(hash(60), |found| Ok(Some(found)));
         assert_eq!(absent, Ok(None));
     }
 
     #[test]
-    fn the_largest_place_is_kept() {
-        let largest = Place {
-            slot: u32::MAX - 1,
-            distance: 15 * 1_028,
-        };
-        let mut table = KeyTableBuilder::new(1);
-        table.insert(KeyHash(u64::MAX), largest);
+    fn a_key_in_its_bucket_or_the_next_is_matched_at_once() {
+        let mut table = KeyTableBuilder::new(60);
+        let hash = |fingerprint: u64| KeyHash(fingerprint);
+        for number in 0..30_u64 {
+            table.insert(hash(number), at(number));
+        }
+        let words: Vec<u64> = table.words().map(u64::to_le).collect();
+        let view = KeyTable::new(words.as_chunks().0, table.probe_max());
+        for number in 0..30 {
+            let near = Some(at(number)).filter(|_| number < 16);
+            assert_eq!(view.first_match(hash(number)), near);
+        }
+    }
+
+    fn by_lane(pair: &[Bucket; 2], fingerprint: u16) -> u32 {
+        let keys = pair
+            .iter()
+            .flat_map(|bucket| (0..BUCKET_LEN).map(move |at| (bucket, at)));
+        let equal = keys.map(|(bucket, at)| u32::from(fingerprint_of(bucket, at) == fingerprint));
+        equal.enumerate().map(|(number, bit)| bit << number).sum()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn both_ways_to_match_agree(words: [u64; 16], wanted in 0_usize..20, other: u16) {
+            let pair: [Bucket; 2] = bytemuck::cast(words);
+            let halves: [u16; 64] = bytemuck::cast(words);
+            let fingerprint = halves.get(wanted).map_or(other, |&half| u16::from_le(half));
+            let found = matches_of_pair(&pair, fingerprint);
+            proptest::prop_assert_eq!(found, by_lane(&pair, fingerprint));
+            for number in 0..2 * BUCKET_LEN {
+                let bucket = pair[number / BUCKET_LEN];
+                let offset = offset_of(&bucket, number % BUCKET_LEN);
+                proptest::prop_assert_eq!(offset_in_pair(&pair, number), offset);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_offset_is_kept() {
+        let largest = OFFSET_MAX - 1;
+        let mut table = KeyTableBuilder::new(12);
+        table.insert(KeyHash(0), largest);
         let words: Vec<u64> = table.words().map(u64::to_le).collect();
         let view = KeyTable::new(words.as_chunks().0, 0);
         assert_eq!(
-            (view.first_match(KeyHash(u64::MAX)), view.key_count()),
+            (view.first_match(KeyHash(0)), view.key_count()),
             (Some(largest), Some(1))
         );
     }

@@ -32,6 +32,7 @@ mod folder;
 mod format;
 mod id_table;
 mod key_table;
+mod machine;
 mod map;
 mod rank_bits;
 mod reader;

@@ -1,4 +1,4 @@
-//! A file as memory: the only unsafe code of the workspace.
+//! A file as memory.
 #![expect(
     unsafe_code,
     reason = "mapping a file is unsafe; this file holds the argument why ours is sound"
@@ -36,6 +36,10 @@ impl Map {
         // every bit pattern is valid, so even a file that breaks the contract by changing
         // yields wrong numbers, which readers check, and never a wrong type.
         let mmap = unsafe { Mmap::map(&file)? };
+        // What is read from disk comes in large pages, too, where the system can; else all
+        // works as well, only slower.
+        #[cfg(target_os = "linux")]
+        let _ = mmap.advise(memmap2::Advice::HugePage);
         Ok(Self {
             mmap: Arc::new(mmap),
         })
@@ -93,18 +97,4 @@ impl<T> fmt::Debug for MapSlice<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MapSlice({} items)", self.len)
     }
-}
-
-/// Asks the processor to fetch an item that is needed soon; without effect beyond the slice.
-#[inline]
-pub(crate) fn prefetch<T>(items: &[T], index: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(item) = items.get(index) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing as far as the program can tell and cannot fault;
-        // the instruction is part of every x86-64 processor.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (items, index);
 }

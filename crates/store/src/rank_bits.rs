@@ -1,7 +1,5 @@
 //! Bits with their rank beside them: 32 bits and the count before them in one word.
 
-use crate::map::prefetch;
-
 /// Slots in one word.
 const STEP: u32 = 32;
 
@@ -40,12 +38,6 @@ impl<'a> RankBits<'a> {
         Self { words }
     }
 
-    /// Asks the processor to fetch what is known of a slot.
-    #[inline]
-    pub(crate) fn prefetch(self, slot: u32) {
-        prefetch(self.words, (slot / STEP) as usize);
-    }
-
     #[inline]
     fn word(self, slot: u32) -> Option<u64> {
         self.words
@@ -60,27 +52,6 @@ impl<'a> RankBits<'a> {
         let word = self.word(slot)?;
         let through = u32::MAX >> (STEP - 1 - slot % STEP);
         ((word >> 32) as u32).checked_add((word as u32 & through).count_ones())
-    }
-
-    /// Returns the position of this slot among the set ones, if it is set.
-    #[inline]
-    pub(crate) fn position(self, slot: u32) -> Option<u32> {
-        let word = self.word(slot)?;
-        let bit = 1_u32 << (slot % STEP);
-        if word as u32 & bit == 0 {
-            return None;
-        }
-        ((word >> 32) as u32).checked_add((word as u32 & (bit - 1)).count_ones())
-    }
-
-    /// Returns whether a slot is set and how many are before it; a branchless caller uses
-    /// the count either way.
-    #[inline]
-    pub(crate) fn test(self, slot: u32) -> (bool, u32) {
-        let word = self.word(slot).unwrap_or_default();
-        let bit = 1_u32 << (slot % STEP);
-        let before = ((word >> 32) as u32).wrapping_add((word as u32 & (bit - 1)).count_ones());
-        (word as u32 & bit != 0, before)
     }
 
     /// Returns whether this slot is set.
@@ -160,10 +131,6 @@ mod tests {
                 let through = set.iter().filter(|&&other| other <= slot).count() as u32;
                 prop_assert_eq!(bits.rank(slot), Some(through));
                 prop_assert_eq!(bits.contains(slot), set.contains(&slot));
-                let position = set.binary_search(&slot).ok().map(|at| at as u32);
-                prop_assert_eq!(bits.position(slot), position);
-                let before = through - u32::from(set.contains(&slot));
-                prop_assert_eq!(bits.test(slot), (set.contains(&slot), before));
                 let last = set.iter().copied().rfind(|&other| other <= slot);
                 prop_assert_eq!(bits.last_through(slot), last);
                 let next = set.iter().copied().find(|&other| other > slot).unwrap_or(len);

@@ -8,6 +8,7 @@ mod lookup;
 mod open;
 mod rows;
 mod sets;
+mod slots;
 
 use std::sync::Arc;
 
@@ -21,14 +22,13 @@ pub use self::evidence::MemberEvidence;
 pub use self::lookup::{Located, Member, SourceHandle};
 pub use self::rows::{Row, Rows};
 pub(crate) use self::sets::is_intact;
-use crate::arena::ArenaEntry;
+pub(crate) use self::slots::Step;
+use crate::arena::Arena;
 use crate::codec::SourceSummary;
 use crate::error::CorruptError;
-use crate::format::{
-    ID_LEN, Meta, Prefix, Probes, SAMPLE_STEP, Section, index_width, u16_at, u32_at,
-};
+use crate::format::{Meta, Prefix, Probes, Section, index_width};
 use crate::id_table::IdTable;
-use crate::key_table::{Bucket, KeyTable, Place};
+use crate::key_table::{Bucket, KeyTable};
 use crate::map::{Map, MapSlice};
 use crate::rank_bits::RankBits;
 
@@ -67,10 +67,6 @@ struct HotSections {
     arena_samples: MapSlice<u64>,
     key_table: MapSlice<Bucket>,
     marks: MapSlice<u64>,
-    entity_ids: MapSlice<[u8; ID_LEN]>,
-    births: MapSlice<u8>,
-    since_marks: MapSlice<u64>,
-    since: MapSlice<u8>,
     revisions: MapSlice<u64>,
 }
 
@@ -155,18 +151,13 @@ impl Snapshot {
     }
 
     #[inline]
-    pub(crate) fn arena(&self) -> &[u8] {
-        &self.inner.hot.arena
+    pub(crate) fn arena(&self) -> Arena<'_> {
+        Arena::new(&self.inner.hot.arena, self.inner.index_width)
     }
 
     #[inline]
     pub(crate) fn marks(&self) -> RankBits<'_> {
         RankBits::new(&self.inner.hot.marks)
-    }
-
-    #[inline]
-    pub(crate) fn since_marks(&self) -> RankBits<'_> {
-        RankBits::new(&self.inner.hot.since_marks)
     }
 
     #[inline]
@@ -178,102 +169,11 @@ impl Snapshot {
         IdTable::new(self.words(Section::IdTable), self.inner.probes.id_max)
     }
 
-    /// Returns the birth of a cluster's entity.
-    #[inline]
-    pub(crate) fn birth(&self, cluster: u32) -> Result<Revision, CorruptError> {
-        self.indexed_revision(&self.inner.hot.births, cluster)
-            .ok_or_else(|| {
-                CorruptError::at(Section::Births, u64::from(cluster), "points to no revision")
-            })
-    }
-
-    /// Returns when the n-th of the references that joined late did so.
-    #[inline]
-    pub(crate) fn late_since(&self, position: u32) -> Result<Revision, CorruptError> {
-        self.indexed_revision(&self.inner.hot.since, position)
-            .ok_or_else(|| {
-                CorruptError::at(Section::Since, u64::from(position), "points to no revision")
-            })
-    }
-
-    /// Returns the revision that the n-th of some revision indexes stands for.
-    #[expect(
-        clippy::inline_always,
-        reason = "calls cost so many instructions that the next look-up starts later: measured, a tenth"
-    )]
-    #[inline(always)]
-    fn indexed_revision(&self, indexes: &[u8], position: u32) -> Option<Revision> {
-        let position = position as usize;
-        let index = match self.inner.index_width {
-            1 => u32::from(*indexes.get(position)?),
-            2 => u32::from(u16_at(indexes, position * 2)?),
-            _ => u32_at(indexes, position * 4)?,
-        };
-        self.numbered_revision(index)
-    }
-
     /// Returns the revision of an index.
     #[inline]
     pub(crate) fn numbered_revision(&self, index: u32) -> Option<Revision> {
         let number = self.inner.hot.revisions.get(index as usize)?;
         Some(Revision::new(u64::from_le(*number)))
-    }
-
-    /// Returns where the arena entry of a place starts.
-    #[inline]
-    pub(crate) fn offset_of(&self, place: Place) -> Option<u64> {
-        let sample = self
-            .inner
-            .hot
-            .arena_samples
-            .get((place.slot / SAMPLE_STEP) as usize)?;
-        u64::from_le(*sample).checked_add(u64::from(place.distance))
-    }
-
-    /// Returns where a slot's arena entry starts, and the entry.
-    pub(crate) fn entry(&self, slot: u32) -> Result<(u64, ArenaEntry<'_>), CorruptError> {
-        let corrupt = |what| CorruptError::at(Section::Arena, u64::from(slot), what);
-        let sample = self
-            .inner
-            .hot
-            .arena_samples
-            .get((slot / SAMPLE_STEP) as usize);
-        let mut offset = u64::from_le(*sample.ok_or_else(|| corrupt("has no sample"))?);
-        let arena = self.arena();
-        for _ in 0..slot % SAMPLE_STEP {
-            let entry = ArenaEntry::decode(arena, offset);
-            offset += entry
-                .ok_or_else(|| corrupt("follows an entry that ends too early"))?
-                .len();
-        }
-        Ok((offset, self.entry_at(slot, offset)?))
-    }
-
-    /// Returns the arena entry of a slot at a known offset.
-    pub(crate) fn entry_at(&self, slot: u32, offset: u64) -> Result<ArenaEntry<'_>, CorruptError> {
-        ArenaEntry::decode(self.arena(), offset).ok_or_else(|| {
-            CorruptError::at(Section::Arena, u64::from(slot), "ends behind the keys")
-        })
-    }
-
-    /// Returns the number of a slot's cluster.
-    #[inline]
-    pub(crate) fn cluster_of(&self, slot: u32) -> Result<u32, CorruptError> {
-        let rank = self.marks().rank(slot).and_then(|rank| rank.checked_sub(1));
-        rank.ok_or_else(|| CorruptError::at(Section::Marks, u64::from(slot), "is in no cluster"))
-    }
-
-    /// Returns the id of a cluster.
-    #[inline]
-    pub(crate) fn id_bytes(&self, cluster: u32) -> Result<[u8; ID_LEN], CorruptError> {
-        let ids = &self.inner.hot.entity_ids;
-        ids.get(cluster as usize).copied().ok_or_else(|| {
-            CorruptError::at(
-                Section::EntityIds,
-                u64::from(cluster),
-                "a cluster has no id",
-            )
-        })
     }
 
     pub(crate) fn source_name(&self, source: u16) -> Result<&str, CorruptError> {

@@ -1,17 +1,14 @@
 //! Every byte and every rule of a snapshot, checked.
 
 use roaring::RoaringBitmap;
-use sameas_graph::{KEY_LEN_MAX, Revision};
+use sameas_graph::KEY_LEN_MAX;
 
-use crate::arena::ArenaEntry;
+use crate::arena::BACK_MAX;
 use crate::edge::EdgeKind;
 use crate::error::{CorruptError, VerifyError};
-use crate::format::{
-    Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, SAMPLE_STEP, Section, index_width, u32_at,
-};
-use crate::key_table::{KeyHash, Place};
-use crate::rank_bits::RankBits;
-use crate::reader::{Snapshot, is_intact};
+use crate::format::{Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, SAMPLE_STEP, Section, u32_at};
+use crate::key_table::KeyHash;
+use crate::reader::{Snapshot, Step, is_intact};
 
 impl Snapshot {
     /// Checks all checksums and that everything in the file fits together: every key and
@@ -26,7 +23,6 @@ impl Snapshot {
         self.verify_references()?;
         self.verify_order()?;
         self.verify_entities()?;
-        self.verify_since()?;
         let between = self.verify_edges()?;
         self.verify_incoming(&between)?;
         self.verify_lineage()?;
@@ -92,30 +88,33 @@ impl Snapshot {
 
     /// Walks the arena: each entry is well-formed, lies where samples say, and is found.
     fn verify_references(&self) -> Result<(), CorruptError> {
-        let arena = self.arena();
         let samples: &[u64] = self.words(Section::ArenaSamples);
-        let mut offset = 0;
-        for slot in 0..self.meta().reference_count {
-            let holds = |holds, what| self::holds(Section::Arena, u64::from(slot), holds, what);
-            let entry = ArenaEntry::decode(arena, offset)
-                .ok_or_else(|| CorruptError::at(Section::Arena, u64::from(slot), "ends early"))?;
-            if slot % SAMPLE_STEP == 0 {
-                let sample = samples.get((slot / SAMPLE_STEP) as usize);
+        let mut end = 0;
+        for step in self.walk() {
+            let step = step?;
+            let holds = |holds, what| self::holds(Section::Arena, step.slot.into(), holds, what);
+            if step.slot.is_multiple_of(SAMPLE_STEP) {
+                let sample = samples.get((step.slot / SAMPLE_STEP) as usize);
                 holds(
-                    sample.map(|&s| u64::from_le(s)) == Some(offset),
+                    sample.map(|&s| u64::from_le(s)) == Some(step.offset),
                     "its sample leads astray",
                 )?;
             }
-            let is_key = (1..=KEY_LEN_MAX).contains(&entry.key.len());
+            let key = step.entry.key;
+            let is_key = (1..=KEY_LEN_MAX).contains(&key.len());
             holds(
-                is_key && std::str::from_utf8(entry.key).is_ok(),
+                is_key && std::str::from_utf8(key).is_ok(),
                 "its key is none",
             )?;
-            self.verify_lookup(slot, offset, &entry)?;
-            offset += entry.len();
+            holds(leads_back(&step), "its cluster starts elsewhere")?;
+            let exists = self.numbered_revision(step.entry.since).is_some()
+                && self.numbered_revision(step.head.born).is_some();
+            holds(exists, "points to no revision")?;
+            self.verify_lookup(&step)?;
+            end = step.offset + step.entry.len;
         }
-        let ends = offset == arena.len() as u64;
-        holds(Section::Arena, offset, ends, "bytes follow the last key")?;
+        let ends = end == self.arena().len();
+        holds(Section::Arena, end, ends, "bytes follow the last key")?;
         let used = self.key_table().key_count() == Some(self.reference_count());
         holds(
             Section::KeyTable,
@@ -125,28 +124,21 @@ impl Snapshot {
         )
     }
 
-    fn verify_lookup(
-        &self,
-        slot: u32,
-        offset: u64,
-        entry: &ArenaEntry<'_>,
-    ) -> Result<(), CorruptError> {
+    fn verify_lookup(&self, step: &Step<'_>) -> Result<(), CorruptError> {
+        let entry = &step.entry;
+        let slot = u64::from(step.slot);
         let &seed = self.seeds().get(usize::from(entry.source)).ok_or_else(|| {
-            CorruptError::at(
-                Section::Arena,
-                slot.into(),
-                "a reference's source is unknown",
-            )
+            CorruptError::at(Section::Arena, slot, "a reference's source is unknown")
         })?;
-        let hash = KeyHash::new(seed, entry.key);
-        // The place decides, so that no other entry is read.
-        let is_here = |place: Place| place.slot == slot && self.offset_of(place) == Some(offset);
-        let found = self.key_table().find(hash, |place| {
-            Ok::<_, CorruptError>(is_here(place).then_some(()))
-        })?;
+        // The offset decides, so that no other entry is read.
+        let found = self
+            .key_table()
+            .find(KeyHash::new(seed, entry.key), |offset| {
+                Ok::<_, CorruptError>((offset == step.offset).then_some(()))
+            })?;
         holds(
             Section::KeyTable,
-            slot.into(),
+            slot,
             found.is_some(),
             "a reference does not find itself",
         )
@@ -202,55 +194,29 @@ impl Snapshot {
     }
 
     fn verify_entities(&self) -> Result<(), CorruptError> {
-        let marks = self.marks();
-        let firsts = (0..self.meta().reference_count).filter(|&slot| marks.contains(slot));
-        for (cluster, slot) in firsts.enumerate() {
-            let cluster = cluster as u32;
-            self.birth(cluster)?;
-            let found = self.first_slot(&self.id_bytes(cluster)?)? == Some(slot);
-            holds(
-                Section::IdTable,
-                u64::from(cluster),
-                found,
-                "an id does not find its cluster",
-            )?;
+        for step in self.walk() {
+            let Step { slot, head, .. } = step?;
+            if self.marks().contains(slot) {
+                let found = self.finds_itself(&head.id, slot)?;
+                let what = "an id does not find its cluster";
+                holds(Section::IdTable, slot.into(), found, what)?;
+            }
         }
         let used = self.id_table().used() == self.entity_count();
         holds(Section::IdTable, 0, used, "does not hold each id once")
     }
 
-    fn verify_since(&self) -> Result<(), CorruptError> {
-        let revisions = self.bytes(Section::Revisions).len() / 8;
-        let count = self.bytes(Section::Since).len() / index_width(revisions);
-        let words: &[u64] = self.words(Section::SinceMarks);
-        if words.is_empty() {
-            return holds(
-                Section::Since,
-                0,
-                count == 0,
-                "times belong to no reference",
-            );
+    /// Returns whether an id leads to this slot, and to no other that bears it, too.
+    fn finds_itself(&self, id: &[u8], slot: u32) -> Result<bool, CorruptError> {
+        for candidate in self.id_table().candidates(&self.meta().namespace, id) {
+            if candidate == slot {
+                return Ok(true);
+            }
+            if self.bears(candidate, id)? {
+                return Ok(false);
+            }
         }
-        let late = RankBits::new(words);
-        let consistent = late.is_consistent(self.meta().reference_count, count as u32);
-        holds(
-            Section::SinceMarks,
-            0,
-            consistent && count > 0,
-            "ranks do not count the marks",
-        )?;
-        let slots = (0..self.meta().reference_count).filter(|&slot| late.contains(slot));
-        for (position, slot) in slots.enumerate() {
-            let since = self.late_since(position as u32)?;
-            let born: Revision = self.birth(self.cluster_of(slot)?)?;
-            holds(
-                Section::Since,
-                u64::from(slot),
-                since != born,
-                "repeats the entity's birth",
-            )?;
-        }
-        Ok(())
+        Ok(false)
     }
 
     /// Checks all edges and returns the numbers of those between clusters.
@@ -275,10 +241,10 @@ impl Snapshot {
             let cluster = self.cluster_of(slot)?;
             let mut last = None;
             for number in numbers {
-                let higher = self.edge(slot, number)?.right;
+                let higher = self.edge(slot, number)?.higher;
                 holds(last < Some(higher), "edges are not sorted")?;
                 last = Some(higher);
-                if self.cluster_of(higher.slot())? != cluster {
+                if self.cluster_of(higher)? != cluster {
                     between.insert(number);
                 }
             }
@@ -363,6 +329,12 @@ impl Snapshot {
         }
         Ok(())
     }
+}
+
+/// Returns whether an entry says how far before it its cluster starts, as far as it can.
+fn leads_back(step: &Step<'_>) -> bool {
+    let back = step.offset - step.start;
+    step.entry.back == Some(back).filter(|&back| back < BACK_MAX)
 }
 
 fn holds(

@@ -19,12 +19,12 @@ use roaring::RoaringBitmap;
 use sameas_graph::{ClusterId, GraphRevision, LineageKind, NodeId, PastMembership, Revision};
 
 use self::output::Output;
-use crate::arena::ArenaEntry;
+use crate::arena::{ENTRY_HEADER_LEN, entry_header};
 use crate::codec::{SourceSummary, encode_legend, encode_names, encode_sources};
 use crate::error::WriteError;
 use crate::format::{ID_LEN, Meta, Probes, SAMPLE_STEP, Section, index_width};
 use crate::id_table::IdTableBuilder;
-use crate::key_table::{KeyHash, KeyTableBuilder, Place};
+use crate::key_table::{KeyHash, KeyTableBuilder};
 use crate::rank_bits::{self, RankBits};
 
 /// What was written.
@@ -105,12 +105,10 @@ impl<'g> SnapshotWriter<'g> {
                 self.slot_of.iter().try_for_each(|&s| out.u32(s))
             })?;
             output.section(Section::Marks, |out| out.words(&self.marks))?;
-            self.write_entities(output)?;
             output.section(Section::IdTable, |out| {
                 ids.words().iter().try_for_each(|&s| out.u32(s))
             })?;
             drop(ids);
-            self.write_since(output)?;
             edges::write_edges(self, output)?;
             self.write_lineage(output)?;
             self.write_past(output)?;
@@ -133,37 +131,13 @@ impl<'g> SnapshotWriter<'g> {
         }
     }
 
-    /// Writes keys, samples and hash table, and returns how far searches in it go.
+    /// Writes entities, keys, samples and hash table, and returns how far searches in it go.
     fn write_keys<W: Write + Seek>(&self, output: &mut Output<W>) -> std::io::Result<u32> {
-        let references = &self.graph.references;
-        let source_count = references.sources().len() as u16;
-        let seeds: Vec<u64> = (0..source_count)
-            .map(|source| KeyHash::seed(&self.namespace, source))
-            .collect();
-        let mut table = KeyTableBuilder::new(self.slot_of.len() as u64);
-        let mut samples = Vec::with_capacity(self.slot_of.len() / SAMPLE_STEP as usize + 1);
+        let mut keys = KeyWriter::new(self);
         output.section(Section::Arena, |out| {
-            let (mut offset, mut sample) = (0, 0);
-            for (slot, node) in nodes_by_slot(self.graph).enumerate() {
-                let slot = slot as u32;
-                let source = references.source_of(node).index() as u16;
-                let entry = ArenaEntry {
-                    source,
-                    key: references.key_bytes_of(node),
-                };
-                if slot.is_multiple_of(SAMPLE_STEP) {
-                    sample = offset;
-                    samples.push(sample);
-                }
-                let distance = (offset - sample) as u32;
-                let hash = KeyHash::new(seeds[usize::from(source)], entry.key);
-                table.insert(hash, Place { slot, distance });
-                out.bytes(&entry.header())?;
-                out.bytes(entry.key)?;
-                offset += entry.len();
-            }
-            Ok(())
+            clusters(self.graph).try_for_each(|cluster| keys.write_cluster(cluster, out))
         })?;
+        let KeyWriter { samples, table, .. } = keys;
         output.section(Section::ArenaSamples, |out| {
             samples.iter().try_for_each(|&s| out.u64(s))
         })?;
@@ -219,43 +193,6 @@ impl<'g> SnapshotWriter<'g> {
         })?;
         output.section(Section::Revisions, |out| {
             self.revisions.iter().try_for_each(|&r| out.u64(r))
-        })
-    }
-
-    fn write_entities<W: Write + Seek>(&self, output: &mut Output<W>) -> std::io::Result<()> {
-        let entities = &self.graph.entities;
-        output.section(Section::EntityIds, |out| {
-            entities
-                .iter()
-                .try_for_each(|entity| out.bytes(entity.id.uuid().as_bytes()))
-        })?;
-        let mut indexer = self.indexer();
-        output.section(Section::Births, |out| {
-            entities
-                .iter()
-                .try_for_each(|entity| indexer.put(out, entity.born))
-        })
-    }
-
-    /// Returns the slots whose membership began after their entity's birth, and when.
-    fn late(&self) -> impl Iterator<Item = (u32, Revision)> {
-        let graph = self.graph;
-        late_nodes(graph).map(|(node, since)| (self.slot_of[node.index()], since))
-    }
-
-    fn write_since<W: Write + Seek>(&self, output: &mut Output<W>) -> std::io::Result<()> {
-        let marks = if self.late().next().is_some() {
-            rank_bits::encode(self.slot_of.len() as u32, self.late().map(|(slot, _)| slot))
-        } else {
-            Vec::new()
-        };
-        output.section(Section::SinceMarks, |out| {
-            marks.iter().try_for_each(|&w| out.u64(w))
-        })?;
-        let mut indexer = self.indexer();
-        output.section(Section::Since, |out| {
-            self.late()
-                .try_for_each(|(_, since)| indexer.put(out, since))
         })
     }
 
@@ -344,6 +281,75 @@ impl<'g> SnapshotWriter<'g> {
             revisions: &self.revisions,
             last: 0,
         }
+    }
+}
+
+/// Writes the arena, and remembers what leads into it.
+struct KeyWriter<'w> {
+    graph: &'w GraphRevision,
+    seeds: Vec<u64>,
+    indexer: RevisionIndexer<'w>,
+    index_width: usize,
+    offset: u64,
+    slot: u32,
+    samples: Vec<u64>,
+    table: KeyTableBuilder,
+}
+
+impl<'w> KeyWriter<'w> {
+    fn new(writer: &'w SnapshotWriter<'_>) -> Self {
+        let source_count = writer.graph.references.sources().len() as u16;
+        let count = writer.slot_of.len();
+        Self {
+            graph: writer.graph,
+            seeds: (0..source_count)
+                .map(|source| KeyHash::seed(&writer.namespace, source))
+                .collect(),
+            indexer: writer.indexer(),
+            index_width: index_width(writer.revisions.len()),
+            offset: 0,
+            slot: 0,
+            samples: Vec::with_capacity(count / SAMPLE_STEP as usize + 1),
+            table: KeyTableBuilder::new(count as u64),
+        }
+    }
+
+    fn write_cluster<W: Write + Seek>(
+        &mut self,
+        cluster: ClusterId,
+        out: &mut Output<W>,
+    ) -> std::io::Result<()> {
+        let start = self.offset;
+        let entity = &self.graph.entities[cluster.index()];
+        out.bytes(entity.id.uuid().as_bytes())?;
+        self.indexer.put(out, entity.born)?;
+        self.offset += (ID_LEN + self.index_width) as u64;
+        for &node in self.graph.partition.members(cluster) {
+            self.write_entry(NodeId::new(node), start, out)?;
+        }
+        Ok(())
+    }
+
+    fn write_entry<W: Write + Seek>(
+        &mut self,
+        node: NodeId,
+        start: u64,
+        out: &mut Output<W>,
+    ) -> std::io::Result<()> {
+        let references = &self.graph.references;
+        let source = references.source_of(node).index() as u16;
+        let key = references.key_bytes_of(node);
+        if self.slot.is_multiple_of(SAMPLE_STEP) {
+            self.samples.push(self.offset);
+        }
+        let hash = KeyHash::new(self.seeds[usize::from(source)], key);
+        self.table.insert(hash, self.offset);
+        out.bytes(&entry_header(source, key.len(), self.offset - start))?;
+        self.indexer.put(out, self.graph.since[node.index()])?;
+        out.bytes(key)?;
+        self.slot += 1;
+        self.offset += (ENTRY_HEADER_LEN + self.index_width + key.len()) as u64;
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Publishing: whole or not at all.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sameas_graph::{GraphRevision, Revision};
@@ -218,15 +218,11 @@ impl Publisher {
         let temporary = durable::temporary(path);
         let io = |action, cause| self.io(action, path, cause);
         probe(Step::WriteSnapshot).map_err(|cause| io("write", cause))?;
-        let file = File::create(&temporary).map_err(|cause| io("create", cause))?;
-        let mut out = BufWriter::new(file);
-        write_snapshot(graph, &mut out).map_err(|cause| PublishError::Write {
+        let mut file = File::create(&temporary).map_err(|cause| io("create", cause))?;
+        write_snapshot(graph, &mut file).map_err(|cause| PublishError::Write {
             path: self.folder.path.clone(),
             cause,
         })?;
-        let file = out
-            .into_inner()
-            .map_err(|error| io("write", error.into_error()))?;
         probe(Step::SyncSnapshot)
             .and_then(|()| file.sync_all())
             .map_err(|cause| io("sync", cause))?;

@@ -46,8 +46,7 @@ impl Snapshot {
     /// # Errors
     /// Says what contradicts itself if the file is corrupt.
     pub fn entity_of(&self, member: Member) -> Result<EntityView<'_>, CorruptError> {
-        let slot = member.slot();
-        self.view(self.first_of(slot)?)
+        self.view(self.slot_of(member)?)
     }
 
     /// Returns the source, the key and the membership of a member.
@@ -55,10 +54,8 @@ impl Snapshot {
     /// # Errors
     /// Says what contradicts itself if the file is corrupt.
     pub fn member(&self, member: Member) -> Result<MemberView<'_>, CorruptError> {
-        let slot = member.slot();
-        let (_, entry) = self.entry(slot)?;
-        let entity = self.entity_of_cluster(self.cluster_of(slot)?)?;
-        self.member_view(slot, entry, entity.born)
+        let offset = member.offset();
+        self.member_view(offset, self.entry_at(offset)?)
     }
 
     pub(super) fn first_of(&self, slot: u32) -> Result<u32, CorruptError> {
@@ -78,16 +75,24 @@ impl Snapshot {
     /// Returns the first slot of the cluster that bears an id.
     pub(crate) fn first_slot(&self, id: &[u8]) -> Result<Option<u32>, CorruptError> {
         for slot in self.id_table().candidates(&self.meta().namespace, id) {
-            if self.id_bytes(self.cluster_of(slot)?)? == id {
+            if self.bears(slot, id)? {
                 return Ok(Some(slot));
             }
         }
         Ok(None)
     }
 
-    fn view(&self, first: u32) -> Result<EntityView<'_>, CorruptError> {
-        let (first, end) = self.cluster_slots(first)?;
-        let entity = self.entity_of_cluster(self.cluster_of(first)?)?;
+    /// Returns whether the cluster of a slot bears an id.
+    pub(crate) fn bears(&self, slot: u32, id: &[u8]) -> Result<bool, CorruptError> {
+        let (offset, entry) = self.entry(slot)?;
+        Ok(self.entity_at(offset, &entry)?.id.uuid().as_bytes() == id)
+    }
+
+    /// Returns the entity of a slot.
+    fn view(&self, slot: u32) -> Result<EntityView<'_>, CorruptError> {
+        let (first, end) = self.cluster_slots(slot)?;
+        let (offset, entry) = self.entry(first)?;
+        let entity = self.entity_at(offset, &entry)?;
         Ok(EntityView {
             snapshot: self,
             entity,
@@ -98,18 +103,16 @@ impl Snapshot {
 
     pub(super) fn member_view<'s>(
         &'s self,
-        slot: u32,
+        offset: u64,
         entry: ArenaEntry<'s>,
-        born: Revision,
     ) -> Result<MemberView<'s>, CorruptError> {
-        let key = std::str::from_utf8(entry.key).map_err(|_| {
-            CorruptError::at(Section::Arena, u64::from(slot), "the key is not UTF-8")
-        })?;
+        let key = std::str::from_utf8(entry.key)
+            .map_err(|_| CorruptError::at(Section::Arena, offset, "the key is not UTF-8"))?;
         Ok(MemberView {
-            member: Member(slot),
+            member: Member(offset),
             source: self.source_name(entry.source)?,
             key,
-            since: self.since_of(slot, born)?,
+            since: self.revision_of(entry.since)?,
         })
     }
 }
@@ -134,7 +137,6 @@ impl<'s> EntityView<'s> {
     pub fn members_from(&self, position: u32) -> Members<'s> {
         Members {
             snapshot: self.snapshot,
-            born: self.entity.born,
             next: self.first + position.min(self.len),
             end: self.first + self.len,
             offset: None,
@@ -146,7 +148,6 @@ impl<'s> EntityView<'s> {
 #[derive(Clone, Debug)]
 pub struct Members<'s> {
     snapshot: &'s Snapshot,
-    born: Revision,
     next: u32,
     end: u32,
     offset: Option<u64>,
@@ -156,11 +157,11 @@ impl<'s> Members<'s> {
     fn read(&mut self) -> Result<MemberView<'s>, CorruptError> {
         let snapshot: &'s Snapshot = self.snapshot;
         let (offset, entry) = match self.offset {
-            Some(offset) => (offset, snapshot.entry_at(self.next, offset)?),
+            Some(offset) => (offset, snapshot.entry_at(offset)?),
             None => snapshot.entry(self.next)?,
         };
-        self.offset = Some(offset + entry.len());
-        snapshot.member_view(self.next, entry, self.born)
+        self.offset = Some(offset + entry.len);
+        snapshot.member_view(offset, entry)
     }
 }
 

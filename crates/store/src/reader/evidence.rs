@@ -26,6 +26,15 @@ pub struct MemberEvidence {
     pub decision: Decision,
 }
 
+/// An edge between two slots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    pub(crate) lower: u32,
+    pub(crate) higher: u32,
+    pub(crate) weight: MatchWeight,
+    pub(crate) kind: EdgeKind,
+}
+
 impl Snapshot {
     /// Returns all evidence that touches a member: links, reviews and quarantined links.
     ///
@@ -34,7 +43,7 @@ impl Snapshot {
     /// # Errors
     /// Says what contradicts itself if the file is corrupt.
     pub fn evidence_of(&self, member: Member) -> Result<Vec<MemberEvidence>, CorruptError> {
-        let slot = member.slot();
+        let slot = self.slot_of(member)?;
         let (first, end) = self.cluster_slots(slot)?;
         let mut found = Vec::new();
         for lower in first..slot.min(end) {
@@ -46,8 +55,8 @@ impl Snapshot {
         for number in self.edges_of(slot)? {
             found.push(self.edge(slot, number)?);
         }
-        found.sort_unstable();
-        Ok(found)
+        found.sort_unstable_by_key(|edge: &Edge| (edge.lower, edge.higher));
+        self.with_members(found)
     }
 
     /// Returns the evidence between two members, in either order, if any was kept.
@@ -59,8 +68,9 @@ impl Snapshot {
         one: Member,
         other: Member,
     ) -> Result<Option<MemberEvidence>, CorruptError> {
-        let (lower, higher) = (one.slot().min(other.slot()), one.slot().max(other.slot()));
-        self.edge_to(lower, higher)
+        let (lower, higher) = (one.min(other), one.max(other));
+        let edge = self.edge_to(self.slot_of(lower)?, self.slot_of(higher)?)?;
+        edge.map(|edge| self.with_ends(&edge)).transpose()
     }
 
     /// Returns the evidence among the members of the entity that this member belongs to.
@@ -68,12 +78,17 @@ impl Snapshot {
     /// # Errors
     /// Says what contradicts itself if the file is corrupt.
     pub fn cluster_evidence(&self, member: Member) -> Result<Vec<MemberEvidence>, CorruptError> {
-        let (first, end) = self.cluster_slots(member.slot())?;
+        self.with_members(self.cluster_edges(self.slot_of(member)?)?)
+    }
+
+    /// Returns the edges inside the cluster of a slot.
+    fn cluster_edges(&self, slot: u32) -> Result<Vec<Edge>, CorruptError> {
+        let (first, end) = self.cluster_slots(slot)?;
         let mut found = Vec::new();
         for lower in first..end {
             for number in self.edges_of(lower)? {
                 let edge = self.edge(lower, number)?;
-                if edge.right.slot() < end {
+                if edge.higher < end {
                     found.push(edge);
                 }
             }
@@ -92,17 +107,45 @@ impl Snapshot {
         from: Member,
         to: Member,
     ) -> Result<Option<Vec<MemberEvidence>>, CorruptError> {
-        if self.first_of(from.slot())? != self.first_of(to.slot())? {
+        let (from, to) = (self.slot_of(from)?, self.slot_of(to)?);
+        if self.first_of(from)? != self.first_of(to)? {
             return Ok(None);
         }
         // Inside one cluster slots ascend as nodes do, so they stand in for them.
         let edges: Vec<Evidence> = self
-            .cluster_evidence(from)?
+            .cluster_edges(from)?
             .into_iter()
-            .map(as_edge)
+            .map(between_nodes)
             .collect();
-        let path = strongest_path(&edges, NodeId::new(from.slot()), NodeId::new(to.slot()));
-        Ok(path.map(|path| path.into_iter().map(as_member_evidence).collect()))
+        let path = strongest_path(&edges, NodeId::new(from), NodeId::new(to));
+        path.map(|path| self.with_members(path.into_iter().map(between_slots)))
+            .transpose()
+    }
+
+    fn with_members(
+        &self,
+        edges: impl IntoIterator<Item = Edge>,
+    ) -> Result<Vec<MemberEvidence>, CorruptError> {
+        edges
+            .into_iter()
+            .map(|edge| self.with_ends(&edge))
+            .collect()
+    }
+
+    fn with_ends(&self, edge: &Edge) -> Result<MemberEvidence, CorruptError> {
+        let EdgeKind {
+            pattern,
+            rule,
+            decision,
+        } = edge.kind;
+        Ok(MemberEvidence {
+            left: self.member_at(edge.lower)?,
+            right: self.member_at(edge.higher)?,
+            weight: edge.weight,
+            rule,
+            pattern,
+            decision,
+        })
     }
 
     /// Returns the numbers of the edges that lead from a slot to higher ones.
@@ -125,7 +168,7 @@ impl Snapshot {
     }
 
     /// Returns an edge of which the lower slot is known.
-    pub(crate) fn edge(&self, lower: u32, number: u32) -> Result<MemberEvidence, CorruptError> {
+    pub(crate) fn edge(&self, lower: u32, number: u32) -> Result<Edge, CorruptError> {
         let corrupt = |what| CorruptError::at(Section::Edges, u64::from(number), what);
         let word = self.edge_word(number)?;
         let (higher, weight, kind_low) = unpack_edge(word);
@@ -139,19 +182,11 @@ impl Snapshot {
         if higher <= lower || higher >= self.meta().reference_count {
             return Err(corrupt("does not lead to a higher slot"));
         }
-        let EdgeKind {
-            pattern,
-            rule,
-            decision,
-        } = kind;
-        let (left, right) = (Member(lower), Member(higher));
-        Ok(MemberEvidence {
-            left,
-            right,
+        Ok(Edge {
+            lower,
+            higher,
             weight,
-            rule,
-            pattern,
-            decision,
+            kind,
         })
     }
 
@@ -166,7 +201,7 @@ impl Snapshot {
             })
     }
 
-    fn edge_to(&self, lower: u32, higher: u32) -> Result<Option<MemberEvidence>, CorruptError> {
+    fn edge_to(&self, lower: u32, higher: u32) -> Result<Option<Edge>, CorruptError> {
         let bounds = self.edges_of(lower)?;
         let words: &[u64] = self.words(Section::Edges);
         let list = words
@@ -233,42 +268,27 @@ impl Snapshot {
     }
 }
 
-fn as_edge(evidence: MemberEvidence) -> Evidence {
-    let MemberEvidence {
-        left,
-        right,
-        weight,
-        rule,
+fn between_nodes(edge: Edge) -> Evidence {
+    let EdgeKind {
         pattern,
+        rule,
         decision,
-    } = evidence;
-    let (left, right) = (NodeId::new(left.slot()), NodeId::new(right.slot()));
+    } = edge.kind;
     Evidence {
-        left,
-        right,
-        weight,
+        left: NodeId::new(edge.lower),
+        right: NodeId::new(edge.higher),
+        weight: edge.weight,
         rule,
         pattern,
         decision,
     }
 }
 
-fn as_member_evidence(edge: Evidence) -> MemberEvidence {
-    let Evidence {
-        left,
-        right,
-        weight,
-        rule,
-        pattern,
-        decision,
-    } = edge;
-    let (left, right) = (Member(left.get()), Member(right.get()));
-    MemberEvidence {
-        left,
-        right,
-        weight,
-        rule,
-        pattern,
-        decision,
+fn between_slots(edge: Evidence) -> Edge {
+    Edge {
+        lower: edge.left.get(),
+        higher: edge.right.get(),
+        weight: edge.weight,
+        kind: EdgeKind::of(&edge),
     }
 }

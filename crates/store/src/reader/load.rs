@@ -6,7 +6,8 @@ use sameas_graph::{
     ReferenceTableBuilder, Revision, SourceId,
 };
 
-use super::{MemberEvidence, Snapshot};
+use super::Snapshot;
+use crate::edge::EdgeKind;
 use crate::error::{CorruptError, VerifyError};
 use crate::format::Section;
 
@@ -123,17 +124,21 @@ impl Snapshot {
                 "there is not one entity a cluster",
             ));
         }
-        (0..self.meta().cluster_count)
-            .map(|cluster| self.entity_of_cluster(cluster))
-            .collect()
+        let mut entities = Vec::with_capacity(partition.cluster_count());
+        for step in self.walk() {
+            let step = step?;
+            if self.marks().contains(step.slot) {
+                entities.push(self.headed_entity(&step.head)?);
+            }
+        }
+        Ok(entities)
     }
 
     fn load_since(&self, node_of: &[u32]) -> Result<Vec<Revision>, CorruptError> {
         let mut since = vec![Revision::FIRST; node_of.len()];
-        for (slot, &node) in node_of.iter().enumerate() {
-            let located = self.locate(slot as u32)?;
+        for (step, &node) in self.walk().zip(node_of) {
             if let Some(place) = since.get_mut(node as usize) {
-                *place = located.since;
+                *place = self.revision_of(step?.entry.since)?;
             }
         }
         Ok(since)
@@ -145,15 +150,12 @@ impl Snapshot {
         for slot in 0..self.meta().reference_count {
             for number in self.edges_of(slot)? {
                 let edge = self.edge(slot, number)?;
-                let MemberEvidence {
-                    left,
-                    right,
-                    weight,
-                    rule,
+                let EdgeKind {
                     pattern,
+                    rule,
                     decision,
-                } = edge;
-                let ends = node(left.slot()).zip(node(right.slot()));
+                } = edge.kind;
+                let ends = node(edge.lower).zip(node(edge.higher));
                 let (one, other) = ends.ok_or_else(|| {
                     CorruptError::at(Section::Edges, u64::from(number), "leads to no reference")
                 })?;
@@ -161,7 +163,7 @@ impl Snapshot {
                 evidence.push(Evidence {
                     left,
                     right,
-                    weight,
+                    weight: edge.weight,
                     rule,
                     pattern,
                     decision,

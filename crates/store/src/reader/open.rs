@@ -8,11 +8,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::lookup::source_hash;
 use super::{HotSections, Inner, Snapshot, revision_index_width};
+use crate::arena::ENTRY_HEADER_LEN;
 use crate::codec::{SourceSummary, decode_legend, decode_names, decode_sources};
 use crate::error::{CorruptError, OpenError};
 use crate::format::{
-    ENTRY_HEADER_LEN, Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, Meta, PAST_LEN, PREFIX_LEN, Prefix,
-    PrefixError, Probes, SAMPLE_STEP, Section, VERSION,
+    Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, Meta, PAST_LEN, PREFIX_LEN, Prefix, PrefixError, Probes,
+    SAMPLE_STEP, Section, VERSION,
 };
 use crate::key_table::{Bucket, KeyHash, bucket_count};
 use crate::map::Map;
@@ -124,10 +125,6 @@ fn find_hot_sections(map: &Map, prefix: &Prefix) -> Option<HotSections> {
         arena_samples: map.slice(range(Section::ArenaSamples))?,
         key_table: map.slice(range(Section::KeyTable))?,
         marks: map.slice(range(Section::Marks))?,
-        entity_ids: map.slice(range(Section::EntityIds))?,
-        births: map.slice(range(Section::Births))?,
-        since_marks: map.slice(range(Section::SinceMarks))?,
-        since: map.slice(range(Section::Since))?,
         revisions: map.slice(range(Section::Revisions))?,
     })
 }
@@ -178,9 +175,10 @@ fn check_lengths(prefix: &Prefix, meta: &Meta, source_count: usize) -> Result<()
     let bits = 8 * rank_bits::word_count(meta.reference_count) as u64;
     let len = |section: Section| prefix.entry(section).len;
     let width = revision_index_width(len(Section::Revisions)) as u64;
+    let heads = (ID_LEN as u64 + width) * clusters;
     let arena = meta
         .key_bytes
-        .checked_add(ENTRY_HEADER_LEN as u64 * references);
+        .checked_add((ENTRY_HEADER_LEN as u64 + width) * references + heads);
     let buckets = bucket_count(references);
     let words = id_table::word_count(clusters);
     for (section, expected) in [
@@ -192,23 +190,16 @@ fn check_lengths(prefix: &Prefix, meta: &Meta, source_count: usize) -> Result<()
         (Section::KeyTable, size_of::<Bucket>() as u64 * buckets),
         (Section::Order, 4 * references),
         (Section::Marks, bits),
-        (Section::EntityIds, ID_LEN as u64 * clusters),
-        (Section::Births, width * clusters),
         (Section::IdTable, 4 * words),
         (Section::EdgeStarts, 4 * (references + 1)),
         (Section::Edges, 8 * edges),
     ] {
         holds(section, len(section) == expected)?;
     }
-    for (section, alternative) in [
-        (Section::SinceMarks, bits),
-        (Section::EdgeKindsHigh, 2 * edges),
-    ] {
-        holds(section, len(section) == 0 || len(section) == alternative)?;
-    }
+    let high = len(Section::EdgeKindsHigh);
+    holds(Section::EdgeKindsHigh, high == 0 || high == 2 * edges)?;
     for (section, step) in [
         (Section::Revisions, 8),
-        (Section::Since, width),
         (Section::Kinds, KIND_LEN as u64),
         (Section::Incoming, 4),
         (Section::Lineage, LINEAGE_LEN as u64),

@@ -46,10 +46,9 @@ impl Snapshot {
     }
 
     fn row(&self, node: u32) -> Result<Row<'_>, CorruptError> {
-        let slot = self.slot_of_node(node)?;
-        let (_, entry) = self.entry(slot)?;
-        let entity = self.entity_of_cluster(self.cluster_of(slot)?)?;
-        let member = self.member_view(slot, entry, entity.born)?;
+        let (offset, entry) = self.entry(self.slot_of_node(node)?)?;
+        let entity = self.entity_at(offset, &entry)?;
+        let member = self.member_view(offset, entry)?;
         Ok(Row {
             source: member.source,
             key: member.key,

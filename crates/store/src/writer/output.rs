@@ -7,14 +7,21 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 use super::WrittenSnapshot;
 use crate::format::{ALIGNMENT, Entry, PREFIX_LEN, Prefix, Section};
 
-/// Bytes collected before they are hashed and handed to the system.
-const BUFFER_LEN: usize = 1 << 20;
+/// Bytes handed to the system at once, at multiples of so many in the file.
+///
+/// Linux then caches the file in pages of 2 MiB where the file system can (XFS since 5.18,
+/// ext4 since 6.16), and a mapping of it needs few entries of the processor's page cache: look-ups
+/// in ten million references take a sixth less time, batches a fifth.
+const CHUNK_LEN: usize = 4 << 20;
 
 /// Where sections go: counts, hashes and pads them, and writes the header last.
 pub(super) struct Output<'w, W> {
     out: &'w mut W,
-    buffer: Vec<u8>,
+    chunk: Vec<u8>,
+    /// How much of the chunk is hashed, or belongs to no section.
+    hashed: usize,
     hasher: Xxh3Default,
+    /// Bytes before the chunk.
     written: u64,
     entries: [Entry; Section::COUNT],
 }
@@ -23,12 +30,14 @@ impl<'w, W: Write + Seek> Output<'w, W> {
     /// Leaves room for header and section table.
     pub(super) fn start(out: &'w mut W) -> io::Result<Self> {
         out.seek(SeekFrom::Start(0))?;
-        out.write_all(&[0; PREFIX_LEN])?;
+        let mut chunk = Vec::with_capacity(CHUNK_LEN);
+        chunk.resize(PREFIX_LEN, 0);
         Ok(Self {
             out,
-            buffer: Vec::with_capacity(BUFFER_LEN),
+            chunk,
+            hashed: PREFIX_LEN,
             hasher: Xxh3Default::new(),
-            written: PREFIX_LEN as u64,
+            written: 0,
             entries: [Entry::default(); Section::COUNT],
         })
     }
@@ -39,11 +48,11 @@ impl<'w, W: Write + Seek> Output<'w, W> {
         section: Section,
         write: impl FnOnce(&mut Self) -> io::Result<()>,
     ) -> io::Result<()> {
-        let offset = self.written;
+        let offset = self.len();
         self.hasher.reset();
         write(self)?;
-        self.flush()?;
-        let len = self.written - offset;
+        self.hash();
+        let len = self.len() - offset;
         let checksum = if len == 0 {
             xxh3_64(&[])
         } else {
@@ -57,21 +66,19 @@ impl<'w, W: Write + Seek> Output<'w, W> {
         debug_assert_eq!(self.entries[section.index()], Entry::default());
         self.entries[section.index()] = entry;
         let padding = (ALIGNMENT - len % ALIGNMENT) % ALIGNMENT;
-        self.out
-            .write_all(&[0; ALIGNMENT as usize][..padding as usize])?;
-        self.written += padding;
+        self.bytes(&[0; ALIGNMENT as usize][..padding as usize])?;
+        self.hashed = self.chunk.len();
         Ok(())
     }
 
     /// Appends bytes to the section.
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.buffer.len() + bytes.len() > BUFFER_LEN {
+    pub(super) fn bytes(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while let Some((head, tail)) = bytes.split_at_checked(CHUNK_LEN - self.chunk.len()) {
+            self.chunk.extend_from_slice(head);
             self.flush()?;
+            bytes = tail;
         }
-        if bytes.len() > BUFFER_LEN {
-            return self.pass(bytes);
-        }
-        self.buffer.extend_from_slice(bytes);
+        self.chunk.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -91,7 +98,8 @@ impl<'w, W: Write + Seek> Output<'w, W> {
     }
 
     /// Writes header and section table, now that all is known.
-    pub(super) fn finish(self) -> io::Result<WrittenSnapshot> {
+    pub(super) fn finish(mut self) -> io::Result<WrittenSnapshot> {
+        self.flush()?;
         let prefix = Prefix::new(&self.entries, self.written).encode();
         self.out.seek(SeekFrom::Start(0))?;
         self.out.write_all(&prefix)?;
@@ -102,18 +110,21 @@ impl<'w, W: Write + Seek> Output<'w, W> {
         })
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        let buffer = std::mem::take(&mut self.buffer);
-        self.pass(&buffer)?;
-        self.buffer = buffer;
-        self.buffer.clear();
-        Ok(())
+    fn len(&self) -> u64 {
+        self.written + self.chunk.len() as u64
     }
 
-    fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hasher.update(bytes);
-        self.out.write_all(bytes)?;
-        self.written += bytes.len() as u64;
+    fn hash(&mut self) {
+        self.hasher.update(&self.chunk[self.hashed..]);
+        self.hashed = self.chunk.len();
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hash();
+        self.out.write_all(&self.chunk)?;
+        self.written += self.chunk.len() as u64;
+        self.chunk.clear();
+        self.hashed = 0;
         Ok(())
     }
 }

@@ -13,6 +13,9 @@ use crate::error::OpenError;
 use crate::fixture::{OnDisk, bytes_of, graphs, id, on_disk, small};
 use crate::format::{ENTRY_LEN, HEADER_LEN, PREFIX_LEN, Section};
 
+/// Where the first entry of an arena lies: behind an id and a revision index of one byte.
+const FIRST_ENTRY: u64 = 17;
+
 /// Takes an answer or an error.
 fn asked<T>(answer: T) {
     black_box(answer);
@@ -21,13 +24,14 @@ fn asked<T>(answer: T) {
 /// Asks a snapshot everything; answers and errors are both fine, panics are not.
 fn ask_everything(snapshot: &Snapshot) {
     let count = snapshot.reference_count().min(64) as u32;
-    for slot in 0..=count {
-        let member = Member(slot);
+    let first = Member(FIRST_ENTRY);
+    let members = (0..count).filter_map(|slot| snapshot.member_at(slot).ok());
+    for member in members.chain([Member(0), Member(u64::MAX)]) {
         asked(snapshot.member(member));
         asked(snapshot.evidence_of(member));
         asked(snapshot.cluster_evidence(member));
-        asked(snapshot.evidence_between(member, Member(0)));
-        asked(snapshot.strongest_path(Member(0), member));
+        asked(snapshot.evidence_between(member, first));
+        asked(snapshot.strongest_path(first, member));
         if let Ok(view) = snapshot.entity_of(member) {
             asked(view.members().take(100).collect::<Vec<_>>());
         }
@@ -214,10 +218,6 @@ fn verification_notices_what_checksums_cannot() {
             _ => offset + len - 1,
         };
         bytes[target] ^= 0x55;
-        if section == Section::EntityIds {
-            // A new id could be found by chance, two equal ones cannot both be.
-            bytes.copy_within(offset..offset + 16, offset + len - 16);
-        }
         seal(&mut bytes);
         put(&path, &bytes);
         let refused = Snapshot::open(&path).map_or(true, |snapshot| snapshot.verify().is_err());
@@ -234,15 +234,15 @@ fn other_files_and_other_formats_are_named() {
     } = on_disk(&small());
     drop(snapshot);
     let mut bytes = std::fs::read(&path).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     put(&path, &bytes);
     let error = Snapshot::open(&path).unwrap_err();
     assert!(
         matches!(
             error,
             OpenError::UnknownFormat {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ),
@@ -278,6 +278,6 @@ fn an_edge_that_leads_to_no_reference_is_an_error() {
     seal(&mut bytes);
     put(&path, &bytes);
     let snapshot = Snapshot::open(&path).unwrap();
-    assert!(snapshot.cluster_evidence(Member(0)).is_err());
-    assert!(snapshot.evidence_of(Member(0)).is_err());
+    assert!(snapshot.cluster_evidence(Member(FIRST_ENTRY)).is_err());
+    assert!(snapshot.evidence_of(Member(FIRST_ENTRY)).is_err());
 }
