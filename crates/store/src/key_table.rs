@@ -360,9 +360,8 @@ mod tests {
             let fingerprint = halves.get(wanted).map_or(other, |&half| u16::from_le(half));
             let found = matches_of_pair(&pair, fingerprint);
             proptest::prop_assert_eq!(found, by_lane(&pair, fingerprint));
-            for number in 0..2 * BUCKET_LEN {
-                let bucket = pair[number / BUCKET_LEN];
-                let offset = offset_of(&bucket, number % BUCKET_LEN);
+            for (number, bucket) in pair.iter().flat_map(|bucket| [bucket; BUCKET_LEN]).enumerate() {
+                let offset = offset_of(bucket, number % BUCKET_LEN);
                 proptest::prop_assert_eq!(offset_in_pair(&pair, number), offset);
             }
         }
