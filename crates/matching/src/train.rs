@@ -166,11 +166,7 @@ fn chance_of_equality(counts: &[u32]) -> Option<f64> {
 }
 
 /// Counts how often each level was seen among random pairs and among candidate pairs.
-fn sightings(
-    plan: &MatchingPlan,
-    random: &Patterns,
-    rules: &[RulePatterns],
-) -> Vec<Vec<Sighting>> {
+fn sightings(plan: &MatchingPlan, random: &Patterns, rules: &[RulePatterns]) -> Vec<Vec<Sighting>> {
     let seen = |patterns: &Patterns, comparison: usize, level: usize| -> f64 {
         let showing = patterns
             .iter()

@@ -111,8 +111,8 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
     let mut figures = RebuildFigures::default();
-    let (model, weighed) = threads
-        .install(|| job.weigh(trained, &key, (&mut report, &mut figures), &mut stages))?;
+    let (model, weighed) =
+        threads.install(|| job.weigh(trained, &key, (&mut report, &mut figures), &mut stages))?;
     if let Some(trained) = &report.trained {
         model_file::write(&path, &model)?;
         model_file::write_training(&path, &model, trained)?;
@@ -154,7 +154,11 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         trained: None,
         ..report.clone()
     };
-    keep_figures(&figures.bind(&published, options.published_at_ms), &folder, options);
+    keep_figures(
+        &figures.bind(&published, options.published_at_ms),
+        &folder,
+        options,
+    );
     report.stages = stages.finish();
     report.pairs_per_second = pairs_per_second(&report);
     Ok(report)

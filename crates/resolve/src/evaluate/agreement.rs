@@ -119,9 +119,7 @@ fn warnings(found: u64, wanted: u64, missing: u64, records: u64) -> Vec<String> 
         );
     }
     if wanted == 0 {
-        warnings.push(
-            "every entity of the truth has one record: recall 1 says nothing".to_owned(),
-        );
+        warnings.push("every entity of the truth has one record: recall 1 says nothing".to_owned());
     }
     if missing > 0 {
         warnings.push(format!(

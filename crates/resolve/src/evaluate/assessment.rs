@@ -74,9 +74,7 @@ fn estimate(graph: &GraphRevision, figures: Option<&RebuildFigures>) -> Estimate
     let sizes = graph.partition.clusters().map(|(_, members)| members.len());
     let entities = sizes.filter(|&len| len > 1).count() as u64;
     match figures {
-        Some(figures) => {
-            Estimate::of(&figures.weights, entities, true, Some(&figures.captures))
-        }
+        Some(figures) => Estimate::of(&figures.weights, entities, true, Some(&figures.captures)),
         None => Estimate::of(&Tally::of(&graph.evidence).bins(), entities, false, None),
     }
 }

@@ -67,8 +67,10 @@ impl Estimate {
         let sum = |of: fn(&WeightBin) -> f64| bins.iter().map(of).sum::<f64>();
         let links = sum(|bin| bin.links as f64);
         let reviews = sum(|bin| bin.reviews as f64);
-        let (links_expected, reviews_expected) =
-            (sum(|bin| bin.links_expected), sum(|bin| bin.reviews_expected));
+        let (links_expected, reviews_expected) = (
+            sum(|bin| bin.links_expected),
+            sum(|bin| bin.reviews_expected),
+        );
         let draws = (entities as f64).min(links);
         let precision = wilson(links_expected / links.max(1.0), draws);
         let matches = links_expected + reviews_expected;
@@ -117,7 +119,9 @@ pub(super) fn wilson(share: f64, draws: f64) -> Interval {
     let square = Z * Z / draws;
     let middle = (share + square / 2.0) / (1.0 + square);
     let half = (Z / (1.0 + square))
-        * (share * (1.0 - share) / draws + square / (4.0 * draws)).max(0.0).sqrt();
+        * (share * (1.0 - share) / draws + square / (4.0 * draws))
+            .max(0.0)
+            .sqrt();
     Interval {
         value: share,
         low: (middle - half).max(0.0),

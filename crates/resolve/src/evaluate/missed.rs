@@ -83,7 +83,10 @@ impl Reason {
                 "exclusive",
                 "never a candidate: both are of one source that holds each customer once",
             ),
-            Self::NoCandidate => ("no_candidate", "never a candidate: no blocking rule makes the pair"),
+            Self::NoCandidate => (
+                "no_candidate",
+                "never a candidate: no blocking rule makes the pair",
+            ),
             Self::HotBlock => (
                 "hot_block",
                 "never a candidate: the block that holds both is too large",

@@ -98,17 +98,6 @@ impl Truth {
         Agreement::new(&self.entities, &clusters).evaluation(self.missing(), self.extra)
     }
 
-    /// Returns the entity of every node, as far as the truth names them.
-    pub(crate) fn entities_by_node(&self, node_count: usize) -> Vec<u32> {
-        let mut entities = vec![NO_NODE; node_count];
-        for (&node, &entity) in self.nodes.iter().zip(&self.entities) {
-            if let Some(place) = entities.get_mut(node as usize) {
-                *place = entity;
-            }
-        }
-        entities
-    }
-
     /// Returns the nodes of every entity of which the graph holds two records or more, and how
     /// many pairs of the truth the graph lacks a record of.
     pub(crate) fn entities(&self) -> (Vec<Vec<u32>>, u64) {
