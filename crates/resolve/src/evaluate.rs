@@ -179,10 +179,10 @@ impl Evaluation {
             self.missed_pairs,
         );
         let warnings = self.warnings.iter();
-        let warnings: String = warnings
+        let warnings: Vec<String> = warnings
             .map(|warning| format!("warning: {warning}\n"))
             .collect();
-        [head, body.concat(), tail, warnings].concat()
+        [head, body.concat(), tail, warnings.concat()].concat()
     }
 }
 

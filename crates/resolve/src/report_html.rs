@@ -20,10 +20,12 @@ use sameas_store::{Snapshot, VerifyError};
 
 use self::markup::{Html, count, percent};
 use crate::evaluate::Interval;
-use crate::figures::RebuildFigures;
+use crate::figures::{RebuildFigures, Tally, WeightBin};
 use crate::report::TrainReport;
 use crate::{Assessment, Settings, model_file};
 
+/// What a page begins with, up to its title; it forbids the browser to load or run anything.
+const HEAD: &str = include_str!("report_html/head.html");
 const STYLE: &str = include_str!("report_html/style.css");
 
 /// The width of charts in pixels, as wide as a section.
@@ -33,6 +35,8 @@ const WIDTH: f64 = 1_016.0;
 struct Content<'c> {
     graph: GraphRevision,
     figures: Option<RebuildFigures>,
+    /// All evidence of the rebuild by weight, or what the revision keeps of it.
+    bins: Vec<WeightBin>,
     model: Option<Model>,
     training: Option<TrainReport>,
     assessment: &'c Assessment,
@@ -56,8 +60,13 @@ pub fn report_html(
 ) -> Result<String, VerifyError> {
     let graph = snapshot.load()?;
     let (model_path, digest) = (settings.model_path(), graph.legend.model);
+    let figures = RebuildFigures::read(&settings.graph_path(), snapshot);
+    let kept = || Tally::of(&graph.evidence).bins();
     let content = Content {
-        figures: RebuildFigures::read(&settings.graph_path(), snapshot),
+        bins: figures
+            .as_ref()
+            .map_or_else(kept, |figures| figures.weights.clone()),
+        figures,
         model: model_file::read_by_digest(&model_path, digest),
         training: model_file::read_training(&model_path, digest),
         assessment,
@@ -104,7 +113,7 @@ impl Content<'_> {
                 self.graph.revision.get()
             ),
         };
-        page("Who is who", &lead, self.tiles(), &sections)
+        page("Identity graph", &lead, self.tiles(), &sections)
     }
 
     fn tiles(&self) -> Html {
@@ -246,9 +255,7 @@ fn page(title: &str, lead: &str, tiles: Html, sections: &[Section]) -> String {
         tiles,
     ]);
     let page = Html::join([
-        Html::fixed(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"><meta name=\"color-scheme\" content=\"light dark\"><title>sameas: ",
-        ),
+        Html::fixed(HEAD),
         Html::text(title),
         Html::fixed("</title><style>"),
         Html::fixed(STYLE),

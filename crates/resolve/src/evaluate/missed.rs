@@ -77,7 +77,7 @@ impl Reason {
             Self::NoRecord => ("no_record", "the graph lacks one of the records"),
             Self::NoEvidence => (
                 "no_evidence",
-                "never a candidate, or weighed below the review threshold: `--trace` tells which",
+                "never a candidate, or weighed below the review threshold (--trace tells which)",
             ),
             Self::Exclusive => (
                 "exclusive",

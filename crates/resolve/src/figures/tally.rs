@@ -60,10 +60,12 @@ impl Tally {
     pub(crate) fn of(evidence: &[Evidence]) -> Self {
         let parts = evidence.par_chunks(CHUNK_LEN).map(|chunk| {
             let mut part = Self::empty();
-            chunk.iter().for_each(|edge| part.add(edge));
+            for edge in chunk {
+                part.add(edge);
+            }
             part
         });
-        parts.reduce(Self::empty, Self::and)
+        parts.reduce(Self::empty, |sum, part| sum.and(&part))
     }
 
     fn empty() -> Self {
@@ -84,7 +86,7 @@ impl Tally {
         }
     }
 
-    fn and(mut self, other: Self) -> Self {
+    fn and(mut self, other: &Self) -> Self {
         let sums = self.weights.iter_mut().chain(&mut self.levels);
         let more = other.weights.iter().chain(&other.levels);
         sums.zip(more).for_each(|(sum, more)| *sum += more);

@@ -132,7 +132,9 @@ impl Tracer<'_> {
                 rules[rule].true_pairs += 1;
                 rules[rule].only_here += u64::from(made_by.len() == 1);
             }
-            refused_by.iter().for_each(|&rule| rules[rule].refused += 1);
+            for rule in refused_by {
+                rules[rule].refused += 1;
+            }
             if let Some((reason, bits)) = missed {
                 tally.add(reason, &self.graph.references, pair, bits);
             }

@@ -12,7 +12,7 @@ pub(super) fn section(content: &Content<'_>) -> Section {
     let body = match &content.figures {
         Some(figures) => known(content, figures),
         None => paragraph(
-            "A revision does not hold what its blocking cost, and the figures of its rebuild are not kept beside it. `sameas rebuild` keeps them, `sameas plan` predicts them.",
+            "A revision does not hold what its blocking cost, and the figures of its rebuild are not kept beside it. \u{201c}sameas rebuild\u{201d} keeps them, \u{201c}sameas plan\u{201d} predicts them.",
         ),
     };
     Section {
@@ -111,7 +111,7 @@ fn made(figures: &RebuildFigures, rule: usize) -> Html {
 
 fn chart(rules: &[RuleReport], all: u64) -> Svg {
     const ROW: f64 = 34.0;
-    const START: f64 = 330.0;
+    const START: f64 = 350.0;
     let mut chart = Svg::new(
         "Candidate pairs by blocking rule",
         "One row a rule: the pairs it is the first to make, those that an earlier rule made too, and those refused in large blocks.",

@@ -110,6 +110,10 @@ fn explained(comparisons: &[Comparison]) -> Html {
     } else {
         body.push(note("The model file is not the one that this revision was weighed by, so only weights are shown."));
     }
+    let mut levels = comparisons.iter().flat_map(|c| &c.levels);
+    if levels.any(|level| level.doubt.is_some()) {
+        body.push(note("A question mark stands where training saw no pair at the level, among random or candidate pairs: that weight is more guessed than learnt."));
+    }
     let rows = comparisons.iter().flat_map(|comparison| {
         comparison.levels.iter().map(|level| {
             let (m, u) = level

@@ -97,9 +97,9 @@ fn counted(content: &Content<'_>) -> (Vec<Source>, Vec<Vec<u64>>) {
                 _ => source.elsewhere += len,
             }
             source.repeated += if run.len() > 1 { len } else { 0 };
-            distinct
-                .iter()
-                .for_each(|other| shared[run[0]][other[0]] += 1);
+            for other in &distinct {
+                shared[run[0]][other[0]] += 1;
+            }
         }
     }
     (sources, shared)

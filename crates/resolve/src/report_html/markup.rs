@@ -124,10 +124,10 @@ pub(super) fn count(number: u64) -> String {
 /// Writes a share of 1 in per cent, with as many decimals as it has something to say.
 pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
-        whole if share >= 1.0 || share <= 0.0 => format!("{whole:.0} %"),
-        near if near > 99.9 || near < 0.1 => format!("{near:.3} %"),
-        near if near > 99.0 || near < 1.0 => format!("{near:.2} %"),
-        plain => format!("{plain:.1} %"),
+        whole if share >= 1.0 || share <= 0.0 => format!("{whole:.0}\u{a0}%"),
+        near if !(0.1..=99.9).contains(&near) => format!("{near:.3}\u{a0}%"),
+        near if !(1.0..=99.0).contains(&near) => format!("{near:.2}\u{a0}%"),
+        plain => format!("{plain:.1}\u{a0}%"),
     }
 }
 
@@ -142,7 +142,9 @@ pub(super) fn chance(chance: f64) -> String {
 
 /// Writes bits with their sign, as a typesetter would.
 pub(super) fn bits(bits: f64) -> String {
-    format!("{bits:+.1}").replace('-', "\u{2212}")
+    // Adding zero turns a negative zero into a plain one.
+    let rounded = (bits * 10.0).round() / 10.0 + 0.0;
+    format!("{rounded:+.1}").replace('-', "\u{2212}")
 }
 
 /// Writes a number for a coordinate, short.

@@ -33,7 +33,7 @@ pub(super) fn section(content: &Content<'_>) -> Section {
         ("The strongest pair for review", reviewed),
     ];
     let mut body = paragraph(
-        "How a weight comes about: the prior, which speaks against any two records, then what each comparison adds, then what rare values add and what relatives would share as well. `sameas explain` says this of any pair.",
+        "How a weight comes about: the prior, which speaks against any two records, then what each comparison adds, then what rare values add and what relatives would share as well. \u{201c}sameas explain\u{201d} says this of any pair.",
     );
     let mut any = false;
     for (title, edge) in shown {
@@ -135,7 +135,7 @@ fn steps(legend: &Legend, edge: &Evidence) -> Vec<Step> {
 fn waterfall(legend: &Legend, title: &str, edge: &Evidence) -> Svg {
     const ROW: f64 = 23.0;
     const TOP: f64 = 30.0;
-    const START: f64 = 420.0;
+    const START: f64 = 470.0;
     let steps = steps(legend, edge);
     let bottom = TOP + (steps.len() as f64 + 1.0) * ROW;
     let (mut sum, mut low, mut high) = (0.0, 0.0_f64, legend.link.bits().max(0.0));
@@ -221,7 +221,7 @@ fn row(chart: &mut Svg, y: f64, (name, level): (&str, &str)) {
 /// Writes what a step adds, beside the end of its bar.
 fn value(chart: &mut Svg, (from, to): (f64, f64), y: f64, step: f64) {
     let right = to.max(from) + 5.0;
-    if step < 0.0 && to.min(from) > 480.0 {
+    if step < 0.0 {
         chart.text("", (to.min(from) - 5.0, y + 15.0), Anchor::End, &bits(step));
     } else {
         chart.text("", (right, y + 15.0), Anchor::Start, &bits(step));

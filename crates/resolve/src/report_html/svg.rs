@@ -99,7 +99,7 @@ impl Svg {
 
     /// Writes text cut to so many characters, whole when it is pointed at.
     pub(super) fn label(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
-        const CHARACTERS_MAX: usize = 42;
+        const CHARACTERS_MAX: usize = 50;
         let shown: String = text.chars().take(CHARACTERS_MAX).collect();
         if shown.len() == text.len() {
             self.text(class, at, anchor, text);

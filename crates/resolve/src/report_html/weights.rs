@@ -4,21 +4,14 @@ use super::markup::{Html, bits, count, folded, percent, table};
 use super::svg::{Anchor, Scale, Svg};
 use super::{Content, Section, WIDTH, between, figure, key, note, paragraph, warning};
 use crate::evaluate::{Estimate, ThresholdPoint, Thresholds};
-use crate::figures::{Tally, WeightBin};
+use crate::figures::WeightBin;
 
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = WIDTH - 12.0;
 
 /// The distribution of match weights, and what the model expects of it.
 pub(super) fn section(content: &Content<'_>) -> Section {
-    let kept;
-    let bins = match &content.figures {
-        Some(figures) => &figures.weights,
-        None => {
-            kept = Tally::of(&content.graph.evidence).bins();
-            &kept
-        }
-    };
+    let bins = &content.bins;
     let thresholds = &content.assessment.thresholds;
     let mut body = Html::join([
         paragraph(
@@ -232,30 +225,20 @@ fn row(content: &Content<'_>, point: &ThresholdPoint) -> Vec<Html> {
         count(point.entities).into(),
         count(point.largest).into(),
     ];
-    match point.pairwise {
-        Some(quality) => {
-            let shares = [quality.precision, quality.recall, quality.f1];
-            row.extend(shares.map(|share| format!("{share:.4}").into()));
-        }
-        None => {
-            let (links, precision, recall) = expected_at(content, point.bits);
-            row.push(count(links).into());
-            row.extend([precision, recall].map(|share| percent(share).into()));
-        }
+    if let Some(quality) = point.pairwise {
+        let shares = [quality.precision, quality.recall, quality.f1];
+        row.extend(shares.map(|share| format!("{share:.4}").into()));
+    } else {
+        let (links, precision, recall) = expected_at(content, point.bits);
+        row.push(count(links).into());
+        row.extend([precision, recall].map(|share| percent(share).into()));
     }
     row
 }
 
 /// Returns links, expected precision and expected recall of weighed pairs at a threshold.
 fn expected_at(content: &Content<'_>, threshold: f64) -> (u64, f64, f64) {
-    let kept;
-    let bins = match &content.figures {
-        Some(figures) => &figures.weights,
-        None => {
-            kept = Tally::of(&content.graph.evidence).bins();
-            &kept
-        }
-    };
+    let bins = &content.bins;
     let own = (threshold - content.assessment.thresholds.link_bits).abs() < 1e-9;
     let (mut links, mut matches, mut all) = (0, 0.0, 0.0);
     for bin in bins {
@@ -326,7 +309,7 @@ fn expected_curve(content: &Content<'_>) -> Html {
     ];
     Html::join([
         paragraph(
-            "What the model expects at every threshold. With `--truth` this is measured instead.",
+            "What the model expects at every threshold. With a truth (\u{201c}--truth\u{201d}) this is measured instead.",
         ),
         figure(curve(
             thresholds,
