@@ -84,8 +84,11 @@ pub(crate) fn refuse_lost_key(path: &Path) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Writes the model whole or not at all.
-pub(crate) fn write(path: &Path, model: &Model) -> Result<(), JobError> {
+/// Writes the model whole or not at all, and what training saw beside it.
+///
+/// The model comes last: whoever is killed before has to train again, and then removes what is left.
+pub(crate) fn write(path: &Path, model: &Model, trained: &TrainReport) -> Result<(), JobError> {
+    write_training(path, model, trained)?;
     let mut text =
         serde_json::to_string_pretty(model).expect("a model of finite numbers serialises");
     text.push('\n');
@@ -111,11 +114,7 @@ struct TrainingRecord {
 }
 
 /// Writes what training saw beside the model, without what differs from run to run.
-pub(crate) fn write_training(
-    model_path: &Path,
-    model: &Model,
-    report: &TrainReport,
-) -> Result<(), JobError> {
+fn write_training(model_path: &Path, model: &Model, report: &TrainReport) -> Result<(), JobError> {
     let record = TrainingRecord {
         model: format!("{:016x}", model.digest()),
         report: TrainReport {

@@ -72,9 +72,8 @@ pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainRep
         let blocking = job.block(&prepared, &mut stages)?;
         Ok::<_, JobError>(job.train(&prepared, &blocking, &key, &mut stages))
     })?;
-    model_file::write(&path, &model)?;
     let mut report = TrainReport::of(&model, training);
-    model_file::write_training(&path, &model, &report)?;
+    model_file::write(&path, &model, &report)?;
     report.stages = stages.finish();
     Ok(report)
 }
@@ -114,8 +113,7 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     let (model, weighed) =
         threads.install(|| job.weigh(trained, &key, (&mut report, &mut figures), &mut stages))?;
     if let Some(trained) = &report.trained {
-        model_file::write(&path, &model)?;
-        model_file::write_training(&path, &model, trained)?;
+        model_file::write(&path, &model, trained)?;
     }
     let threshold = Threshold::of(&settings.decide);
     let constraints = job.constraints();

@@ -151,7 +151,7 @@ impl Content<'_> {
             tiles.push(tile(
                 &format!("{:.4}", quality.f1),
                 "pairwise F1",
-                &format!("best threshold {best:.4}"),
+                &format!("best {best:.4}"),
             ));
             tiles.push(tile(
                 &percent(quality.precision),

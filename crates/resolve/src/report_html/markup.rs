@@ -124,7 +124,7 @@ pub(super) fn count(number: u64) -> String {
 /// Writes a share of 1 in per cent, with as many decimals as it has something to say.
 pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
-        whole if share >= 1.0 || share <= 0.0 => format!("{whole:.0}\u{a0}%"),
+        whole if share >= 0.999_995 || share <= 0.0 => format!("{whole:.0}\u{a0}%"),
         near if !(0.1..=99.9).contains(&near) => format!("{near:.3}\u{a0}%"),
         near if !(1.0..=99.0).contains(&near) => format!("{near:.2}\u{a0}%"),
         plain => format!("{plain:.1}\u{a0}%"),

@@ -85,7 +85,7 @@ fn expected(estimate: &Estimate) -> Html {
         heading,
         table("", &["", "estimate", "95 % interval"], rows),
         note(
-            "They are as good as the probabilities are calibrated; the intervals cover chance, not an error of the model.",
+            "They are as good as the probabilities are calibrated, and speak of pairs with evidence of their own, not of those joined through others. Intervals cover chance and, for blocking, the disagreement of rules; an error of the model they do not cover.",
         ),
         folded("Formulas and what they assume", assumptions),
     ])
