@@ -20,16 +20,7 @@ pub(super) fn section(report: &TrainReport) -> Section {
     for text in &report.warnings {
         body.push(warning(text));
     }
-    for comparison in &report.comparisons {
-        for level in &comparison.levels {
-            if let Some(doubt) = level.doubt() {
-                body.push(warning(&format!(
-                    "{}, {}: {doubt}",
-                    comparison.comparison, level.level
-                )));
-            }
-        }
-    }
+    body.push(doubts(report));
     if report.moves.len() > 1 {
         body.push(figure(convergence(&report.moves)));
     }
@@ -53,6 +44,27 @@ pub(super) fn section(report: &TrainReport) -> Section {
         title: "Training",
         body,
     }
+}
+
+/// Lists the levels whose weight is more guessed than learnt.
+fn doubts(report: &TrainReport) -> Html {
+    let levels = report.comparisons.iter().flat_map(|comparison| {
+        let doubted = comparison.levels.iter();
+        doubted.filter_map(|level| {
+            let doubt = level.doubt()?;
+            let name = format!("{}, {}: {doubt}", comparison.comparison, level.level);
+            Some(Html::element("li", name))
+        })
+    });
+    let levels: Vec<Html> = levels.collect();
+    if levels.is_empty() {
+        return Html::default();
+    }
+    let told = Html::join([
+        Html::text("Weights that training had no evidence for:"),
+        Html::element("ul", Html::join(levels)),
+    ]);
+    Html::element("div class=\"warning\"", told)
 }
 
 fn convergence(moves: &[f64]) -> Svg {
