@@ -59,6 +59,7 @@ fn every_command_ends_as_its_answer_says() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
     let (csv, parquet, odd) = (place("map.csv"), place("map.parquet"), place("map.xlsx"));
+    let page = place("page.html");
     let truth = graph().with_file_name("truth.csv");
     let id = unified_id();
     let cases: &[(&[&str], i32, Prints, &str)] = &[
@@ -104,7 +105,21 @@ fn every_command_ends_as_its_answer_says() {
         (&["export", "--output", text(&odd)], 2, Nothing, "map.xlsx"),
         (&["evaluate", "--truth", text(&truth)], 0, Something, ""),
         (&["evaluate", "--truth", text(&odd)], 2, Nothing, "map.xlsx"),
-        (&["evaluate"], 2, Nothing, "--truth"),
+        (&["evaluate"], 0, Something, ""),
+        (&["evaluate", "--trace"], 2, Nothing, "--truth"),
+        (&["report"], 2, Nothing, "--output"),
+        (
+            &["report", "--output", text(&page)],
+            0,
+            Nothing,
+            "page.html",
+        ),
+        (
+            &["report", "--output", "/nowhere/page.html"],
+            2,
+            Nothing,
+            "/nowhere/page.html",
+        ),
         (&["verify"], 0, Something, ""),
         (&["verify", "--all"], 0, Something, ""),
         (&["serve", "--listen", "nowhere"], 2, Nothing, "nowhere"),
@@ -200,7 +215,7 @@ fn names_in_json_are_those_that_scripts_know() {
     note(&["entity", &id]);
     note(&["explain", "crm", CRM, "shop", SHOP]);
     note(&["export", "--output", text(&map)]);
-    note(&["evaluate", "--truth", text(&truth)]);
+    note(&["evaluate", "--truth", text(&truth), "--trace"]);
     note(&["verify"]);
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/cli/json_names.txt");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -138,6 +138,8 @@ impl Victim {
         let known = [
             "sameas.model.json",
             "sameas.model.key",
+            "sameas.model.training.json",
+            "graph/figures.json",
             "graph/graph.json",
             "graph/current",
             "graph/publications.json",

@@ -11,7 +11,9 @@ use crate::command::explain::ExplainArgs;
 use crate::command::export::ExportArgs;
 use crate::command::lookup::LookupArgs;
 use crate::command::rebuild::RebuildArgs;
+use crate::command::report::ReportArgs;
 use crate::command::serve::ServeArgs;
+use crate::command::train::TrainArgs;
 use crate::command::verify::VerifyArgs;
 
 /// Which records, in which systems, are the same customer?
@@ -75,7 +77,7 @@ pub(crate) enum Command {
     /// Checks settings and sources and predicts what a rebuild costs.
     Plan,
     /// Trains the model from the records, without labels.
-    Train,
+    Train(TrainArgs),
     /// Resolves all records and publishes a new revision.
     Rebuild(RebuildArgs),
     /// Answers lookups over gRPC.
@@ -88,8 +90,10 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Writes the identity map: source, key, unified id, since.
     Export(ExportArgs),
-    /// Holds the newest revision to a truth and prints how well it agrees.
+    /// Says how good the newest revision is: measured by a truth, or estimated without one.
     Evaluate(EvaluateArgs),
+    /// Shows the newest revision and how good it is, as one HTML file.
+    Report(ReportArgs),
     /// Checks all checksums and invariants of the published revisions.
     Verify(VerifyArgs),
     /// Makes four sample systems, resolves them, serves them and looks some records up.

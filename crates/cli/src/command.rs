@@ -8,9 +8,10 @@ pub(crate) mod export;
 pub(crate) mod lookup;
 mod plan;
 pub(crate) mod rebuild;
+pub(crate) mod report;
 mod schema;
 pub(crate) mod serve;
-mod train;
+pub(crate) mod train;
 pub(crate) mod verify;
 
 use anyhow::Result;
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let shared = &args.shared;
     match &args.command {
         Command::Plan => plan::run(shared),
-        Command::Train => train::run(shared),
+        Command::Train(args) => train::run(shared, args),
         Command::Rebuild(args) => rebuild::run(shared, args),
         Command::Serve(args) => serve::run(shared, args),
         Command::Lookup(args) => lookup::run(shared, args),
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Command::Explain(args) => explain::run(shared, args),
         Command::Export(args) => export::run(shared, args),
         Command::Evaluate(args) => evaluate::run(shared, args),
+        Command::Report(args) => report::run(shared, args),
         Command::Verify(args) => verify::run(shared, args),
         Command::Demo(args) => demo::run(shared, args),
         Command::Schema => schema::run(),

@@ -71,6 +71,15 @@ pub struct RuleCost {
     pub cut_records: u64,
 }
 
+/// The rules by which two records could meet, by number, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Makers {
+    /// Those that make the pair.
+    pub made_by: Vec<usize>,
+    /// Those whose key the two share in a block over the bound that no refinement saves.
+    pub refused_by: Vec<usize>,
+}
+
 /// One rule over the records: every node's keys, and which keys are hot.
 #[derive(Debug)]
 struct PreparedRule<'p> {
@@ -249,6 +258,22 @@ impl<'p> Blocking<'p> {
             return !differ(rule);
         }
         !differ(rule) && self.first_key(rule, a, b) == Some((block.key, block.refined_by))
+    }
+
+    /// Says which rules make a pair and which would, were the block they share not too large.
+    ///
+    /// Whether two records of one source may pair at all is not asked here.
+    pub fn makers(&self, a: u32, b: u32) -> Makers {
+        let (a, b) = (self.rows.of(a), self.rows.of(b));
+        let mut makers = Makers::default();
+        for (number, rule) in self.rules.iter().enumerate() {
+            if self.first_key(rule, a, b).is_some() {
+                makers.made_by.push(number);
+            } else if shares_key(rule, a, b) {
+                makers.refused_by.push(number);
+            }
+        }
+        makers
     }
 
     /// Returns the smallest key, and refinement, by which a rule makes a pair.
@@ -434,6 +459,16 @@ impl<'p> Blocking<'p> {
         }
         batch.nodes.clear();
     }
+}
+
+/// Returns whether two nodes have a key in common, however many others share it.
+fn shares_key(rule: &PreparedRule<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+    if rule.multi {
+        let keys = rule.keys(b.node as usize);
+        let mut wanted = rule.keys(a.node as usize).iter();
+        return wanted.any(|key| keys.binary_search(key).is_ok());
+    }
+    rule.parts.iter().all(|part| part.agreed(a, b).is_some())
 }
 
 /// Blocks that are visited together, in order.

@@ -14,7 +14,7 @@ mod train;
 mod weigh;
 
 pub use apart::Apart;
-pub use blocking::{Block, Blocking, HotKey, RuleCost};
+pub use blocking::{Block, Blocking, HotKey, Makers, RuleCost};
 pub use compare::Comparer;
 pub use language::{Clause, Condition, LanguageError, Test, parse_form, parse_key_part};
 pub use model::{
@@ -35,5 +35,5 @@ pub use similarity::{
     jaro_winkler_may_reach, jaro_winkler_reaches, levenshtein, levenshtein_may_be_within,
     levenshtein_within, overlap,
 };
-pub use train::{Training, TrainingPass, train};
+pub use train::{Sighting, Training, TrainingPass, train};
 pub use weigh::{Threshold, Weighed, Weigher, legend};

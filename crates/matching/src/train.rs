@@ -6,8 +6,8 @@ mod patterns;
 use rayon::prelude::*;
 use sameas_record::ValueId;
 
-use self::classes::{Classes, Levels, ROUNDS_MAX, Shares, corrected_u, estimate_shares};
-use self::patterns::{Patterns, random_patterns, rule_patterns};
+use self::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX, Shares, corrected_u, estimate_shares};
+use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
 use crate::TrainSettings;
 use crate::blocking::Blocking;
 use crate::compare::Comparer;
@@ -31,8 +31,27 @@ pub struct Training {
     pub random_pairs: u64,
     /// One pass per blocking rule.
     pub passes: Vec<TrainingPass>,
+    /// The largest move of any parameter in each round of the last refinement; EM has converged
+    /// if the last is below [`Training::CONVERGED`].
+    pub moves: Vec<f64>,
+    /// How often each level was seen, by comparison and level, the missing level left out.
+    pub sightings: Vec<Vec<Sighting>>,
     /// What to be wary of, in words.
     pub warnings: Vec<String>,
+}
+
+impl Training {
+    /// EM stops when no parameter moves by more than this.
+    pub const CONVERGED: f64 = CONVERGED;
+}
+
+/// How much evidence there was for the weight of one level.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sighting {
+    /// Random pairs that showed it; u comes from them.
+    pub random: f64,
+    /// Candidate pairs that showed it, whatever they are; m comes from them.
+    pub candidate: f64,
 }
 
 /// EM over the pairs of one rule.
@@ -72,11 +91,12 @@ pub fn train(
         related: 0.0,
     };
     for _ in 0..REFINEMENTS {
-        training.passes = classes.fit(plan, &rules);
+        (training.passes, training.moves) = classes.fit(plan, &rules);
         shares = estimate_shares(&rules, &classes, total, shares.matched);
         classes.u = corrected_u(&observed, &classes, shares);
         classes.pin_related(plan);
     }
+    training.sightings = sightings(plan, &random, &rules);
     let Classes { m, u, .. } = &classes;
     warn(&mut training, plan, m, u);
     let comparisons = plan
@@ -143,6 +163,31 @@ fn chance_of_equality(counts: &[u32]) -> Option<f64> {
         .map(|&c| f64::from(c) * (f64::from(c) - 1.0))
         .sum();
     (present >= 2.0).then(|| (equal.max(1.0) / (present * (present - 1.0))).min(0.999))
+}
+
+/// Counts how often each level was seen among random pairs and among candidate pairs.
+fn sightings(plan: &MatchingPlan, random: &Patterns, rules: &[RulePatterns]) -> Vec<Vec<Sighting>> {
+    let seen = |patterns: &Patterns, comparison: usize, level: usize| -> f64 {
+        let showing = patterns
+            .iter()
+            .filter(|(pattern, _)| usize::from(pattern.level(comparison)) == level);
+        showing.map(|(_, count)| count).sum()
+    };
+    let of = |comparison: usize, level: usize| Sighting {
+        random: seen(random, comparison, level),
+        candidate: rules
+            .iter()
+            .map(|rule| seen(&rule.owned, comparison, level))
+            .sum(),
+    };
+    let comparisons = plan.comparisons.iter().enumerate();
+    comparisons
+        .map(|(index, comparison)| {
+            (1..comparison.level_count())
+                .map(|level| of(index, level))
+                .collect()
+        })
+        .collect()
 }
 
 fn warn(training: &mut Training, plan: &MatchingPlan, m: &Levels, u: &Levels) {

@@ -191,6 +191,16 @@ impl<'p> Weigher<'p> {
         weighed
     }
 
+    /// Returns the posterior weight of a pair in bits, and the deterministic rule that links it
+    /// whatever it weighs.
+    pub fn weigh_pair(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> (f64, Option<usize>) {
+        let bits = self.posterior_bits(self.comparer.pattern(a, b), a, b);
+        match self.comparer.rule_that_links(0, a, b) {
+            Some(rule) => (bits.max(MatchWeight::OF_RULE.bits()), Some(rule)),
+            None => (bits, None),
+        }
+    }
+
     fn weigh_block(
         &self,
         blocking: &Blocking<'_>,

@@ -1,17 +1,26 @@
 //! Holds the clusters of a snapshot to a truth that somebody knows.
 //!
-//! Time is linear but for one sort; memory is at most 60 bytes a record of the truth.
+//! Time is linear but for one sort; memory is that of the revision, and at most 40 bytes a record
+//! of the truth.
 
 mod agreement;
-mod truth;
+mod assessment;
+mod estimate;
+pub(crate) mod missed;
+mod sweep;
+pub(crate) mod truth;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sameas_store::{CorruptError, Snapshot};
+use sameas_store::{Snapshot, VerifyError};
 use serde::Serialize;
 use thiserror::Error;
 
+pub use assessment::{Assessment, assess};
+pub use estimate::{Estimate, Interval};
+pub use missed::{MissedPairs, MissedReason, NamedPair, NamedReference};
+pub use sweep::{ThresholdPoint, Thresholds};
 use truth::Truth;
 
 /// How well one way of counting agrees with the truth; each from 0 to 1.
@@ -55,6 +64,8 @@ pub struct Evaluation {
     pub found_entities: u64,
     /// Records of the truth in the largest cluster.
     pub largest_found: u64,
+    /// What the figures do not mean, in words.
+    pub warnings: Vec<String>,
 }
 
 /// Why a graph cannot be held to a truth.
@@ -103,23 +114,34 @@ pub enum EvaluateError {
         /// The file.
         path: PathBuf,
     },
-    /// The snapshot is corrupt.
+    /// The graph holds no record of the truth.
+    #[error(
+        "the graph holds none of the {records} records of the truth {}, so nothing can be measured: it names the source \"{named}\", the graph has {sources}; spell source and key as the settings do",
+        path.display()
+    )]
+    NothingShared {
+        /// The file.
+        path: PathBuf,
+        /// Records that it names.
+        records: u64,
+        /// The source that it names first.
+        named: String,
+        /// The sources of the graph.
+        sources: String,
+    },
+    /// The snapshot is damaged.
     #[error(transparent)]
-    Corrupt(#[from] CorruptError),
+    Damaged(#[from] VerifyError),
 }
 
 /// Compares the clusters of a snapshot with a truth: a CSV or Parquet file of source, key and entity.
 ///
 /// # Errors
-/// Fails if the truth cannot be read, names a record twice or names none, or if the
-/// snapshot is corrupt.
+/// Fails if the truth cannot be read, names a record twice or none that the graph holds, or if the
+/// snapshot is damaged.
 pub fn evaluate(snapshot: &Snapshot, truth: &Path) -> Result<Evaluation, EvaluateError> {
-    let mut truth = Truth::read(truth)?;
-    for row in snapshot.rows() {
-        let row = row?;
-        truth.place(row.source, row.key, row.entity.id);
-    }
-    Ok(truth.compare())
+    let graph = snapshot.load()?;
+    Ok(Truth::read(truth, &graph.references)?.compare(&graph.partition))
 }
 
 impl Evaluation {
@@ -156,7 +178,11 @@ impl Evaluation {
             self.false_pairs,
             self.missed_pairs,
         );
-        [head, body.concat(), tail].concat()
+        let warnings = self.warnings.iter();
+        let warnings: Vec<String> = warnings
+            .map(|warning| format!("warning: {warning}\n"))
+            .collect();
+        [head, body.concat(), tail, warnings.concat()].concat()
     }
 }
 

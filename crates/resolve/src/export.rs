@@ -94,6 +94,16 @@ pub fn export_csv(snapshot: &Snapshot, to: impl Write) -> Result<ExportReport, E
     Ok(report(snapshot))
 }
 
+/// Writes a text under its name only when it is whole.
+///
+/// # Errors
+/// Says why the file cannot be written; what was there before is then still there.
+pub fn write_text(path: &Path, text: &str) -> io::Result<()> {
+    let mut partial = Partial::create(path)?;
+    partial.file.write_all(text.as_bytes())?;
+    partial.publish(path)
+}
+
 fn report(snapshot: &Snapshot) -> ExportReport {
     ExportReport {
         revision: snapshot.revision().get(),

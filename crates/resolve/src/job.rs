@@ -12,6 +12,7 @@ use sameas_source::{OpenError, ScanError};
 use sameas_store::{FolderError, PublishError};
 use thiserror::Error;
 
+use crate::EvaluateError;
 use crate::report::StageReport;
 
 /// Whether a source may have shrunk by more than a fifth since the last rebuild.
@@ -143,6 +144,9 @@ pub enum JobError {
     /// The new revision could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// A revision could not be held to a truth.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
     /// Threads could not be started.
     #[error("threads could not be started: {what}")]
     Threads {

@@ -5,6 +5,7 @@
 
 mod evaluate;
 mod export;
+mod figures;
 #[cfg(test)]
 mod fixture;
 mod ingest;
@@ -12,17 +13,23 @@ mod job;
 mod model_file;
 mod rebuild;
 mod report;
+mod report_html;
 mod settings;
 
-pub use evaluate::{EvaluateError, Evaluation, Quality, evaluate};
-pub use export::{ExportError, ExportReport, export, export_csv};
+pub use evaluate::{
+    Assessment, Estimate, EvaluateError, Evaluation, Interval, MissedPairs, MissedReason,
+    NamedPair, NamedReference, Quality, ThresholdPoint, Thresholds, assess, evaluate,
+};
+pub use export::{ExportError, ExportReport, export, export_csv, write_text};
+pub use figures::{Captures, LevelCount, RebuildFigures, WeightBin};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;
-pub use rebuild::{plan, rebuild, train};
+pub use rebuild::{RuleTrace, Trace, plan, rebuild, trace, train};
 pub use report::{
     ComparisonReport, FieldReport, LevelReport, PassReport, PlanReport, RebuildReport, RuleReport,
     SourceReport, StageReport, TrainReport,
 };
+pub use report_html::{report_html, training_html};
 pub use settings::{
     GraphSettings, KeyPath, KeyStep, ServeSettings, Settings, SettingsError, SettingsProblem,
     json_schema,

@@ -5,9 +5,10 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use sameas_matching::{FrequencyKey, MODEL_FORMAT, MatchingPlan, Model, ModelError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::job::JobError;
+use crate::report::TrainReport;
 
 /// Returns the file of the secret that belongs to a model file.
 pub fn key_path(model_path: &Path) -> PathBuf {
@@ -83,12 +84,61 @@ pub(crate) fn refuse_lost_key(path: &Path) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Writes the model whole or not at all.
-pub(crate) fn write(path: &Path, model: &Model) -> Result<(), JobError> {
+/// Writes the model whole or not at all, and what training saw beside it.
+///
+/// The model comes last: whoever is killed before has to train again, and then removes what is left.
+pub(crate) fn write(path: &Path, model: &Model, trained: &TrainReport) -> Result<(), JobError> {
+    write_training(path, model, trained)?;
     let mut text =
         serde_json::to_string_pretty(model).expect("a model of finite numbers serialises");
     text.push('\n');
     write_whole(path, text.as_bytes(), 0o644, rename)
+}
+
+/// Writes a report beside the model or the graph, whole or not at all.
+pub(crate) fn write_report(path: &Path, bytes: &[u8]) -> Result<(), JobError> {
+    write_whole(path, bytes, 0o644, rename)
+}
+
+/// Returns the file of what training saw that belongs to a model file.
+fn training_path(model_path: &Path) -> PathBuf {
+    model_path.with_extension("training.json")
+}
+
+/// What training saw, with the model that came of it.
+#[derive(Serialize, Deserialize)]
+struct TrainingRecord {
+    /// The digest of the model, hexadecimal.
+    model: String,
+    report: TrainReport,
+}
+
+/// Writes what training saw beside the model, without what differs from run to run.
+fn write_training(model_path: &Path, model: &Model, report: &TrainReport) -> Result<(), JobError> {
+    let record = TrainingRecord {
+        model: format!("{:016x}", model.digest()),
+        report: TrainReport {
+            stages: Vec::new(),
+            ..report.clone()
+        },
+    };
+    let mut text =
+        serde_json::to_string_pretty(&record).expect("a report of finite numbers serialises");
+    text.push('\n');
+    write_report(&training_path(model_path), text.as_bytes())
+}
+
+/// Reads what the training of a model saw, if it is kept beside the model file.
+pub(crate) fn read_training(model_path: &Path, digest: u64) -> Option<TrainReport> {
+    let text = fs::read_to_string(training_path(model_path)).ok()?;
+    let record: TrainingRecord = serde_json::from_str(&text).ok()?;
+    (record.model == format!("{digest:016x}")).then_some(record.report)
+}
+
+/// Reads the model that a revision was weighed by, if the file still holds it.
+pub(crate) fn read_by_digest(path: &Path, digest: u64) -> Option<Model> {
+    let model: Model = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    (model.digest() == digest).then_some(model)
 }
 
 /// Reads the secret, or makes it from random bytes for the first model.

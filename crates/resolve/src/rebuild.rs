@@ -1,5 +1,7 @@
 //! The batch rebuild: sources in, one published revision out, whole or not at all.
 
+mod trace;
+
 use std::collections::BTreeMap;
 
 use sameas_graph::{
@@ -14,11 +16,14 @@ use sameas_record::{Records, Schema};
 use sameas_source::SkippedFiles;
 use sameas_store::{FolderError, GraphFolder, Publisher};
 
+use crate::figures::{Captures, RebuildFigures, Tally};
 use crate::job::{JobError, JobOptions, Shrink, Stages};
 use crate::report::{
     FieldReport, PlanReport, RebuildReport, RuleReport, SourceReport, TrainReport,
 };
 use crate::{Settings, ingest, model_file};
+
+pub use trace::{RuleTrace, Trace, trace};
 
 /// A source may shrink to this share of its records without anybody asking.
 const SHRINK_SHARE_LEAST: f64 = 0.8;
@@ -67,8 +72,8 @@ pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainRep
         let blocking = job.block(&prepared, &mut stages)?;
         Ok::<_, JobError>(job.train(&prepared, &blocking, &key, &mut stages))
     })?;
-    model_file::write(&path, &model)?;
     let mut report = TrainReport::of(&model, training);
+    model_file::write(&path, &model, &report)?;
     report.stages = stages.finish();
     Ok(report)
 }
@@ -104,10 +109,11 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         ..RebuildReport::default()
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
+    let mut figures = RebuildFigures::default();
     let (model, weighed) =
-        threads.install(|| job.weigh(trained, &key, &mut report, &mut stages))?;
-    if report.trained.is_some() {
-        model_file::write(&path, &model)?;
+        threads.install(|| job.weigh(trained, &key, (&mut report, &mut figures), &mut stages))?;
+    if let Some(trained) = &report.trained {
+        model_file::write(&path, &model, trained)?;
     }
     let threshold = Threshold::of(&settings.decide);
     let constraints = job.constraints();
@@ -118,6 +124,8 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         let mut evidence = weighed.evidence;
         let partition = cluster(&references, &mut evidence, &constraints);
         [report.links, report.review, report.quarantined] = decision_counts(&evidence);
+        let tally = Tally::of(&evidence);
+        (figures.weights, figures.levels) = (tally.bins(), tally.levels(&legend));
         let evidence = retain(evidence, &partition, Retention::default());
         [
             report.links_kept,
@@ -140,9 +148,27 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     stages.begin("publish", None);
     let published = publisher.publish(&next, options.published_at_ms)?;
     report.snapshot_bytes = published.len;
+    figures.report = RebuildReport {
+        trained: None,
+        ..report.clone()
+    };
+    keep_figures(
+        &figures.bind(&published, options.published_at_ms),
+        &folder,
+        options,
+    );
     report.stages = stages.finish();
     report.pairs_per_second = pairs_per_second(&report);
     Ok(report)
+}
+
+/// Keeps what reports need beside the snapshots. The revision stands with or without them.
+fn keep_figures(figures: &RebuildFigures, folder: &GraphFolder, options: &JobOptions) {
+    if let Err(error) = figures.write(folder.path()) {
+        options.progress.note(&format!(
+            "the revision is published, but figures for `sameas report` are not kept: {error}"
+        ));
+    }
 }
 
 /// Takes the lock that rebuilds of the graph hold; there is none before the first rebuild.
@@ -319,7 +345,7 @@ impl<'s> Job<'s> {
         &self,
         trained: Option<Model>,
         key: &FrequencyKey,
-        report: &mut RebuildReport,
+        (report, figures): (&mut RebuildReport, &mut RebuildFigures),
         stages: &mut Stages<'_>,
     ) -> Result<(Model, Weighed), JobError> {
         stages.begin("prepare", None);
@@ -345,6 +371,8 @@ impl<'s> Job<'s> {
             &mut weighed.evidence,
             &self.constraints(),
         );
+        figures.captures = Captures::of(&blocking, &self.plan, &weighed.evidence);
+        figures.possible_pairs = prepared.pair_count();
         report.rules = rule_reports(&self.plan, &blocking);
         for (rule, &pairs) in report.rules.iter_mut().zip(&weighed.pairs_of_rule) {
             rule.first_pairs = Some(pairs);

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use sameas_matching::{RuleCost, Training};
-use serde::Serialize;
+use sameas_matching::{RuleCost, Sighting, Training};
+use serde::{Deserialize, Serialize};
 
 /// What one stage took.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct StageReport {
     /// The stage.
     pub stage: String,
@@ -19,7 +19,7 @@ pub struct StageReport {
 }
 
 /// What one source gave.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SourceReport {
     /// The source.
     pub source: String,
@@ -32,7 +32,7 @@ pub struct SourceReport {
 }
 
 /// What one field holds.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FieldReport {
     /// The field.
     pub field: String,
@@ -43,7 +43,7 @@ pub struct FieldReport {
 }
 
 /// What one rule costs.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RuleReport {
     /// The rule.
     pub rule: String,
@@ -100,7 +100,7 @@ pub struct PlanReport {
 }
 
 /// What one pass of training saw.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PassReport {
     /// The rule whose pairs it looked at.
     pub rule: String,
@@ -119,7 +119,7 @@ pub struct PassReport {
 }
 
 /// The weights of one comparison.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ComparisonReport {
     /// The comparison.
     pub comparison: String,
@@ -128,7 +128,7 @@ pub struct ComparisonReport {
 }
 
 /// The weight of one level.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LevelReport {
     /// The level.
     pub level: String,
@@ -138,10 +138,27 @@ pub struct LevelReport {
     pub u: f64,
     /// `log2(m / u)`.
     pub bits: f64,
+    /// Random pairs that showed it; u is learnt from them.
+    #[serde(default)]
+    pub random_pairs: u64,
+    /// Candidate pairs that showed it, of matches or not; m is learnt from them.
+    #[serde(default)]
+    pub candidate_pairs: u64,
+}
+
+impl LevelReport {
+    /// Returns what the weight lacks evidence for, if it does.
+    pub fn doubt(&self) -> Option<&'static str> {
+        match (self.random_pairs, self.candidate_pairs) {
+            (_, 0) => Some("never seen in a candidate pair: m is a guess"),
+            (0, _) => Some("never seen in a random pair: u is bounded, not counted"),
+            _ => None,
+        }
+    }
 }
 
 /// What training found.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TrainReport {
     /// Records it looked at.
     pub records: u64,
@@ -149,6 +166,12 @@ pub struct TrainReport {
     pub random_pairs: u64,
     /// One pass a rule.
     pub passes: Vec<PassReport>,
+    /// Whether expectation-maximisation came to rest: no parameter moved by more than 0.00001.
+    #[serde(default)]
+    pub converged: bool,
+    /// The largest move of any parameter, round by round.
+    #[serde(default)]
+    pub moves: Vec<f64>,
     /// The chance that two random records are one entity.
     pub prior: f64,
     /// The weights.
@@ -168,22 +191,28 @@ impl TrainReport {
             rounds: pass.rounds,
             plausible: pass.used,
         };
-        let level = |level: &sameas_matching::LevelParameters| LevelReport {
+        let level = |(level, seen): (&sameas_matching::LevelParameters, &Sighting)| LevelReport {
             level: level.level.clone(),
             m: level.m,
             u: level.u,
             bits: level.bits(),
+            random_pairs: seen.random.round() as u64,
+            candidate_pairs: seen.candidate.round() as u64,
         };
-        let comparison = |c: &sameas_matching::ComparisonParameters| ComparisonReport {
-            comparison: c.name.clone(),
-            levels: c.levels.iter().map(level).collect(),
-        };
+        let comparisons = model.comparisons.iter().zip(&training.sightings);
+        let comparisons = comparisons.map(|(comparison, seen)| ComparisonReport {
+            comparison: comparison.name.clone(),
+            levels: comparison.levels.iter().zip(seen).map(level).collect(),
+        });
+        let last = training.moves.last();
         Self {
             records: model.records,
             random_pairs: training.random_pairs,
             passes: training.passes.into_iter().map(pass).collect(),
             prior: model.prior,
-            comparisons: model.comparisons.iter().map(comparison).collect(),
+            converged: last.is_some_and(|&moved| moved < Training::CONVERGED),
+            comparisons: comparisons.collect(),
+            moves: training.moves,
             warnings: training.warnings,
             stages: Vec::new(),
         }
@@ -191,7 +220,7 @@ impl TrainReport {
 }
 
 /// What a rebuild did.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RebuildReport {
     /// The revision it published.
     pub revision: u64,
@@ -269,6 +298,15 @@ impl TrainReport {
         line(&mut text, "records", self.records);
         line(&mut text, "random pairs", self.random_pairs);
         line(&mut text, "prior", format!("{:.3e}", self.prior));
+        let rest = match (self.converged, self.moves.last()) {
+            (true, _) => format!("after {} rounds", self.moves.len()),
+            (false, Some(moved)) => format!(
+                "no: a parameter still moved by {moved:.1e} in round {}",
+                self.moves.len()
+            ),
+            (false, None) => "no: there was nothing to learn from".to_owned(),
+        };
+        line(&mut text, "converged", rest);
         for pass in &self.passes {
             let doubt = if pass.plausible {
                 ""
@@ -288,8 +326,14 @@ impl TrainReport {
             for level in &comparison.levels {
                 let _ = writeln!(
                     text,
-                    "    {:32} m {:.6}  u {:.8}  {:+7.2} bits",
-                    level.level, level.m, level.u, level.bits
+                    "    {:32} m {:.6}  u {:.8}  {:+7.2} bits{}",
+                    level.level,
+                    level.m,
+                    level.u,
+                    level.bits,
+                    level
+                        .doubt()
+                        .map_or_else(String::new, |doubt| format!("  {doubt}"))
                 );
             }
         }

@@ -209,6 +209,7 @@ fn next_steps(sample: &Sample, address: SocketAddr) -> String {
          {binary} explain --config {config} {one} {other}\n\
          {binary} export --config {config} --output map.csv\n\
          {binary} evaluate --config {config} --truth {truth}\n\
+         {binary} report --config {config} --truth {truth} --trace --output report.html\n\
          {binary} plan --config {config}\n\
          {binary} rebuild --config {config}      # a server that runs picks the revision up; ids stay\n\
          {binary} serve --config {config} --listen {address}\n\n\

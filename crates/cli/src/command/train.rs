@@ -1,12 +1,23 @@
 //! `sameas train`: estimate the model from the records.
 
-use anyhow::Result;
-use sameas_resolve::{Shrink, TrainReport};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args as ClapArgs;
+use sameas_resolve::{Shrink, TrainReport, training_html, write_text};
 
 use super::Outcome;
 use crate::args::Shared;
 use crate::job;
 use crate::output::{self, Answer};
+
+/// What `train` takes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TrainArgs {
+    /// Also shows convergence, m and u, levels never seen and warnings in this HTML file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
 
 impl Answer for TrainReport {
     fn text(&self) -> String {
@@ -14,11 +25,15 @@ impl Answer for TrainReport {
     }
 }
 
-pub(super) fn run(shared: &Shared) -> Result<Outcome> {
+pub(super) fn run(shared: &Shared, args: &TrainArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
     let options = job::options(shared, Shrink::Refuse)?;
     let report = job::run(shared, sameas_resolve::train(&settings, &options))??;
     drop(options);
+    if let Some(path) = &args.report {
+        write_text(path, &training_html(&report))
+            .with_context(|| format!("write the report to {}", path.display()))?;
+    }
     output::print(shared.format, &report)?;
     Ok(Outcome::Done)
 }

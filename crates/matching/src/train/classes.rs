@@ -10,7 +10,7 @@ use crate::model::LevelParameters;
 use crate::plan::{BlockingRule, Comparison, MatchingPlan};
 
 /// EM stops when no parameter moves by more than this.
-const CONVERGED: f64 = 1e-5;
+pub(super) const CONVERGED: f64 = 1e-5;
 /// EM stops after this many rounds; what it has learnt by then is used.
 pub(super) const ROUNDS_MAX: usize = 100;
 /// How many pairs the guessed m counts for.
@@ -84,30 +84,32 @@ impl Classes {
     /// Runs EM over the pairs of all rules together: one m and one kind of relatives, but shares
     /// of their own for each rule (Winkler 1988; Jaro 1989; Larsen and Rubin 2001 for more than
     /// two classes). u is known, and missing levels say nothing.
-    pub(super) fn fit(&mut self, plan: &MatchingPlan, rules: &[RulePatterns]) -> Vec<TrainingPass> {
+    ///
+    /// Returns what each pass saw, and the largest move of a parameter in each round.
+    pub(super) fn fit(
+        &mut self,
+        plan: &MatchingPlan,
+        rules: &[RulePatterns],
+    ) -> (Vec<TrainingPass>, Vec<f64>) {
         let mut passes: Vec<Pass<'_>> = plan
             .rules
             .iter()
             .zip(rules)
             .map(|(rule, patterns)| self.pass(plan, rule, patterns))
             .collect();
-        let mut rounds = 0;
-        while rounds < ROUNDS_MAX {
-            rounds += 1;
-            if self.round(plan, &mut passes) < CONVERGED {
-                break;
-            }
+        let mut moves = Vec::new();
+        while moves.len() < ROUNDS_MAX && moves.last().is_none_or(|&moved| moved >= CONVERGED) {
+            moves.push(self.round(plan, &mut passes));
         }
         let reports = plan.rules.iter().zip(rules).zip(&passes);
-        reports
-            .map(|((rule, patterns), pass)| TrainingPass {
-                rule: rule.name.clone(),
-                pairs: patterns.pairs,
-                matched: pass.mix[0],
-                rounds,
-                used: pass.usable() && ordered(&pass.included, &self.m, &self.u),
-            })
-            .collect()
+        let reports = reports.map(|((rule, patterns), pass)| TrainingPass {
+            rule: rule.name.clone(),
+            pairs: patterns.pairs,
+            matched: pass.mix[0],
+            rounds: moves.len(),
+            used: pass.usable() && ordered(&pass.included, &self.m, &self.u),
+        });
+        (reports.collect(), moves)
     }
 
     fn pass<'r>(
@@ -420,7 +422,7 @@ mod tests {
             patterns(equal, 1, [0.4, 0.0, 0.6]),
         ];
         let mut classes = Classes::guess(&plan, &observed(equal));
-        let passes = classes.fit(&plan, &rules);
+        let (passes, _) = classes.fit(&plan, &rules);
         for ((name, _), (found, (m, ..))) in fields.iter().zip(classes.m.iter().zip(equal)) {
             assert!(
                 (found[0] - m).abs() < 0.01,
@@ -442,7 +444,7 @@ mod tests {
             patterns(&EQUAL, 5, [0.3, 0.4, 0.3]),
         ];
         let mut classes = Classes::guess(&plan, &observed(&EQUAL));
-        let passes = classes.fit(&plan, &rules);
+        let (passes, _) = classes.fit(&plan, &rules);
         for (index, (name, _)) in FIELDS.iter().enumerate() {
             let (m, _, related) = EQUAL[index];
             let found = (classes.m[index][0], classes.related[index][0]);

@@ -38,7 +38,8 @@ impl Agreement {
         let all_true = pairs(self.entity_sizes.iter().copied());
         let all_found = pairs(self.cluster_sizes.iter().copied());
         let exact = self.cells.iter().filter(|cell| self.is_exact(cell)).count() as u64;
-        let (true_entities, found_entities) = (self.entity_sizes.len(), self.cluster_sizes.len());
+        let true_entities = self.entity_sizes.len();
+        let found_entities = self.cluster_sizes.iter().filter(|&&size| size > 0).count();
         Evaluation {
             pairwise: Quality::new(share(true_pairs, all_found), share(true_pairs, all_true)),
             b_cubed: self.b_cubed(),
@@ -55,6 +56,7 @@ impl Agreement {
             true_entities: true_entities as u64,
             found_entities: found_entities as u64,
             largest_found: self.cluster_sizes.iter().copied().max().unwrap_or(0),
+            warnings: warnings(all_found, all_true, missing, self.record_count),
         }
     }
 
@@ -105,6 +107,27 @@ fn pairs(counts: impl Iterator<Item = u64>) -> u64 {
     counts
         .map(|count| count * count.saturating_sub(1) / 2)
         .sum()
+}
+
+/// Says what the figures do not mean.
+fn warnings(found: u64, wanted: u64, missing: u64, records: u64) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if found == 0 {
+        warnings.push(
+            "no two records of the truth are together in the graph: precision 1 says nothing"
+                .to_owned(),
+        );
+    }
+    if wanted == 0 {
+        warnings.push("every entity of the truth has one record: recall 1 says nothing".to_owned());
+    }
+    if missing > 0 {
+        warnings.push(format!(
+            "the graph lacks {missing} of the {records} records of the truth ({:.1} %), which count as alone; are source and key spelt as in the settings?",
+            100.0 * missing as f64 / records as f64
+        ));
+    }
+    warnings
 }
 
 /// Returns part of whole; all of nothing is 1.

@@ -174,3 +174,46 @@ fn text_shows_every_measure() {
         assert!(text.contains(line), "{text}");
     }
 }
+
+/// `evaluate` said 1.0 where the graph held no record of the truth: every record stood alone in
+/// both. It now refuses and says what to spell otherwise.
+#[test]
+fn a_truth_that_shares_nothing_with_the_graph_is_refused() {
+    let truth = "source,key,entity\ncmr,1,x\ncmr,2,x\n";
+    let message = evaluate_text(&graph(), truth).unwrap_err().to_string();
+    for words in [
+        "none of the 2 records",
+        "\"cmr\"",
+        "crm, shop",
+        "as the settings do",
+    ] {
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn what_the_figures_do_not_mean_is_said() {
+    let found = evaluate_text(&graph(), TRUTH).unwrap();
+    assert!(found.warnings[0].contains("lacks 1 of the 6"), "{found:?}");
+    let alone = snapshot(&[("a", "1", 1), ("a", "2", 2)]);
+    let found = evaluate_text(&alone, "source,key,entity\na,1,x\na,2,x\n").unwrap();
+    assert!(found.warnings[0].contains("precision 1 says nothing"));
+}
+
+#[test]
+fn missed_pairs_are_named_by_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("truth.csv");
+    fs::write(&path, TRUTH).unwrap();
+    let found = assess(&graph(), &crate::Settings::default(), Some(&path)).unwrap();
+    let missed = found.missed_pairs().unwrap();
+    let told: Vec<_> = missed.reasons.iter().map(|r| (r.reason, r.pairs)).collect();
+    assert_eq!(told, [("no_evidence", 2)]);
+    let example = &missed.reasons[0].examples[0];
+    assert_eq!(
+        (example.left.key.as_str(), example.right.source.as_str()),
+        ("1", "shop")
+    );
+    let counted = found.evaluation.as_ref().map(|found| found.missed_pairs);
+    assert_eq!(counted, Some(missed.pairs));
+}

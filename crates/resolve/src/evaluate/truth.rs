@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use hashbrown::HashTable;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sameas_graph::UnifiedId;
+use sameas_graph::{NodeId, Partition, ReferenceTable};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::agreement::Agreement;
@@ -17,22 +17,23 @@ use super::{EvaluateError, Evaluation};
 
 const COLUMNS: [&str; 3] = ["source", "key", "entity"];
 
-/// The cluster of a record that the graph lacks.
-const NO_CLUSTER: u32 = u32::MAX;
+/// The node of a record that the graph lacks, and the entity of a node that the truth lacks.
+pub(crate) const NO_NODE: u32 = u32::MAX;
 
-/// A truth, read whole: per record 16 bytes of digest, its entity and its cluster.
+/// A truth, read whole: per record 16 bytes of digest, its entity and its node.
 #[derive(Debug, Default)]
-pub(super) struct Truth {
+pub(crate) struct Truth {
     records: Codes,
     entities: Vec<u32>,
-    clusters: Vec<u32>,
-    cluster_codes: Codes,
+    nodes: Vec<u32>,
+    /// The source of the first record, for telling what does not fit.
+    first_source: String,
     extra: u64,
 }
 
 impl Truth {
-    /// Reads a truth: Parquet by its extension, else CSV.
-    pub(super) fn read(path: &Path) -> Result<Self, EvaluateError> {
+    /// Reads a truth, Parquet by its extension, else CSV, and finds its records in a graph.
+    pub(crate) fn read(path: &Path, references: &ReferenceTable) -> Result<Self, EvaluateError> {
         let mut reading = Reading {
             path,
             truth: Self::default(),
@@ -52,34 +53,77 @@ impl Truth {
                 path: path.to_owned(),
             });
         }
-        truth.clusters = vec![NO_CLUSTER; truth.entities.len()];
-        Ok(truth)
+        truth.nodes = vec![NO_NODE; truth.entities.len()];
+        truth.locate(path, references)
     }
 
-    /// Says to which entity of the graph a record belongs.
-    pub(super) fn place(&mut self, source: &str, key: &str, id: UnifiedId) {
-        match self.records.find(record_digest(source, key)) {
-            Some(record) => {
-                let (cluster, _) = self.cluster_codes.insert(id.uuid().as_u128());
-                self.clusters[record as usize] = cluster;
+    /// Finds the records in a graph.
+    ///
+    /// # Errors
+    /// Refuses a truth of which the graph holds no record: it could say nothing about it.
+    fn locate(mut self, path: &Path, references: &ReferenceTable) -> Result<Self, EvaluateError> {
+        for node in (0..references.len() as u32).map(NodeId::new) {
+            let source = references.source_of(node).index();
+            let digest = record_digest(&references.sources()[source], references.key(node));
+            match self.records.find(digest) {
+                Some(record) => self.nodes[record as usize] = node.get(),
+                None => self.extra += 1,
             }
-            None => self.extra += 1,
         }
+        if self.missing() < self.nodes.len() as u64 {
+            return Ok(self);
+        }
+        Err(EvaluateError::NothingShared {
+            path: path.to_owned(),
+            records: self.nodes.len() as u64,
+            named: self.first_source,
+            sources: references.sources().join(", "),
+        })
     }
 
-    /// Compares entities with clusters.
-    pub(super) fn compare(mut self) -> Evaluation {
-        let lonely = self
-            .clusters
-            .iter_mut()
-            .filter(|cluster| **cluster == NO_CLUSTER);
-        let mut missing = 0;
-        for (cluster, code) in lonely.zip(self.cluster_codes.len()..) {
-            *cluster = code;
-            missing += 1;
-        }
-        Agreement::new(&self.entities, &self.clusters).evaluation(missing, self.extra)
+    /// Returns how many records the graph lacks.
+    fn missing(&self) -> u64 {
+        let lacking = self.nodes.iter().filter(|&&node| node == NO_NODE);
+        lacking.count() as u64
     }
+
+    /// Compares entities with clusters. A record that the graph lacks stands alone.
+    pub(crate) fn compare(&self, partition: &Partition) -> Evaluation {
+        let mut lonely = partition.cluster_count() as u32..;
+        let cluster = |&node: &u32| match node {
+            NO_NODE => lonely.next().unwrap_or(NO_NODE),
+            node => partition.cluster_of(NodeId::new(node)).get(),
+        };
+        let clusters: Vec<u32> = self.nodes.iter().map(cluster).collect();
+        Agreement::new(&self.entities, &clusters).evaluation(self.missing(), self.extra)
+    }
+
+    /// Returns the nodes of every entity of which the graph holds two records or more, and how
+    /// many pairs of the truth the graph lacks a record of.
+    pub(crate) fn entities(&self) -> (Vec<Vec<u32>>, u64) {
+        let mut members: Vec<(u32, u32)> = self
+            .entities
+            .iter()
+            .copied()
+            .zip(self.nodes.iter().copied())
+            .collect();
+        members.sort_unstable();
+        let (mut entities, mut lacking) = (Vec::new(), 0);
+        for run in members.chunk_by(|a, b| a.0 == b.0) {
+            let nodes = run.iter().map(|&(_, node)| node);
+            let nodes: Vec<u32> = nodes.filter(|&node| node != NO_NODE).collect();
+            lacking += pairs_of(run.len()) - pairs_of(nodes.len());
+            if nodes.len() > 1 {
+                entities.push(nodes);
+            }
+        }
+        (entities, lacking)
+    }
+}
+
+fn pairs_of(len: usize) -> u64 {
+    let len = len as u64;
+    len * len.saturating_sub(1) / 2
 }
 
 struct Reading<'p> {
@@ -180,6 +224,9 @@ impl Reading<'_> {
         entity: &str,
         row: u64,
     ) -> Result<(), EvaluateError> {
+        if row == 1 {
+            source.clone_into(&mut self.truth.first_source);
+        }
         let (_, is_new) = self.truth.records.insert(record_digest(source, key));
         if !is_new {
             return Err(self.row_error(row, "names a record that an earlier row names too"));
@@ -233,10 +280,6 @@ struct Codes {
 }
 
 impl Codes {
-    fn len(&self) -> u32 {
-        self.values.len() as u32
-    }
-
     fn find(&self, value: u128) -> Option<u32> {
         self.table
             .find(value as u64, |&code| self.values[code as usize] == value)
