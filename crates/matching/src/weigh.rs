@@ -17,6 +17,7 @@ use crate::model::{FrequencyKey, FrequencyTable, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::{Exclusive, Prepared};
 use crate::rows::NodeRow;
+use crate::sieve::Sieve;
 use crate::{DecideSettings, Scope};
 
 /// Bounds are sums in another order than weights; this covers the difference.
@@ -61,6 +62,8 @@ pub struct Weighed {
 pub struct Weigher<'p> {
     comparer: &'p Comparer<'p>,
     tables: Vec<Table>,
+    /// Comparisons that rows say something about, those first that can take most off a bound.
+    sieves: Vec<(usize, Sieve)>,
     prior: f64,
     /// The prior against related records, if the model knows them.
     related_prior: Option<f64>,
@@ -140,9 +143,18 @@ impl<'p> Weigher<'p> {
                 }
             })
             .collect();
+        let sieves = plan.comparisons.iter().zip(&tables).enumerate();
+        let mut sieves: Vec<(usize, Sieve)> = sieves
+            .filter(|(_, (_, table))| table.exact_first)
+            .filter_map(|(index, (comparison, table))| {
+                Some((index, Sieve::of(prepared, comparison, &table.bits)?))
+            })
+            .collect();
+        sieves.sort_by(|(_, a), (_, b)| b.gain().total_cmp(&a.gain()));
         Self {
             comparer,
             tables,
+            sieves,
             prior: model.prior_bits(),
             related_prior: model.prior_bits_against_related(),
             threshold,
@@ -224,7 +236,7 @@ impl<'p> Weigher<'p> {
             .then(|| self.comparer.rule_that_links(asked_from, a, b))
             .flatten();
         let bound = self.bound(a, b);
-        if linked.is_none() && bound < self.threshold.review - ROUNDING_BITS {
+        if linked.is_none() && !self.may_reach_review(bound, a, b) {
             return None;
         }
         *compared += 1;
@@ -261,6 +273,24 @@ impl<'p> Weigher<'p> {
             bits += table.most(x, y);
         }
         bits
+    }
+
+    /// Tells whether a pair of this bound can reach the review threshold by what its rows show.
+    fn may_reach_review(&self, mut bound: f64, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        let least = self.threshold.review - ROUNDING_BITS;
+        if bound < least {
+            return false;
+        }
+        for (index, sieve) in &self.sieves {
+            let (x, y) = (a.id(*index), b.id(*index));
+            if x != y && x != 0 && y != 0 {
+                bound += sieve.most(a, b) - self.tables[*index].best_unequal;
+                if bound < least {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Returns the pattern, unless the weight turns out to stay below the review threshold.

@@ -2,7 +2,10 @@
 //!
 //! `cargo run --release -p sameas-matching --example kernels -- speed` prints the median ratio of each
 //! kernel over kinds of names; `… -- check 10000000` compares so many random pairs.
-#![expect(clippy::print_stdout, reason = "a measuring program prints what it measured")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a measuring program prints what it measured"
+)]
 
 mod names;
 
@@ -61,7 +64,11 @@ fn speed() -> ExitCode {
         let measured = [
             (
                 "jaro",
-                race([&mut over(&pairs, strsim::jaro), &mut over(&pairs, jaro), &mut || ()]),
+                race([
+                    &mut over(&pairs, strsim::jaro),
+                    &mut over(&pairs, jaro),
+                    &mut || (),
+                ]),
             ),
             (
                 "jaro_winkler",
@@ -107,7 +114,10 @@ fn speed() -> ExitCode {
         .iter()
         .zip(&mut ratios)
     {
-        println!("{kernel}: {:.1} times strsim (median of kinds)", median(ratios));
+        println!(
+            "{kernel}: {:.1} times strsim (median of kinds)",
+            median(ratios)
+        );
     }
     ExitCode::SUCCESS
 }
@@ -147,7 +157,9 @@ fn check(count: u64) -> ExitCode {
         .map(|chunk| {
             let mut dice = Dice::new(chunk);
             let pairs = chunk_len.min(count - chunk * chunk_len);
-            (0..pairs).filter(|_| !equal_to_strsim(&dice.any_pair())).count() as u64
+            (0..pairs)
+                .filter(|_| !equal_to_strsim(&dice.any_pair()))
+                .count() as u64
         })
         .sum();
     println!("{count} random pairs, {differing} with a result that is not strsim's to the bit");

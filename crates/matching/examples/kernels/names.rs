@@ -33,13 +33,17 @@ pub(crate) fn kinds(count: usize) -> Vec<(&'static str, Vec<Pair>)> {
     let kinds: [(&str, fn(&mut Dice) -> String); 6] = [
         ("given", |dice| dice.word(GIVEN)),
         ("surname", |dice| dice.word(SURNAMES)),
-        ("full", |dice| format!("{} {}", dice.word(GIVEN), dice.word(SURNAMES))),
+        ("full", |dice| {
+            format!("{} {}", dice.word(GIVEN), dice.word(SURNAMES))
+        }),
         ("company", Dice::company),
         ("accented", |dice| dice.word(ACCENTED)),
         ("other scripts", |dice| dice.word(OTHER_SCRIPTS)),
     ];
     let kinds = kinds.into_iter();
-    kinds.map(|(kind, name)| (kind, (0..count).map(|_| dice.pair(name)).collect())).collect()
+    kinds
+        .map(|(kind, name)| (kind, (0..count).map(|_| dice.pair(name)).collect()))
+        .collect()
 }
 
 /// A stream of pseudo-random numbers (splitmix64; Steele, Lea, Flood 2014).
@@ -65,7 +69,9 @@ impl Dice {
     }
 
     fn company(&mut self) -> String {
-        let words: Vec<String> = (0..1 + self.roll(3)).map(|_| self.word(COMPANY_WORDS)).collect();
+        let words: Vec<String> = (0..1 + self.roll(3))
+            .map(|_| self.word(COMPANY_WORDS))
+            .collect();
         format!("{} {}", words.join(" "), self.word(LEGAL_FORMS))
     }
 
@@ -83,7 +89,10 @@ impl Dice {
     fn edited(&mut self, text: &str, alphabet: &[char], most: usize) -> String {
         let mut letters: Vec<char> = text.chars().collect();
         for _ in 0..=self.roll(most) {
-            let (at, other) = (self.roll(letters.len() + 1), alphabet[self.roll(alphabet.len())]);
+            let (at, other) = (
+                self.roll(letters.len() + 1),
+                alphabet[self.roll(alphabet.len())],
+            );
             match self.roll(4) {
                 0 => letters.insert(at, other),
                 1 if at < letters.len() => letters[at] = other,
@@ -113,7 +122,9 @@ impl Dice {
 
     fn text(&mut self, alphabet: &[char], len_max: usize) -> String {
         let len = self.roll(len_max + 1);
-        (0..len).map(|_| alphabet[self.roll(alphabet.len())]).collect()
+        (0..len)
+            .map(|_| alphabet[self.roll(alphabet.len())])
+            .collect()
     }
 
     fn alphabet(&mut self) -> Vec<char> {
@@ -126,7 +137,9 @@ impl Dice {
             4 => letters(ACCENTED),
             5 => letters(OTHER_SCRIPTS),
             // Combining marks, controls, the ends of planes, letters outside the first plane.
-            6 => letters("ae\u{301}\u{308}\u{327}\u{80}\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff}🦄𠮷𝒜"),
+            6 => letters(
+                "ae\u{301}\u{308}\u{327}\u{80}\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff}🦄𠮷𝒜",
+            ),
             _ => (0..40).map(|_| self.any_char()).collect(),
         }
     }
