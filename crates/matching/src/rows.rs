@@ -19,9 +19,6 @@ pub(crate) const GATHER_LEN: usize = 256;
 /// Rows that are filled column by column before the next ones, so that they stay in the cache.
 const FILL_LEN: usize = 4_096;
 
-/// Slots of a row, a bit each; slots beyond the bits are in no set.
-pub(crate) type SlotSet = u64;
-
 /// The numbers of one node that rules and comparisons look at.
 ///
 /// The first slots are the first values of the comparisons' own fields, in comparison order.
@@ -56,15 +53,6 @@ impl<'r> NodeRow<'r> {
     #[inline]
     pub(crate) fn ids(self) -> &'r [u32] {
         self.ids
-    }
-
-    /// Returns the slots in which two nodes have the same number.
-    #[inline]
-    pub(crate) fn agreed(self, other: Self) -> SlotSet {
-        let slots = self.ids.iter().zip(other.ids).take(SlotSet::BITS as usize);
-        slots.enumerate().fold(0, |agreed, (slot, (&x, &y))| {
-            agreed | SlotSet::from(x == y && x != 0) << slot
-        })
     }
 }
 

@@ -15,11 +15,9 @@ use crate::similarity::{Reach, may_be_initial, may_be_within};
 
 /// What must hold for one clause of a level to hold, as rows show it.
 #[derive(Debug)]
-enum Mesh {
+pub(crate) enum Mesh {
     /// Nothing that rows show.
     Any,
-    /// The clause is known not to hold.
-    Nothing,
     /// The numbers in a slot are equal, and there are any.
     Equal(usize),
     /// Each side's number of the other field is the other side's value in that slot.
@@ -39,10 +37,10 @@ enum Mesh {
 }
 
 impl Mesh {
-    fn of(prepared: &Prepared<'_>, comparison: &Comparison, test: &FieldTest) -> Self {
+    /// Puts at hand what rows say about a clause.
+    pub(crate) fn of(prepared: &Prepared<'_>, test: &FieldTest) -> Self {
         let column = prepared.field(test.field).column;
         let rows = prepared.rows();
-        let own = test.field == comparison.field;
         let form = |form| rows.hint(Hint::Set(test.field, form)).map(Self::Shares);
         let days = |most| {
             rows.hint(Hint::Days(test.field))
@@ -56,8 +54,6 @@ impl Mesh {
             return Self::Any;
         }
         let mesh = match test.test {
-            // The values of the comparison's own field are unequal.
-            Test::Exact if own => Some(Self::Nothing),
             Test::Exact => rows.slot(test.field, Form::Whole).map(Self::Equal),
             Test::Same(of) => match rows.slot(test.field, of).filter(|_| of != Form::Whole) {
                 Some(slot) => Some(Self::Equal(slot)),
@@ -83,8 +79,9 @@ impl Mesh {
         mesh.unwrap_or(Self::Any)
     }
 
+    /// Tells whether the clause may hold for two nodes.
     #[inline]
-    fn lets_through(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+    pub(crate) fn lets_through(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
         // Equal values are as alike as can be; a missing one is like no other.
         let decided = |slot: usize| {
             let (x, y) = (a.id(slot), b.id(slot));
@@ -92,7 +89,6 @@ impl Mesh {
         };
         match self {
             Self::Any => true,
-            Self::Nothing => false,
             Self::Equal(slot) => decided(*slot) == Some(true),
             Self::Crossed(at, other) => {
                 let (of_a, of_b) = (a.hints(*at)[0], b.hints(*at)[0]);
@@ -118,7 +114,7 @@ impl Mesh {
     }
 }
 
-/// The levels of one comparison, heaviest first.
+/// The levels of one comparison that unequal values can have, heaviest first.
 #[derive(Debug)]
 pub(crate) struct Sieve {
     levels: Vec<(f64, Vec<Mesh>)>,
@@ -140,16 +136,18 @@ impl Sieve {
         }
         let else_bits = bits.last().copied()?;
         let levels = comparison.levels.iter().zip(&bits[1..]);
-        // A level that weighs less than "else" is no level a bound needs to know.
-        let levels = levels.filter(|(_, bits)| **bits > else_bits);
+        // Values are unequal, and what weighs less than "else" no bound needs to know.
+        let equality =
+            |test: &FieldTest| test.test == Test::Exact && test.field == comparison.field;
+        let levels = levels
+            .filter(|(level, bits)| **bits > else_bits && !level.clauses.iter().any(equality));
         let mut levels: Vec<(f64, Vec<Mesh>)> = levels
             .map(|(level, &bits)| {
                 let clauses = level.clauses.iter();
-                let meshes = clauses.map(|test| Mesh::of(prepared, comparison, test));
+                let meshes = clauses.map(|test| Mesh::of(prepared, test));
                 (bits, meshes.collect())
             })
             .collect();
-        levels.retain(|(_, meshes)| !meshes.iter().any(|mesh| matches!(mesh, Mesh::Nothing)));
         levels.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         Some(Self { levels, else_bits })
     }

@@ -85,9 +85,10 @@ struct Table {
     best_unequal: f64,
     /// What an equal value adds because it is rarer than the average, by value number.
     rarity: Vec<f32>,
-    /// The most that rarity adds.
-    rarity_max: f64,
-    multi: bool,
+    /// The most that missing, unequal and equal first values can weigh, rarity left out.
+    most: [f64; 3],
+    /// All bits if the rarity of equal first values adds to that, none if it is in it.
+    rarity_mask: u32,
     exact_first: bool,
 }
 
@@ -127,18 +128,26 @@ impl<'p> Weigher<'p> {
                 let best_unequal = bits[unequal..].iter().copied().fold(f64::MIN, f64::max);
                 let rarity = match &parameters.frequency {
                     Some(table) => rarity(prepared, comparison, table, parameters.levels[0].u, key),
-                    None => Vec::new(),
+                    None => vec![0.0],
                 };
-                let rarity_max = rarity.iter().copied().fold(0.0, f32::max).into();
-                let multi = column.is_multi_valued();
+                let rarity_max: f64 = rarity.iter().copied().fold(0.0, f32::max).into();
+                let decided = exact_first && !column.is_multi_valued();
+                let most_any = best_unequal.max(bits[1]) + rarity_max;
+                let (most, rarity_mask) = match decided {
+                    true if parameters.frequency.is_some() => {
+                        ([0.0, best_unequal, bits[1]], u32::MAX)
+                    }
+                    true => ([0.0, best_unequal, bits[1]], 0),
+                    false => ([0.0, most_any, most_any], 0),
+                };
                 Table {
                     bits,
                     related_bits,
                     personal,
                     best_unequal,
                     rarity,
-                    rarity_max,
-                    multi,
+                    most,
+                    rarity_mask,
                     exact_first,
                 }
             })
@@ -335,7 +344,7 @@ impl<'p> Weigher<'p> {
 
     fn rarity(&self, comparison: usize, level: u8, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
         let table = &self.tables[comparison];
-        if level != 1 || table.rarity.is_empty() {
+        if level != 1 || table.rarity.len() == 1 {
             return 0.0;
         }
         let (x, y) = (a.id(comparison), b.id(comparison));
@@ -349,16 +358,13 @@ impl<'p> Weigher<'p> {
 
 impl Table {
     /// Returns the most one comparison can weigh for these first values.
+    #[inline]
     fn most(&self, x: u32, y: u32) -> f64 {
-        if x == 0 || y == 0 {
-            0.0
-        } else if self.multi || !self.exact_first {
-            self.best_unequal.max(self.bits[1]) + self.rarity_max
-        } else if x == y {
-            self.bits[1] + f64::from(self.rarity.get(x as usize).copied().unwrap_or(0.0))
-        } else {
-            self.best_unequal
-        }
+        // Without a jump, which the processor could not foresee: the rarity of number 0 is 0.
+        let present = u32::from(x != 0) & u32::from(y != 0);
+        let equal = present & u32::from(x == y);
+        let rare = x & self.rarity_mask & equal.wrapping_neg();
+        self.most[(present + equal) as usize] + f64::from(self.rarity[rare as usize])
     }
 }
 
@@ -391,6 +397,9 @@ fn rarity(
         .into_par_iter()
         .map(|id| {
             let value = ValueId::new(id);
+            if value.is_missing() {
+                return 0.0;
+            }
             let token = key.token(comparison, dictionary.text(value));
             table
                 .frequent
