@@ -12,7 +12,7 @@ use sameas_record::Derived;
 use self::keys::{chunk_bounds, list_keys, mix, node_of, runs, single_key, sorted_words, truncate};
 use crate::plan::{BlockingRule, KeyPart, MatchingPlan};
 use crate::prepared::Prepared;
-use crate::rows::{GATHER_LEN, NodeRow, Rows};
+use crate::rows::{GATHER_LEN, Hint, NodeRow, Rows};
 
 /// A block, handed to the consumer: the nodes that share a key, ascending.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +84,8 @@ struct PreparedRule<'p> {
     /// The slots of the parts of which a node has at most one value: nodes that share a key agree
     /// in them, and share a key if they do unless the rule has other parts.
     slots: Vec<usize>,
+    /// Where rows hold the sets of derived values of the other parts.
+    sets: Vec<usize>,
     /// Keys of blocks over the bound, sorted.
     hot: Vec<u64>,
     /// Refined keys over the bound, sorted.
@@ -91,13 +93,12 @@ struct PreparedRule<'p> {
 }
 
 impl PreparedRule<'_> {
-    /// Tells whether two nodes agree in all slots of the rule.
+    /// Tells whether two nodes agree in all slots of the rule, and may share a value of the other parts.
     #[inline]
     fn agrees(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
-        self.slots.iter().all(|&slot| {
-            let id = a.id(slot);
-            id == b.id(slot) && id != 0
-        })
+        let equal = |&slot: &usize| a.id(slot) == b.id(slot) && a.id(slot) != 0;
+        let shares = |&at: &usize| a.hints(at)[0] & b.hints(at)[0] != 0;
+        self.slots.iter().all(equal) && self.sets.iter().all(shares)
     }
 
     fn keys(&self, node: usize) -> &[u64] {
@@ -112,6 +113,8 @@ struct PreparedPart<'p> {
     rows: &'p Rows,
     /// Where rows hold this part; for parts with at most one value a node.
     slot: Option<usize>,
+    /// Where rows hold the set of derived values; for other parts of fields with one value a node.
+    set: Option<usize>,
 }
 
 impl PreparedPart<'_> {
@@ -323,6 +326,7 @@ impl<'p> Blocking<'p> {
             keys: Vec::new(),
             words: Vec::new(),
             slots: Vec::new(),
+            sets: Vec::new(),
             hot: Vec::new(),
             hot_refined: Vec::new(),
         };
@@ -363,6 +367,7 @@ impl<'p> Blocking<'p> {
         rule.hot = hot;
         rule.hot_refined = hot_refined;
         rule.slots = rule.parts.iter().filter_map(|part| part.slot).collect();
+        rule.sets = rule.parts.iter().filter_map(|part| part.set).collect();
         (rule, cost)
     }
 
@@ -475,11 +480,13 @@ fn refined_key(key: u64, refinement: usize, hash: u64) -> u64 {
 fn prepare_part<'r>(prepared: &'r Prepared<'_>, part: KeyPart) -> PreparedPart<'r> {
     let column = prepared.field(part.field).column;
     let slot = prepared.rows().slot(part.field, part.form);
+    let set = prepared.rows().hint(Hint::Set(part.field, part.form));
     PreparedPart {
         column,
         derived: prepared.derived(part.field, part.form),
         rows: prepared.rows(),
         // Of a field with several values rows hold the first alone.
         slot: slot.filter(|_| !column.is_multi_valued()),
+        set: set.filter(|_| slot.is_none() && !column.is_multi_valued()),
     }
 }

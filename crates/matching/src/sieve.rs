@@ -170,7 +170,7 @@ impl Sieve {
     }
 }
 
-/// Lists the hints that the comparisons of a plan ask for, some of them twice.
+/// Lists the hints that the comparisons and rules of a plan ask for, some of them twice.
 pub(crate) fn hints(
     plan: &MatchingPlan,
     records: &Records,
@@ -179,6 +179,10 @@ pub(crate) fn hints(
     let levels = plan.comparisons.iter().flat_map(|c| &c.levels);
     let tests = levels.flat_map(|level| &level.clauses);
     let single = |field: FieldId| !records.column(field).is_multi_valued();
+    let parts = plan.rules.iter().flat_map(|rule| &rule.parts);
+    let sets = parts
+        .filter(|part| single(part.field) && derived[&(part.field, part.form)].is_multi())
+        .map(|part| Hint::Set(part.field, part.form));
     tests
         .filter(|test| single(test.field) && single(test.other))
         .filter_map(|test| {
@@ -199,5 +203,6 @@ pub(crate) fn hints(
                 Test::Exact | Test::Difference(_) | Test::Percent(_) => None,
             }
         })
+        .chain(sets)
         .collect()
 }
