@@ -9,6 +9,7 @@ mod closest;
 mod edit;
 mod jaro;
 mod positions;
+mod short;
 mod signature;
 mod sketch;
 mod tokens;
