@@ -3,9 +3,9 @@
 //! Cost: about fifteen word operations per byte of the second value (Myers 1999; Hyyrö 2003 for
 //! transpositions): column `j` of the distance table is held as two bit vectors of differences.
 
-use super::positions::{Decoded, Positions, Table, Word, WordPair, below};
+use super::positions::{Decoded, FEW, LANES, Positions, Table, Word, WordPair, below};
 use super::short::ShortPair;
-use super::{as_kernel_input, clip};
+use super::{KERNEL_LEN_MAX, as_kernel_input, clip};
 
 /// Returns the fewest insertions, deletions and substitutions that make one value the other.
 #[inline]
@@ -42,7 +42,15 @@ fn distance_within_kernels<const SWAPS: bool>(a: &str, b: &str) -> Option<u32> {
     if let Some((a, b)) = as_kernel_input(a, b) {
         return Some(distance::<SWAPS>(a, b));
     }
-    let (a, b) = (Decoded::new(a)?, Decoded::new(b)?);
+    if a.len().max(b.len()) <= FEW {
+        distance_of_letters::<SWAPS, { FEW / LANES }>(a, b)
+    } else {
+        distance_of_letters::<SWAPS, { KERNEL_LEN_MAX / LANES }>(a, b)
+    }
+}
+
+fn distance_of_letters<const SWAPS: bool, const TIMES: usize>(a: &str, b: &str) -> Option<u32> {
+    let (a, b) = (Decoded::<TIMES>::new(a)?, Decoded::<TIMES>::new(b)?);
     let (a_len, b_len) = (a.characters().len(), b.characters().len());
     if a_len == 0 || b_len == 0 {
         return Some(a_len.max(b_len) as u32);

@@ -3,14 +3,16 @@
 //! Cost: a table look-up or two multiplications per byte, then one step per matched byte. The
 //! floating-point operations keep the order of `strsim`, so that results are equal bit for bit.
 
-use super::positions::{Decoded, Positions, Table, Word, WordPair, below};
+use super::positions::{Decoded, FEW, LANES, Positions, Table, Word, WordPair, below};
 use super::short::ShortPair;
-use super::{as_kernel_input, clip};
+use super::{KERNEL_LEN_MAX, as_kernel_input, clip};
 
 /// A Jaro similarity up to this value gets no bonus for a common prefix (Winkler's boost threshold).
 pub(super) const BOOST_THRESHOLD: f64 = 0.7;
 /// The most characters of a common prefix that count.
 pub(super) const PREFIX_LEN_MAX: usize = 4;
+/// Times eight characters in a word of positions.
+const MANY: usize = KERNEL_LEN_MAX / LANES;
 /// The bonus of one character of common prefix.
 const PREFIX_SCALE: f64 = 0.1;
 
@@ -23,9 +25,15 @@ pub fn jaro(a: &str, b: &str) -> f64 {
     if let Some((a, b)) = as_kernel_input(a, b) {
         return jaro_bytes(a, b);
     }
-    match (Decoded::new(a), Decoded::new(b)) {
-        (Some(a), Some(b)) => jaro_letters(&a, &b),
-        _ => strsim::jaro(clip(a), clip(b)),
+    let few = a.len().max(b.len()) <= FEW;
+    let letters = if few {
+        jaro_letters::<{ FEW / LANES }>
+    } else {
+        jaro_letters::<MANY>
+    };
+    match letters(a, b) {
+        Some((similarity, _)) => similarity,
+        None => strsim::jaro(clip(a), clip(b)),
     }
 }
 
@@ -38,12 +46,15 @@ pub fn jaro_winkler(a: &str, b: &str) -> f64 {
     if let Some((a, b)) = as_kernel_input(a, b) {
         return boost(jaro_bytes(a, b), common_prefix_len(a, b));
     }
-    match (Decoded::new(a), Decoded::new(b)) {
-        (Some(a), Some(b)) => {
-            let prefix_len = common_prefix_len(a.characters(), b.characters());
-            boost(jaro_letters(&a, &b), prefix_len)
-        }
-        _ => strsim::jaro_winkler(clip(a), clip(b)),
+    let few = a.len().max(b.len()) <= FEW;
+    let letters = if few {
+        jaro_letters::<{ FEW / LANES }>
+    } else {
+        jaro_letters::<MANY>
+    };
+    match letters(a, b) {
+        Some((similarity, prefix_len)) => boost(similarity, prefix_len),
+        None => strsim::jaro_winkler(clip(a), clip(b)),
     }
 }
 
@@ -94,13 +105,15 @@ fn jaro_bytes(a: &[u8], b: &[u8]) -> f64 {
     }
 }
 
-#[inline]
-fn jaro_letters(a: &Decoded, b: &Decoded) -> f64 {
+/// Returns the Jaro similarity and the length of the common prefix of values that fit.
+fn jaro_letters<const TIMES: usize>(a: &str, b: &str) -> Option<(f64, usize)> {
+    let (a, b) = (Decoded::<TIMES>::new(a)?, Decoded::<TIMES>::new(b)?);
     let (of_a, of_b) = (a.characters(), b.characters());
     if of_a.is_empty() || of_b.is_empty() {
-        return if of_a.len() == of_b.len() { 1.0 } else { 0.0 };
+        return Some((f64::from(u8::from(of_a.len() == of_b.len())), 0));
     }
-    jaro_over(&b.positions(), of_a, of_b)
+    let similarity = jaro_over(&b.positions(), of_a, of_b);
+    Some((similarity, common_prefix_len(of_a, of_b)))
 }
 
 /// Matches each character of `a` with the first free equal one of `b` near enough, then counts the displaced.

@@ -110,21 +110,24 @@ impl Positions<u32> for Letters<'_> {
     }
 }
 
-/// The characters of a value of at most sixty-four, in stack memory.
-pub(super) struct Decoded {
-    lanes: [[u32; LANES]; KERNEL_LEN_MAX / LANES],
+/// The characters of a value, in stack memory for so many times eight.
+pub(super) struct Decoded<const TIMES: usize> {
+    lanes: [[u32; LANES]; TIMES],
     len: usize,
 }
 
-impl Decoded {
+/// Bytes, and so characters, of values for which little memory is enough.
+pub(super) const FEW: usize = 2 * LANES;
+
+impl<const TIMES: usize> Decoded<TIMES> {
     /// Reads the characters, if they are few enough.
     #[inline]
     pub(super) fn new(value: &str) -> Option<Self> {
         let mut decoded = Self {
-            lanes: [[0; LANES]; KERNEL_LEN_MAX / LANES],
+            lanes: [[0; LANES]; TIMES],
             len: 0,
         };
-        if value.len() > 4 * KERNEL_LEN_MAX {
+        if value.len() > 4 * LANES * TIMES {
             return None;
         }
         for character in value.chars() {
