@@ -3,6 +3,9 @@
 /// Two values to compare.
 pub(crate) type Pair = (String, String);
 
+/// Makes up a name.
+type Maker = fn(&mut Dice) -> String;
+
 const GIVEN: &str = "james mary robert patricia john jennifer michael linda david elizabeth william barbara \
     richard susan joseph jessica thomas sarah charles karen christopher lisa daniel nancy matthew betty \
     anthony margaret mark sandra donald ashley steven kimberly paul emily andrew donna joshua michelle \
@@ -30,7 +33,7 @@ const OTHER_SCRIPTS: &str = "иванов смирнов кузнецов поп
 /// Returns pairs of each kind of names, a third of them with typing errors, the others unlike.
 pub(crate) fn kinds(count: usize) -> Vec<(&'static str, Vec<Pair>)> {
     let mut dice = Dice::new(1);
-    let kinds: [(&str, fn(&mut Dice) -> String); 6] = [
+    let kinds: [(&str, Maker); 6] = [
         ("given", |dice| dice.word(GIVEN)),
         ("surname", |dice| dice.word(SURNAMES)),
         ("full", |dice| {
@@ -69,13 +72,13 @@ impl Dice {
     }
 
     fn company(&mut self) -> String {
-        let words: Vec<String> = (0..1 + self.roll(3))
+        let words: Vec<String> = (0..=self.roll(2))
             .map(|_| self.word(COMPANY_WORDS))
             .collect();
         format!("{} {}", words.join(" "), self.word(LEGAL_FORMS))
     }
 
-    fn pair(&mut self, name: fn(&mut Self) -> String) -> Pair {
+    fn pair(&mut self, name: Maker) -> Pair {
         let first = name(self);
         if self.roll(3) > 0 {
             return (first, name(self));
