@@ -12,7 +12,7 @@ use sameas_record::Derived;
 use self::keys::{chunk_bounds, list_keys, mix, node_of, runs, single_key, sorted_words, truncate};
 use crate::plan::{BlockingRule, KeyPart, MatchingPlan};
 use crate::prepared::Prepared;
-use crate::rows::{GATHER_LEN, NodeRow, Rows, SlotSet};
+use crate::rows::{GATHER_LEN, Hint, NodeRow, Rows};
 
 /// A block, handed to the consumer: the nodes that share a key, ascending.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +90,11 @@ struct PreparedRule<'p> {
     keys: Vec<u64>,
     /// Sorted words of (hash bits, node).
     words: Vec<u64>,
-    /// The slots in which two nodes agree if and only if they share a key; only for rules with
-    /// one key a node and slots that fit into bits.
-    slots: Option<SlotSet>,
+    /// The slots of the parts of which a node has at most one value: nodes that share a key agree
+    /// in them, and share a key if they do unless the rule has other parts.
+    slots: Vec<usize>,
+    /// Where rows hold the sets of derived values of the other parts.
+    sets: Vec<usize>,
     /// Keys of blocks over the bound, sorted.
     hot: Vec<u64>,
     /// Refined keys over the bound, sorted.
@@ -100,14 +102,12 @@ struct PreparedRule<'p> {
 }
 
 impl PreparedRule<'_> {
-    fn slots(&self) -> Option<SlotSet> {
-        if self.multi {
-            return None;
-        }
-        self.parts.iter().try_fold(0, |set, part| {
-            let slot = part.slot.filter(|&slot| slot < SlotSet::BITS as usize)?;
-            Some(set | 1 << slot)
-        })
+    /// Tells whether two nodes agree in all slots of the rule, and may share a value of the other parts.
+    #[inline]
+    fn agrees(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        let equal = |&slot: &usize| a.id(slot) == b.id(slot) && a.id(slot) != 0;
+        let shares = |&at: &usize| a.hints(at)[0] & b.hints(at)[0] != 0;
+        self.slots.iter().all(equal) && self.sets.iter().all(shares)
     }
 
     fn keys(&self, node: usize) -> &[u64] {
@@ -122,6 +122,8 @@ struct PreparedPart<'p> {
     rows: &'p Rows,
     /// Where rows hold this part; for parts with at most one value a node.
     slot: Option<usize>,
+    /// Where rows hold the set of derived values; for other parts of fields with one value a node.
+    set: Option<usize>,
 }
 
 impl PreparedPart<'_> {
@@ -242,22 +244,22 @@ impl<'p> Blocking<'p> {
 
     /// Returns whether this block is where the pair belongs: no earlier rule and no earlier key makes it.
     pub fn owns(&self, block: &Block<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
-        let agreed = a.agreed(b);
-        // Two different keys can share the hash bits of a word; such pairs are no candidates.
-        let differ = |rule: &PreparedRule<'_>| rule.slots.is_some_and(|s| agreed & s != s);
         let makes = |rule: &PreparedRule<'_>| {
-            !differ(rule)
-                && (rule.slots.is_some() && rule.hot.is_empty()
-                    || self.first_key(rule, a, b).is_some())
+            rule.agrees(a, b)
+                && (!rule.multi && rule.hot.is_empty() || self.first_key(rule, a, b).is_some())
         };
         if self.rules[..block.rule].iter().any(makes) {
             return false;
         }
         let rule = &self.rules[block.rule];
-        if rule.slots.is_some() && rule.hot.is_empty() {
-            return !differ(rule);
+        // Two different keys can share the hash bits of a word; such pairs are no candidates.
+        if !rule.agrees(a, b) {
+            return false;
         }
-        !differ(rule) && self.first_key(rule, a, b) == Some((block.key, block.refined_by))
+        if !rule.multi && block.refined_by.is_none() {
+            return true;
+        }
+        self.first_key(rule, a, b) == Some((block.key, block.refined_by))
     }
 
     /// Says which rules make a pair and which would, were the block they share not too large.
@@ -348,7 +350,8 @@ impl<'p> Blocking<'p> {
             key_starts: Vec::new(),
             keys: Vec::new(),
             words: Vec::new(),
-            slots: None,
+            slots: Vec::new(),
+            sets: Vec::new(),
             hot: Vec::new(),
             hot_refined: Vec::new(),
         };
@@ -388,7 +391,8 @@ impl<'p> Blocking<'p> {
         hot_refined.sort_unstable();
         rule.hot = hot;
         rule.hot_refined = hot_refined;
-        rule.slots = rule.slots();
+        rule.slots = rule.parts.iter().filter_map(|part| part.slot).collect();
+        rule.sets = rule.parts.iter().filter_map(|part| part.set).collect();
         (rule, cost)
     }
 
@@ -511,11 +515,13 @@ fn refined_key(key: u64, refinement: usize, hash: u64) -> u64 {
 fn prepare_part<'r>(prepared: &'r Prepared<'_>, part: KeyPart) -> PreparedPart<'r> {
     let column = prepared.field(part.field).column;
     let slot = prepared.rows().slot(part.field, part.form);
+    let set = prepared.rows().hint(Hint::Set(part.field, part.form));
     PreparedPart {
         column,
         derived: prepared.derived(part.field, part.form),
         rows: prepared.rows(),
         // Of a field with several values rows hold the first alone.
         slot: slot.filter(|_| !column.is_multi_valued()),
+        set: set.filter(|_| slot.is_none() && !column.is_multi_valued()),
     }
 }

@@ -10,6 +10,7 @@ use crate::language::Test;
 use crate::plan::{Comparison, FieldTest, MatchingPlan};
 use crate::prepared::{Prepared, PreparedField};
 use crate::rows::NodeRow;
+use crate::sieve::Mesh;
 use crate::similarity;
 
 /// A test with everything it reads at hand.
@@ -25,6 +26,8 @@ struct ReadyTest<'p> {
     derived_slot: Option<usize>,
     /// For `swapped`: the numbers of the field's values among those of the other field.
     crossed: &'p [u32],
+    /// What rows say about it before anything else is read.
+    mesh: Mesh,
     /// Whether it speaks of the comparison's own field, whose values are given.
     own: bool,
 }
@@ -165,6 +168,7 @@ fn ready_test<'p>(
             Test::Swapped => prepared.crossed(test.field, test.other),
             _ => &[],
         },
+        mesh: Mesh::of(prepared, test),
         own: own == Some(test.field) && test.test != Test::Swapped,
     }
 }
@@ -175,13 +179,15 @@ fn level_of(
     values: (ValueId, ValueId),
 ) -> u8 {
     let holds = |tests: &Vec<ReadyTest<'_>>| {
-        tests.iter().all(|t| {
-            if t.own && t.derived_slot.is_none() {
-                holds(t, values)
-            } else {
-                holds_for(t, nodes)
-            }
-        })
+        let (a, b) = nodes;
+        tests.iter().all(|t| t.mesh.lets_through(a, b))
+            && tests.iter().all(|t| {
+                if t.own && t.derived_slot.is_none() {
+                    holds(t, values)
+                } else {
+                    holds_for(t, nodes)
+                }
+            })
     };
     let level = comparison.levels.iter().position(holds);
     level.map_or(comparison.else_level, |level| level as u8 + 1)

@@ -9,6 +9,7 @@ mod plan;
 mod prepared;
 mod rows;
 mod settings;
+mod sieve;
 mod similarity;
 mod train;
 mod weigh;

@@ -8,11 +8,12 @@ use sameas_record::{Column, Derived, FieldId, FieldKind, Form, Records, ValueId}
 
 use crate::language::Test;
 use crate::plan::MatchingPlan;
-use crate::rows::Rows;
-use crate::similarity::Signature;
+use crate::rows::{Hint, HintWords, Rows};
+use crate::sieve;
+use crate::similarity::{Signature, sketch};
 
 /// Values that are not numbers or dates hold this.
-const NOT_A_DAY: i32 = i32::MIN;
+pub(crate) const NOT_A_DAY: i32 = i32::MIN;
 
 /// One field with what was precomputed for its distinct values.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl<'a> Prepared<'a> {
             )
             .collect();
         let ids: Vec<FieldId> = records.schema().ids().collect();
-        let fields = ids
+        let fields: Vec<PreparedField<'_>> = ids
             .par_iter()
             .map(|&id| {
                 let needs = |wanted: fn(&Test) -> bool| {
@@ -128,7 +129,7 @@ impl<'a> Prepared<'a> {
         let mut exclusive = one_per_source.to_vec();
         exclusive.sort_unstable();
         exclusive.dedup();
-        let crossed = tests
+        let crossed: BTreeMap<_, _> = tests
             .iter()
             .filter(|test| test.test == Test::Swapped)
             .map(|test| {
@@ -136,10 +137,11 @@ impl<'a> Prepared<'a> {
                 ((test.field, test.other), crossed(from, to))
             })
             .collect();
+        let words = hint_words(records, plan, &fields, &derived, &crossed);
         Self {
             records,
             fields,
-            rows: Rows::new(records, plan, &derived),
+            rows: Rows::new(records, plan, &derived, &words),
             derived,
             crossed,
             exclusive,
@@ -220,6 +222,46 @@ impl Exclusive {
                 || self.0[a as usize] == SHARED
                 || self.0[a as usize] != self.0[b as usize])
     }
+}
+
+/// Computes the words of every hint that the comparisons' tests ask for, by value.
+fn hint_words(
+    records: &Records,
+    plan: &MatchingPlan,
+    fields: &[PreparedField<'_>],
+    derived: &BTreeMap<(FieldId, Form), Derived>,
+    crossed: &BTreeMap<(FieldId, FieldId), Vec<u32>>,
+) -> Vec<HintWords> {
+    let mut hints = sieve::hints(plan, records, derived);
+    hints.sort_unstable();
+    hints.dedup();
+    let words = hints.into_par_iter().map(|hint| {
+        let words = match hint {
+            Hint::Sketch(field) => per_value(records.column(field), true, sketch).into_flattened(),
+            Hint::Set(field, form) => {
+                let derived = &derived[&(field, form)];
+                let values = (0..records.column(field).dictionary().len() as u32).map(ValueId::new);
+                let set = |value| {
+                    derived
+                        .ids(value)
+                        .iter()
+                        .fold(0, |set, id| set | 1 << (id & 31))
+                };
+                values.map(set).collect()
+            }
+            Hint::Crossed(field, other) => crossed[&(field, other)].clone(),
+            Hint::Days(field) => {
+                let field = &fields[field.index()];
+                let values = (0..field.column.dictionary().len() as u32).map(ValueId::new);
+                let bits = |days: Option<i32>| days.unwrap_or(NOT_A_DAY) as u32;
+                values
+                    .flat_map(|v| [bits(field.days(v)), bits(field.transposed_days(v))])
+                    .collect()
+            }
+        };
+        (hint, words)
+    });
+    words.collect()
 }
 
 fn per_value<T: Send>(column: &Column, needed: bool, of: impl Fn(&str) -> T + Sync) -> Vec<T> {

@@ -1,6 +1,6 @@
 //! What every pair is asked first, side by side for each node.
 //!
-//! Cost: four bytes a slot, so a node is one or two cache lines. Nodes of a block lie anywhere in
+//! Cost: four bytes a slot or word, so a node is two or three cache lines. Nodes of a block lie anywhere in
 //! memory; [`Rows::gather`] copies many of their rows at once, so that their reads overlap, and
 //! all questions that equality answers are then answered from what was copied.
 
@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use sameas_record::{Derived, FieldId, Form, Records, ValueId};
 
 use crate::plan::MatchingPlan;
+use crate::similarity::SKETCH_LEN;
 
 /// Rows that are copied together, at least: enough for their reads to overlap, few enough for
 /// the second cache. It is even, so a list of pairs is cut between pairs.
@@ -17,9 +18,6 @@ pub(crate) const GATHER_LEN: usize = 256;
 
 /// Rows that are filled column by column before the next ones, so that they stay in the cache.
 const FILL_LEN: usize = 4_096;
-
-/// Slots of a row, a bit each; slots beyond the bits are in no set.
-pub(crate) type SlotSet = u64;
 
 /// The numbers of one node that rules and comparisons look at.
 ///
@@ -29,6 +27,7 @@ pub struct NodeRow<'r> {
     /// The node.
     pub node: u32,
     ids: &'r [u32],
+    hints: &'r [u32],
 }
 
 impl<'r> NodeRow<'r> {
@@ -36,6 +35,12 @@ impl<'r> NodeRow<'r> {
     #[inline]
     pub(crate) fn id(self, slot: usize) -> u32 {
         self.ids[slot]
+    }
+
+    /// Returns the words from a place among the hints on.
+    #[inline]
+    pub(crate) fn hints(self, from: usize) -> &'r [u32] {
+        &self.hints[from..]
     }
 
     /// Returns the first value in a slot of a field.
@@ -49,21 +54,51 @@ impl<'r> NodeRow<'r> {
     pub(crate) fn ids(self) -> &'r [u32] {
         self.ids
     }
+}
 
-    /// Returns the slots in which two nodes have the same number.
-    #[inline]
-    pub(crate) fn agreed(self, other: Self) -> SlotSet {
-        let slots = self.ids.iter().zip(other.ids).take(SlotSet::BITS as usize);
-        slots.enumerate().fold(0, |agreed, (slot, (&x, &y))| {
-            agreed | SlotSet::from(x == y && x != 0) << slot
-        })
+/// What lies in a row beside numbers: words that prove most unequal values unlike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hint {
+    /// The sketch of a field's only value; [`SKETCH_LEN`] words.
+    Sketch(FieldId),
+    /// The set of derived values, a bit each, several values to a bit.
+    Set(FieldId, Form),
+    /// The number of the value in another field, 0 if it has none.
+    Crossed(FieldId, FieldId),
+    /// The date as days, and with day and month exchanged, as the bits of [`i32`]; two words.
+    Days(FieldId),
+}
+
+impl Hint {
+    /// Returns how many words it takes.
+    fn len(self) -> usize {
+        match self {
+            Self::Sketch(_) => SKETCH_LEN,
+            Self::Days(_) => 2,
+            Self::Set(..) | Self::Crossed(..) => 1,
+        }
+    }
+
+    /// Returns the field whose first value it is of.
+    fn field(self) -> FieldId {
+        let (Self::Sketch(field)
+        | Self::Set(field, _)
+        | Self::Crossed(field, _)
+        | Self::Days(field)) = self;
+        field
     }
 }
+
+/// The words of a hint, for each value of its field, one after the other.
+pub(crate) type HintWords = (Hint, Vec<u32>);
 
 /// The rows of all nodes.
 #[derive(Debug)]
 pub struct Rows {
     slots: Vec<(FieldId, Form)>,
+    /// Each hint and the place of its first word behind the numbers.
+    hints: Vec<(Hint, usize)>,
+    width: usize,
     ids: Vec<u32>,
 }
 
@@ -74,6 +109,7 @@ impl Rows {
         records: &Records,
         plan: &MatchingPlan,
         derived: &BTreeMap<(FieldId, Form), Derived>,
+        words: &[HintWords],
     ) -> Self {
         let own = plan.comparisons.iter().map(|c| (c.field, Form::Whole));
         let mut slots: Vec<(FieldId, Form)> = own.collect();
@@ -94,7 +130,20 @@ impl Rows {
                 (records.column(field).first_ids(), derived)
             })
             .collect();
-        let width = slots.len();
+        let mut width = slots.len();
+        let mut hints = Vec::new();
+        for (hint, _) in words {
+            hints.push((*hint, width - slots.len()));
+            width += hint.len();
+        }
+        let hinted: Vec<(usize, usize, &[u32], &[u32])> = words
+            .iter()
+            .zip(&hints)
+            .map(|((hint, words), (_, at))| {
+                let values = records.column(hint.field()).first_ids();
+                (slots.len() + at, hint.len(), values, &words[..])
+            })
+            .collect();
         let mut ids = vec![0; width * records.len()];
         let chunks = ids.par_chunks_mut((width * FILL_LEN).max(1));
         chunks.enumerate().for_each(|(chunk, ids)| {
@@ -105,8 +154,20 @@ impl Rows {
                     *id = derived.map_or(value, |of| of.single(ValueId::new(value)));
                 }
             }
+            for &(at, len, values, words) in &hinted {
+                let rows = ids.chunks_exact_mut(width);
+                for (row, &value) in rows.zip(&values[chunk * FILL_LEN..]) {
+                    let words = &words[value as usize * len..][..len];
+                    row[at..at + len].copy_from_slice(words);
+                }
+            }
         });
-        Self { slots, ids }
+        Self {
+            slots,
+            hints,
+            width,
+            ids,
+        }
     }
 
     /// Returns where a node's only derived value stands; for whole values, where its first stands.
@@ -114,9 +175,15 @@ impl Rows {
         self.slots.iter().position(|slot| *slot == (field, form))
     }
 
-    /// Returns how many slots a row has.
+    /// Returns how many words a row has.
     pub(crate) fn width(&self) -> usize {
-        self.slots.len()
+        self.width
+    }
+
+    /// Returns where a hint's words stand, if rows hold it.
+    pub(crate) fn hint(&self, hint: Hint) -> Option<usize> {
+        let found = self.hints.iter().find(|(other, _)| *other == hint);
+        found.map(|(_, at)| *at)
     }
 
     /// Returns the row of a node.
@@ -129,17 +196,15 @@ impl Rows {
     pub(crate) fn gather(&self, nodes: &[u32], into: &mut Vec<u32>) {
         into.clear();
         for &node in nodes {
-            into.extend_from_slice(self.of(node).ids);
+            into.extend_from_slice(&self.ids[node as usize * self.width..][..self.width]);
         }
     }
 
     /// Returns the n-th of the rows that were gathered.
     #[inline]
     pub(crate) fn within<'r>(&self, gathered: &'r [u32], index: usize, node: u32) -> NodeRow<'r> {
-        let width = self.width();
-        NodeRow {
-            node,
-            ids: &gathered[index * width..][..width],
-        }
+        let row = &gathered[index * self.width..][..self.width];
+        let (ids, hints) = row.split_at(self.slots.len());
+        NodeRow { node, ids, hints }
     }
 }

@@ -9,13 +9,16 @@ mod closest;
 mod edit;
 mod jaro;
 mod positions;
+mod short;
 mod signature;
+mod sketch;
 mod tokens;
 
 pub use closest::closest;
 pub use edit::{damerau, damerau_within, levenshtein, levenshtein_within};
 pub use jaro::{jaro, jaro_winkler, jaro_winkler_reaches};
 pub use signature::{Signature, jaro_winkler_may_reach, levenshtein_may_be_within};
+pub(crate) use sketch::{Reach, SKETCH_LEN, may_be_initial, may_be_within, sketch};
 pub use tokens::{jaccard, overlap};
 
 /// The most characters of a value that similarity looks at.

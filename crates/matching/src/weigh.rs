@@ -17,6 +17,7 @@ use crate::model::{FrequencyKey, FrequencyTable, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::{Exclusive, Prepared};
 use crate::rows::NodeRow;
+use crate::sieve::Sieve;
 use crate::{DecideSettings, Scope};
 
 /// Bounds are sums in another order than weights; this covers the difference.
@@ -61,6 +62,8 @@ pub struct Weighed {
 pub struct Weigher<'p> {
     comparer: &'p Comparer<'p>,
     tables: Vec<Table>,
+    /// Comparisons that rows say something about, those first that can take most off a bound.
+    sieves: Vec<(usize, Sieve)>,
     prior: f64,
     /// The prior against related records, if the model knows them.
     related_prior: Option<f64>,
@@ -82,9 +85,10 @@ struct Table {
     best_unequal: f64,
     /// What an equal value adds because it is rarer than the average, by value number.
     rarity: Vec<f32>,
-    /// The most that rarity adds.
-    rarity_max: f64,
-    multi: bool,
+    /// The most that missing, unequal and equal first values can weigh, rarity left out.
+    most: [f64; 3],
+    /// All bits if the rarity of equal first values adds to that, none if it is in it.
+    rarity_mask: u32,
     exact_first: bool,
 }
 
@@ -124,25 +128,42 @@ impl<'p> Weigher<'p> {
                 let best_unequal = bits[unequal..].iter().copied().fold(f64::MIN, f64::max);
                 let rarity = match &parameters.frequency {
                     Some(table) => rarity(prepared, comparison, table, parameters.levels[0].u, key),
-                    None => Vec::new(),
+                    None => vec![0.0],
                 };
-                let rarity_max = rarity.iter().copied().fold(0.0, f32::max).into();
-                let multi = column.is_multi_valued();
+                let rarity_max: f64 = rarity.iter().copied().fold(0.0, f32::max).into();
+                let decided = exact_first && !column.is_multi_valued();
+                let most_any = best_unequal.max(bits[1]) + rarity_max;
+                let (most, rarity_mask) = match decided {
+                    true if parameters.frequency.is_some() => {
+                        ([0.0, best_unequal, bits[1]], u32::MAX)
+                    }
+                    true => ([0.0, best_unequal, bits[1]], 0),
+                    false => ([0.0, most_any, most_any], 0),
+                };
                 Table {
                     bits,
                     related_bits,
                     personal,
                     best_unequal,
                     rarity,
-                    rarity_max,
-                    multi,
+                    most,
+                    rarity_mask,
                     exact_first,
                 }
             })
             .collect();
+        let sieves = plan.comparisons.iter().zip(&tables).enumerate();
+        let mut sieves: Vec<(usize, Sieve)> = sieves
+            .filter(|(_, (_, table))| table.exact_first)
+            .filter_map(|(index, (comparison, table))| {
+                Some((index, Sieve::of(prepared, comparison, &table.bits)?))
+            })
+            .collect();
+        sieves.sort_by(|(_, a), (_, b)| b.gain().total_cmp(&a.gain()));
         Self {
             comparer,
             tables,
+            sieves,
             prior: model.prior_bits(),
             related_prior: model.prior_bits_against_related(),
             threshold,
@@ -234,7 +255,7 @@ impl<'p> Weigher<'p> {
             .then(|| self.comparer.rule_that_links(asked_from, a, b))
             .flatten();
         let bound = self.bound(a, b);
-        if linked.is_none() && bound < self.threshold.review - ROUNDING_BITS {
+        if linked.is_none() && !self.may_reach_review(bound, a, b) {
             return None;
         }
         *compared += 1;
@@ -271,6 +292,24 @@ impl<'p> Weigher<'p> {
             bits += table.most(x, y);
         }
         bits
+    }
+
+    /// Tells whether a pair of this bound can reach the review threshold by what its rows show.
+    fn may_reach_review(&self, mut bound: f64, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        let least = self.threshold.review - ROUNDING_BITS;
+        if bound < least {
+            return false;
+        }
+        for (index, sieve) in &self.sieves {
+            let (x, y) = (a.id(*index), b.id(*index));
+            if x != y && x != 0 && y != 0 {
+                bound += sieve.most(a, b) - self.tables[*index].best_unequal;
+                if bound < least {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Returns the pattern, unless the weight turns out to stay below the review threshold.
@@ -315,7 +354,7 @@ impl<'p> Weigher<'p> {
 
     fn rarity(&self, comparison: usize, level: u8, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
         let table = &self.tables[comparison];
-        if level != 1 || table.rarity.is_empty() {
+        if level != 1 || table.rarity.len() == 1 {
             return 0.0;
         }
         let (x, y) = (a.id(comparison), b.id(comparison));
@@ -329,16 +368,13 @@ impl<'p> Weigher<'p> {
 
 impl Table {
     /// Returns the most one comparison can weigh for these first values.
+    #[inline]
     fn most(&self, x: u32, y: u32) -> f64 {
-        if x == 0 || y == 0 {
-            0.0
-        } else if self.multi || !self.exact_first {
-            self.best_unequal.max(self.bits[1]) + self.rarity_max
-        } else if x == y {
-            self.bits[1] + f64::from(self.rarity.get(x as usize).copied().unwrap_or(0.0))
-        } else {
-            self.best_unequal
-        }
+        // Without a jump, which the processor could not foresee: the rarity of number 0 is 0.
+        let present = u32::from(x != 0) & u32::from(y != 0);
+        let equal = present & u32::from(x == y);
+        let rare = x & self.rarity_mask & equal.wrapping_neg();
+        self.most[(present + equal) as usize] + f64::from(self.rarity[rare as usize])
     }
 }
 
@@ -371,6 +407,9 @@ fn rarity(
         .into_par_iter()
         .map(|id| {
             let value = ValueId::new(id);
+            if value.is_missing() {
+                return 0.0;
+            }
             let token = key.token(comparison, dictionary.text(value));
             table
                 .frequent

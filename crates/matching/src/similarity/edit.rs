@@ -3,25 +3,22 @@
 //! Cost: about fifteen word operations per byte of the second value (Myers 1999; Hyyrö 2003 for
 //! transpositions): column `j` of the distance table is held as two bit vectors of differences.
 
-use super::positions::{Positions, Table, Word, WordPair, below};
-use super::{as_kernel_input, clip};
+use super::positions::{Decoded, FEW, LANES, Positions, Table, Word, WordPair, below};
+use super::short::ShortPair;
+use super::{KERNEL_LEN_MAX, as_kernel_input, clip};
 
 /// Returns the fewest insertions, deletions and substitutions that make one value the other.
 #[inline]
 pub fn levenshtein(a: &str, b: &str) -> u32 {
-    match as_kernel_input(a, b) {
-        Some((a, b)) => distance::<false>(a, b),
-        None => strsim::levenshtein(clip(a), clip(b)) as u32,
-    }
+    distance_within_kernels::<false>(a, b)
+        .unwrap_or_else(|| strsim::levenshtein(clip(a), clip(b)) as u32)
 }
 
 /// Returns the fewest insertions, deletions, substitutions and swaps of neighbours, none edited twice.
 #[inline]
 pub fn damerau(a: &str, b: &str) -> u32 {
-    match as_kernel_input(a, b) {
-        Some((a, b)) => distance::<true>(a, b),
-        None => strsim::osa_distance(clip(a), clip(b)) as u32,
-    }
+    distance_within_kernels::<true>(a, b)
+        .unwrap_or_else(|| strsim::osa_distance(clip(a), clip(b)) as u32)
 }
 
 /// Tells whether the Levenshtein distance is at most the limit.
@@ -36,20 +33,54 @@ pub fn damerau_within(a: &str, b: &str, limit: u32) -> bool {
     a == b || (limit > 0 && damerau(a, b) <= limit)
 }
 
+/// Returns the distance of values that fit a word of positions.
+#[inline]
+fn distance_within_kernels<const SWAPS: bool>(a: &str, b: &str) -> Option<u32> {
+    if let Some(pair) = ShortPair::new(a, b) {
+        return Some(pair.distance::<SWAPS>());
+    }
+    if let Some((a, b)) = as_kernel_input(a, b) {
+        return Some(distance::<SWAPS>(a, b));
+    }
+    if a.len().max(b.len()) <= FEW {
+        distance_of_letters::<SWAPS, { FEW / LANES }>(a, b)
+    } else {
+        distance_of_letters::<SWAPS, { KERNEL_LEN_MAX / LANES }>(a, b)
+    }
+}
+
+fn distance_of_letters<const SWAPS: bool, const TIMES: usize>(a: &str, b: &str) -> Option<u32> {
+    let (a, b) = (Decoded::<TIMES>::new(a)?, Decoded::<TIMES>::new(b)?);
+    let (a_len, b_len) = (a.characters().len(), b.characters().len());
+    if a_len == 0 || b_len == 0 {
+        return Some(a_len.max(b_len) as u32);
+    }
+    let positions = a.positions();
+    Some(distance_over::<SWAPS, u32>(
+        &positions,
+        a_len,
+        b.characters(),
+    ))
+}
+
 #[inline]
 fn distance<const SWAPS: bool>(a: &[u8], b: &[u8]) -> u32 {
     if a.is_empty() || b.is_empty() {
         return a.len().max(b.len()) as u32;
     }
     match a.len() {
-        ..=8 => distance_over::<SWAPS>(&Word::new(a), a.len(), b),
-        9..=16 => distance_over::<SWAPS>(&WordPair::new(a), a.len(), b),
-        _ => distance_over::<SWAPS>(&Table::new(a), a.len(), b),
+        ..=8 => distance_over::<SWAPS, u8>(&Word::new(a), a.len(), b),
+        9..=16 => distance_over::<SWAPS, u8>(&WordPair::new(a), a.len(), b),
+        _ => distance_over::<SWAPS, u8>(&Table::new(a), a.len(), b),
     }
 }
 
 #[inline]
-fn distance_over<const SWAPS: bool>(a_positions: &impl Positions, a_len: usize, b: &[u8]) -> u32 {
+fn distance_over<const SWAPS: bool, T: Copy>(
+    a_positions: &impl Positions<T>,
+    a_len: usize,
+    b: &[T],
+) -> u32 {
     let last = 1_u64 << (a_len - 1);
     let valid = below(a_len);
     let (mut rises, mut falls) = (u64::MAX, 0_u64); // down the column: +1, -1

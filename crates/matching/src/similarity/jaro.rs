@@ -3,21 +3,36 @@
 //! Cost: a table look-up or two multiplications per byte, then one step per matched byte. The
 //! floating-point operations keep the order of `strsim`, so that results are equal bit for bit.
 
-use super::positions::{Positions, Table, Word, WordPair, below};
-use super::{as_kernel_input, clip};
+use super::positions::{Decoded, FEW, LANES, Positions, Table, Word, WordPair, below};
+use super::short::ShortPair;
+use super::{KERNEL_LEN_MAX, as_kernel_input, clip};
 
 /// A Jaro similarity up to this value gets no bonus for a common prefix (Winkler's boost threshold).
 pub(super) const BOOST_THRESHOLD: f64 = 0.7;
 /// The most characters of a common prefix that count.
 pub(super) const PREFIX_LEN_MAX: usize = 4;
+/// Times eight characters in a word of positions.
+const MANY: usize = KERNEL_LEN_MAX / LANES;
 /// The bonus of one character of common prefix.
 const PREFIX_SCALE: f64 = 0.1;
 
 /// Returns the Jaro similarity, from 0 to 1.
 #[inline]
 pub fn jaro(a: &str, b: &str) -> f64 {
-    match as_kernel_input(a, b) {
-        Some((a, b)) => jaro_bytes(a, b),
+    if let Some(pair) = ShortPair::new(a, b) {
+        return pair.jaro();
+    }
+    if let Some((a, b)) = as_kernel_input(a, b) {
+        return jaro_bytes(a, b);
+    }
+    let few = a.len().max(b.len()) <= FEW;
+    let letters = if few {
+        jaro_letters::<{ FEW / LANES }>
+    } else {
+        jaro_letters::<MANY>
+    };
+    match letters(a, b) {
+        Some((similarity, _)) => similarity,
         None => strsim::jaro(clip(a), clip(b)),
     }
 }
@@ -25,8 +40,20 @@ pub fn jaro(a: &str, b: &str) -> f64 {
 /// Returns the Jaro-Winkler similarity, from 0 to 1.
 #[inline]
 pub fn jaro_winkler(a: &str, b: &str) -> f64 {
-    match as_kernel_input(a, b) {
-        Some((a, b)) => boost(jaro_bytes(a, b), common_prefix_len(a, b)),
+    if let Some(pair) = ShortPair::new(a, b) {
+        return boost(pair.jaro(), pair.common_prefix_len());
+    }
+    if let Some((a, b)) = as_kernel_input(a, b) {
+        return boost(jaro_bytes(a, b), common_prefix_len(a, b));
+    }
+    let few = a.len().max(b.len()) <= FEW;
+    let letters = if few {
+        jaro_letters::<{ FEW / LANES }>
+    } else {
+        jaro_letters::<MANY>
+    };
+    match letters(a, b) {
+        Some((similarity, prefix_len)) => boost(similarity, prefix_len),
         None => strsim::jaro_winkler(clip(a), clip(b)),
     }
 }
@@ -58,7 +85,7 @@ fn ratio(matched: u32, displaced: u32, a_len: usize, b_len: usize) -> f64 {
 }
 
 #[inline]
-fn common_prefix_len(a: &[u8], b: &[u8]) -> usize {
+fn common_prefix_len<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     a.iter()
         .zip(b)
         .take(PREFIX_LEN_MAX)
@@ -78,9 +105,20 @@ fn jaro_bytes(a: &[u8], b: &[u8]) -> f64 {
     }
 }
 
-/// Matches each byte of `a` with the first free equal byte of `b` near enough, then counts the displaced.
+/// Returns the Jaro similarity and the length of the common prefix of values that fit.
+fn jaro_letters<const TIMES: usize>(a: &str, b: &str) -> Option<(f64, usize)> {
+    let (a, b) = (Decoded::<TIMES>::new(a)?, Decoded::<TIMES>::new(b)?);
+    let (of_a, of_b) = (a.characters(), b.characters());
+    if of_a.is_empty() || of_b.is_empty() {
+        return Some((f64::from(u8::from(of_a.len() == of_b.len())), 0));
+    }
+    let similarity = jaro_over(&b.positions(), of_a, of_b);
+    Some((similarity, common_prefix_len(of_a, of_b)))
+}
+
+/// Matches each character of `a` with the first free equal one of `b` near enough, then counts the displaced.
 #[inline]
-fn jaro_over(b_positions: &impl Positions, a: &[u8], b: &[u8]) -> f64 {
+fn jaro_over<T: Copy + PartialEq>(b_positions: &impl Positions<T>, a: &[T], b: &[T]) -> f64 {
     let reach = (a.len().max(b.len()) / 2).saturating_sub(1);
     let mut window = below(reach + 1);
     let mut free = below(b.len());
@@ -98,9 +136,9 @@ fn jaro_over(b_positions: &impl Positions, a: &[u8], b: &[u8]) -> f64 {
     ratio(a_matched.count_ones(), displaced, a.len(), b.len())
 }
 
-/// Counts the matched bytes that differ when both sides are read in order.
+/// Counts the matched characters that differ when both sides are read in order.
 #[inline]
-fn count_displaced(a: &[u8], mut a_matched: u64, b: &[u8], mut b_matched: u64) -> u32 {
+fn count_displaced<T: PartialEq>(a: &[T], mut a_matched: u64, b: &[T], mut b_matched: u64) -> u32 {
     let mut displaced = 0;
     while a_matched != 0 && b_matched != 0 {
         let (i, j) = (

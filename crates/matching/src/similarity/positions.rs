@@ -1,22 +1,22 @@
-//! Where each byte occurs in a short ASCII value, as a bit mask.
+//! Where each character occurs in a short value, as a bit mask.
 
 use super::KERNEL_LEN_MAX;
 
 /// Tells the positions at which a byte occurs: bit `i` is set for position `i`.
-pub(super) trait Positions {
-    /// Returns the positions of one ASCII byte; bits past the end of the value are unspecified.
-    fn of(&self, byte: u8) -> u64;
+pub(super) trait Positions<T = u8> {
+    /// Returns the positions of one character; bits past the end of the value are unspecified.
+    fn of(&self, character: T) -> u64;
 }
 
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+pub(super) const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 const SEVEN_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 /// Multiplying by this gathers the lowest bit of each byte in the topmost byte, in order.
 const GATHER: u64 = 0x0102_0408_1020_4080;
 
 /// Eight bytes side by side in a word; shorter values are padded with zeros.
 #[derive(Clone, Copy)]
-pub(super) struct Word(u64);
+pub(super) struct Word(pub(super) u64);
 
 impl Word {
     /// Packs a value of at most eight bytes.
@@ -88,6 +88,65 @@ impl Positions for Table {
     #[inline]
     fn of(&self, byte: u8) -> u64 {
         self.0[usize::from(byte & 0x7f)]
+    }
+}
+
+/// Up to sixty-four characters of any script, compared eight at a time.
+pub(super) struct Letters<'v>(pub(super) &'v [[u32; LANES]]);
+
+/// Characters that are compared at a time.
+pub(super) const LANES: usize = 8;
+
+impl Positions<u32> for Letters<'_> {
+    #[inline]
+    fn of(&self, character: u32) -> u64 {
+        self.0.iter().rev().fold(0, |mask, lanes| {
+            let equal = lanes.iter().enumerate();
+            let equal = equal.fold(0_u32, |equal, (lane, &other)| {
+                equal | u32::from(other == character) << lane
+            });
+            mask << LANES | u64::from(equal)
+        })
+    }
+}
+
+/// The characters of a value, in stack memory for so many times eight.
+pub(super) struct Decoded<const TIMES: usize> {
+    lanes: [[u32; LANES]; TIMES],
+    len: usize,
+}
+
+/// Bytes, and so characters, of values for which little memory is enough.
+pub(super) const FEW: usize = 2 * LANES;
+
+impl<const TIMES: usize> Decoded<TIMES> {
+    /// Reads the characters, if they are few enough.
+    #[inline]
+    pub(super) fn new(value: &str) -> Option<Self> {
+        let mut decoded = Self {
+            lanes: [[0; LANES]; TIMES],
+            len: 0,
+        };
+        if value.len() > 4 * LANES * TIMES {
+            return None;
+        }
+        for character in value.chars() {
+            *decoded.lanes.as_flattened_mut().get_mut(decoded.len)? = character as u32;
+            decoded.len += 1;
+        }
+        Some(decoded)
+    }
+
+    /// Returns the characters.
+    #[inline]
+    pub(super) fn characters(&self) -> &[u32] {
+        &self.lanes.as_flattened()[..self.len]
+    }
+
+    /// Returns where each occurs.
+    #[inline]
+    pub(super) fn positions(&self) -> Letters<'_> {
+        Letters(&self.lanes[..self.len.div_ceil(LANES)])
     }
 }
 

@@ -1,5 +1,7 @@
 #![expect(clippy::float_cmp, reason = "results are equal bit for bit or wrong")]
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -61,6 +63,11 @@ fn assert_equal_to_strsim(a: &str, b: &str) {
     );
 }
 
+static REACHES: LazyLock<Vec<(f64, Reach)>> = LazyLock::new(|| {
+    let thresholds = [0.0, 0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.95, 1.0];
+    thresholds.map(|t| (t, Reach::of(t))).into()
+});
+
 /// Holds the bounds to what they promise: they never rule out what is within.
 fn assert_bounds_hold(a: &str, b: &str) {
     let (of_a, of_b) = (Signature::of(a), Signature::of(b));
@@ -74,7 +81,21 @@ fn assert_bounds_hold(a: &str, b: &str) {
         !jaro_winkler_reaches(a, b, similarity + 1e-9),
         "{a:?} {b:?}"
     );
+    let (sketch_a, sketch_b) = (sketch(a), sketch(b));
+    for (threshold, reach) in REACHES.iter() {
+        assert!(
+            similarity < *threshold || reach.may_reach(&sketch_a, &sketch_b),
+            "{a:?} {b:?}"
+        );
+    }
+    let first = |text: &str| text.chars().next();
+    if first(a) == first(b) && (a.chars().count() == 1 || b.chars().count() == 1) {
+        assert!(may_be_initial(&sketch_a, &sketch_b), "{a:?} {b:?}");
+    }
     let distances = (levenshtein(a, b), damerau(a, b));
+    for distance in [distances.0, distances.1] {
+        assert!(may_be_within(&sketch_a, &sketch_b, distance), "{a:?} {b:?}");
+    }
     assert!(
         levenshtein_may_be_within(&of_a, &of_b, distances.0),
         "{a:?} {b:?}"
