@@ -366,6 +366,7 @@ impl World {
                         .collect(),
                 });
                 ComparisonParameters {
+                    conditions: Vec::new(),
                     name: planned.name.clone(),
                     field: c.field.to_owned(),
                     kinds: plan.kinds_of(planned),
