@@ -66,7 +66,10 @@ impl<'p> ReadyConditions<'p> {
         if is_missing {
             return 0;
         }
-        let level = self.levels.iter().position(|asked| asked.holds(left, right));
+        let level = self
+            .levels
+            .iter()
+            .position(|asked| asked.holds(left, right));
         level.unwrap_or(self.levels.len()) as u8 + 1
     }
 }

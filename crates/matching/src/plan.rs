@@ -99,7 +99,9 @@ impl PairConditions {
                 format!("{text} [frequency of {field} * {strength}, floor {floor}, base {base}]")
             }
         };
-        std::iter::once(missing.to_owned()).chain(levels.map(level)).collect()
+        std::iter::once(missing.to_owned())
+            .chain(levels.map(level))
+            .collect()
     }
 }
 
@@ -108,7 +110,9 @@ impl Comparison {
     pub fn fields(&self) -> impl Iterator<Item = FieldId> + '_ {
         let clauses = self.levels.iter().flat_map(|level| &level.clauses);
         let asked = self.conditions.iter().flat_map(PairConditions::fields);
-        clauses.flat_map(|test| [test.field, test.other]).chain(asked)
+        clauses
+            .flat_map(|test| [test.field, test.other])
+            .chain(asked)
     }
 
     /// Returns how many levels a pattern can show: missing, the listed ones, and else.
@@ -418,7 +422,10 @@ impl Checker<'_> {
     ) -> Option<Comparison> {
         let most = LevelPattern::LEVEL_COUNT_MAX - 2;
         if listed.is_empty() || listed.len() > most {
-            let message = format!("{} levels were given, 1 to {most} are possible", listed.len());
+            let message = format!(
+                "{} levels were given, 1 to {most} are possible",
+                listed.len()
+            );
             self.refuse("compare", index, "level", None, message);
             return None;
         }
@@ -443,7 +450,10 @@ impl Checker<'_> {
             exact: false,
         });
         Some(Comparison {
-            name: settings.name.clone().unwrap_or_else(|| settings.field.clone()),
+            name: settings
+                .name
+                .clone()
+                .unwrap_or_else(|| settings.field.clone()),
             field,
             levels: levels.collect(),
             scope: settings.scope.unwrap_or(Scope::Open),
@@ -493,7 +503,9 @@ impl Checker<'_> {
                 "no level is nothing but equality of `{0}`, whose u the frequency is compared with; add the level `{0}_l = {0}_r`, or set base = \"level\"",
                 settings.field
             )),
-            Some(_) if !fits => Some("a frequency needs a finite strength and a floor from 0 to 1".to_owned()),
+            Some(_) if !fits => {
+                Some("a frequency needs a finite strength and a floor from 0 to 1".to_owned())
+            }
             Some(_) => None,
         };
         if let Some(message) = wrong {

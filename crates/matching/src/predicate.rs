@@ -83,7 +83,9 @@ pub enum PredicateError {
         reason: String,
     },
     /// It uses SQL that conditions do not have.
-    #[error("`{part}` is not supported in a condition; conditions have comparisons, AND, OR, NOT, IS NULL, IN, BETWEEN, CASE, CAST, arithmetic and functions")]
+    #[error(
+        "`{part}` is not supported in a condition; conditions have comparisons, AND, OR, NOT, IS NULL, IN, BETWEEN, CASE, CAST, arithmetic and functions"
+    )]
     Unsupported {
         /// The part.
         part: String,
@@ -241,12 +243,14 @@ impl Tree<FieldOf> {
                 _ => same(&a[..], &b[..]),
             },
             // The distance of two numbers does not depend on their order.
-            (Self::Call(Function::Abs, a), Self::Call(Function::Abs, b)) => match (&a[..], &b[..]) {
-                ([Self::Call(Function::Subtract, a)], [Self::Call(Function::Subtract, b)]) => {
-                    as_sets(a, b)
+            (Self::Call(Function::Abs, a), Self::Call(Function::Abs, b)) => {
+                match (&a[..], &b[..]) {
+                    ([Self::Call(Function::Subtract, a)], [Self::Call(Function::Subtract, b)]) => {
+                        as_sets(a, b)
+                    }
+                    _ => same(a, b),
                 }
-                _ => same(a, b),
-            },
+            }
             (Self::Call(x, a), Self::Call(y, b)) if x == y => {
                 if x.commutes() {
                     as_sets(a, b)

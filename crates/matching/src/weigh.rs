@@ -208,7 +208,8 @@ impl<'p> Weigher<'p> {
                 let rarity_max = rarity.iter().copied().fold(0.0, f32::max).into();
                 let (adjustments, most_of_conditions) = match &comparison.conditions {
                     Some(asked) => {
-                        let (adjustments, most) = adjustments_of(prepared, asked, parameters, &bits);
+                        let (adjustments, most) =
+                            adjustments_of(prepared, asked, parameters, &bits);
                         (adjustments, Some(most))
                     }
                     None => (Vec::new(), None),

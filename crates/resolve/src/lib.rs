@@ -13,6 +13,8 @@ mod model_file;
 mod rebuild;
 mod report;
 mod settings;
+mod splink;
+mod weigh;
 
 pub use evaluate::{EvaluateError, Evaluation, Quality, evaluate};
 pub use export::{ExportError, ExportReport, export, export_csv};
@@ -27,3 +29,5 @@ pub use settings::{
     GraphSettings, KeyPath, KeyStep, ServeSettings, Settings, SettingsError, SettingsProblem,
     json_schema,
 };
+pub use splink::{ImportError, ImportReport, import_splink};
+pub use weigh::{RecordName, weigh};

@@ -294,6 +294,8 @@ impl World {
             .iter()
             .enumerate()
             .map(|(index, c)| CompareSettings {
+                level: None,
+                missing: None,
                 name: Some(format!("c{index}")),
                 field: c.field.to_owned(),
                 kind: None,

@@ -143,7 +143,11 @@ pub(super) const FIXED: [&str; 6] = [
 /// Lists the functions for messages.
 pub(super) fn names() -> String {
     let names = NAMED.iter().map(|(name, ..)| *name).chain(FIXED);
-    names.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+    names
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Returns the name that may have been meant.
@@ -274,9 +278,8 @@ impl Function {
 
     fn of_two<'v>(&self, a: &Value<'v>, b: &Value<'v>) -> Option<Value<'v>> {
         let number = |of: fn(f64, f64) -> f64| Some(Value::Number(of(a.number()?, b.number()?)));
-        let texts = |of: fn(&str, &str) -> Option<f64>| {
-            Some(Value::Number(of(&a.text()?, &b.text()?)?))
-        };
+        let texts =
+            |of: fn(&str, &str) -> Option<f64>| Some(Value::Number(of(&a.text()?, &b.text()?)?));
         match self {
             Self::Levenshtein => texts(|a, b| Some(levenshtein(a, b))),
             Self::Damerau => texts(|a, b| Some(strsim::damerau_levenshtein(a, b) as f64)),
@@ -294,7 +297,9 @@ impl Function {
             Self::Left => Some(Value::owned(left(&a.text()?, b.number()?))),
             Self::Right => {
                 let reversed: String = a.text()?.chars().rev().collect();
-                Some(Value::owned(left(&reversed, b.number()?).chars().rev().collect()))
+                Some(Value::owned(
+                    left(&reversed, b.number()?).chars().rev().collect(),
+                ))
             }
             Self::Substring => Some(Value::owned(substring(
                 &a.text()?,
@@ -374,14 +379,22 @@ fn jaccard(a: &str, b: &str) -> Option<f64> {
 /// The first so many characters, or all but the last so many if the number is negative.
 fn left(text: &str, len: f64) -> String {
     let count = text.chars().count() as f64;
-    let len = if len < 0.0 { (count + len).max(0.0) } else { len };
+    let len = if len < 0.0 {
+        (count + len).max(0.0)
+    } else {
+        len
+    };
     text.chars().take(len as usize).collect()
 }
 
 /// Characters from a position on; the first is 1, negative positions count from the end.
 fn substring(text: &str, from: f64, len: f64) -> String {
     let count = text.chars().count() as f64;
-    let from = if from < 0.0 { (count + from).max(0.0) } else { from - 1.0 };
+    let from = if from < 0.0 {
+        (count + from).max(0.0)
+    } else {
+        from - 1.0
+    };
     let (from, to) = (from, from + len);
     let (from, to) = (from.min(to).max(0.0), from.max(to).max(0.0));
     text.chars()
@@ -392,7 +405,11 @@ fn substring(text: &str, from: f64, len: f64) -> String {
 
 fn split_part(text: &str, separator: &str, index: f64) -> String {
     let parts: Vec<&str> = text.split(separator).collect();
-    let at = if index < 0.0 { parts.len() as f64 + index } else { index - 1.0 };
+    let at = if index < 0.0 {
+        parts.len() as f64 + index
+    } else {
+        index - 1.0
+    };
     let part = (at >= 0.0).then(|| parts.get(at as usize)).flatten();
     part.copied().unwrap_or_default().to_owned()
 }
@@ -417,6 +434,12 @@ fn element<'v>(list: &Value<'v>, index: f64) -> Option<Value<'v>> {
         return (index != 0.0).then(|| Value::owned(found));
     }
     let items = list.clone().into_items()?;
-    let at = if index < 0.0 { items.len() as f64 + index } else { index - 1.0 };
-    (at >= 0.0).then(|| items.get(at as usize).cloned()).flatten()
+    let at = if index < 0.0 {
+        items.len() as f64 + index
+    } else {
+        index - 1.0
+    };
+    (at >= 0.0)
+        .then(|| items.get(at as usize).cloned())
+        .flatten()
 }

@@ -25,8 +25,18 @@ enum Piece {
 pub(super) struct Format(Vec<Piece>);
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 impl Format {
@@ -133,7 +143,10 @@ fn month_name(rest: &mut &str) -> Option<i32> {
 pub(super) fn of_iso(text: &str) -> Option<i64> {
     let text = text.trim();
     let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "0:0:0"));
-    let (time, fraction) = time.trim_end_matches('Z').split_once('.').unwrap_or((time.trim_end_matches('Z'), ""));
+    let (time, fraction) = time
+        .trim_end_matches('Z')
+        .split_once('.')
+        .unwrap_or((time.trim_end_matches('Z'), ""));
     let micros = format!("{fraction:0<6}");
     let format = Format(vec![
         Piece::Year,
@@ -188,10 +201,10 @@ pub(super) fn civil_of(moment: i64) -> [i64; 3] {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    [
-        year_of_era + era * 400 + i64::from(month <= 2),
-        month,
-        day,
-    ]
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    [year_of_era + era * 400 + i64::from(month <= 2), month, day]
 }

@@ -34,7 +34,9 @@ pub(super) fn parse(text: &str, schema: &Schema) -> Parsed {
     let mut parser = parser
         .try_with_sql(text)
         .map_err(|error| wrong(error.to_string()))?;
-    let expr = parser.parse_expr().map_err(|error| wrong(error.to_string()))?;
+    let expr = parser
+        .parse_expr()
+        .map_err(|error| wrong(error.to_string()))?;
     let after = parser.peek_token();
     if after.token != Token::EOF {
         return Err(wrong(format!("`{}` was not expected", after.token)));
@@ -108,10 +110,9 @@ impl Reader<'_> {
                 let branches = conditions.iter().map(|branch| {
                     let condition = tree(&branch.condition)?;
                     let condition = match &operand {
-                        Some(operand) => Tree::Compare(
-                            Comparator::Equal,
-                            Box::new([operand.clone(), condition]),
-                        ),
+                        Some(operand) => {
+                            Tree::Compare(Comparator::Equal, Box::new([operand.clone(), condition]))
+                        }
                         None => condition,
                     };
                     Ok([condition, tree(&branch.result)?])
@@ -255,9 +256,7 @@ fn unsupported(expr: &Expr) -> PredicateError {
 
 fn constant(literal: &Literal, expr: &Expr) -> Result<Value<'static>, PredicateError> {
     Ok(match literal {
-        Literal::Number(digits, _) => {
-            Value::Number(digits.parse().map_err(|_| unsupported(expr))?)
-        }
+        Literal::Number(digits, _) => Value::Number(digits.parse().map_err(|_| unsupported(expr))?),
         Literal::SingleQuotedString(text) => Value::owned(text.clone()),
         Literal::Boolean(truth) => Value::Bool(*truth),
         Literal::Null => Value::Null,
@@ -316,7 +315,10 @@ fn fixed(name: &str, mut arguments: Vec<Tree<FieldOf>>) -> Result<Tree<FieldOf>,
                 return Err(format!("the pattern has no group {group}"));
             }
             arguments.truncate(1);
-            Ok(Tree::Call(Function::RegexpExtract(pattern, group), arguments))
+            Ok(Tree::Call(
+                Function::RegexpExtract(pattern, group),
+                arguments,
+            ))
         }
         ("date_diff" | "datediff", _) => Err("expected a unit and two dates".to_owned()),
         ("strptime" | "try_strptime", _) => Err("expected a text and a format".to_owned()),

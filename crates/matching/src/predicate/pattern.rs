@@ -15,10 +15,12 @@ impl PartialEq for Pattern {
 impl Pattern {
     /// Compiles a pattern; the error says what is wrong with it.
     pub(super) fn new(text: &str) -> Result<Self, String> {
-        Regex::new(&as_re2(text)).map(Self).map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
-            _ => "not a regular expression".to_owned(),
-        })
+        Regex::new(&as_re2(text))
+            .map(Self)
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
+                _ => "not a regular expression".to_owned(),
+            })
     }
 
     pub(super) fn is_match(&self, text: &str) -> bool {

@@ -45,7 +45,9 @@ impl ReadyLeaf<'_> {
     fn value(&self, row: NodeRow<'_>) -> Value<'_> {
         let id = row.value(self.slot);
         if let Some(computed) = &self.computed {
-            return computed.get(id.index()).map_or(Value::Null, Value::borrowed);
+            return computed
+                .get(id.index())
+                .map_or(Value::Null, Value::borrowed);
         }
         if self.column.is_multi_valued() && !id.is_missing() {
             let values = self.column.values(row.node as usize);
@@ -80,7 +82,10 @@ fn leaf_of<'p>(prepared: &'p Prepared<'p>, tree: &Tree<FieldOf>) -> Option<Ready
     let slot = slot_of(prepared, first.field);
     let computed = (!is_bare).then(|| {
         let ids = 0..column.dictionary().len() as u32;
-        let of = |id| tree.value(&|_| text_of(column, ValueId::new(id))).into_owned();
+        let of = |id| {
+            tree.value(&|_| text_of(column, ValueId::new(id)))
+                .into_owned()
+        };
         ids.into_par_iter().map(of).collect()
     });
     Some(ReadyLeaf {
