@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float64Type, Int8Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sameas_matching::PairWeight;
 use sameas_resolve::{ImportReport, RecordName, Settings, import_splink};
-use sameas_tests::job;
+use sameas_tests::{options, rebuild};
 
 /// The bound of the issue, in bits.
 const DIFFERENCE_MAX: f64 = 1e-6;
@@ -45,7 +45,7 @@ fn weigh(settings: &Path, pairs: &[(RecordName, RecordName)]) -> Vec<Option<Pair
     let settings = Settings::load(settings).unwrap_or_else(|error| panic!("{error}"));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime
-        .block_on(sameas_resolve::weigh(&settings, &job::options(2), pairs))
+        .block_on(sameas_resolve::weigh(&settings, &options(2), pairs))
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -71,7 +71,7 @@ fn hold_to_splink(set: &str, model: &str, scored: &str, sources: [&str; 2]) -> u
         let weights = weigh(&report.settings, &pairs);
         let expected = numbers(&batch, "weight");
         let schema = batch.schema();
-        let gammas: Vec<_> = schema.fields().iter().zip(batch.columns());
+        let gammas = schema.fields().iter().zip(batch.columns());
         let gammas = gammas
             .into_iter()
             .filter(|(field, _)| field.name().starts_with("gamma_"));
@@ -101,7 +101,7 @@ fn hold_to_splink(set: &str, model: &str, scored: &str, sources: [&str; 2]) -> u
         count += batch.num_rows();
     }
     println!("{set}/{model}: {count} pairs, largest difference {worst:e} bits");
-    let rebuilt = job::rebuild(&report.settings, 2);
+    let rebuilt = rebuild(&report.settings, 2);
     assert_eq!(
         rebuilt.pairs, count as u64,
         "the rules make the pairs they make in Splink"
