@@ -220,3 +220,6 @@ fn model_of(
         comparisons: comparisons.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;
