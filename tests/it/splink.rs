@@ -128,12 +128,22 @@ fn an_imported_model_weighs_febrl4_as_splink_does() {
 
 #[test]
 fn an_imported_model_of_splink_4_weighs_as_splink_4_does() {
-    let pairs = hold_to_splink("fake_1000", "model_v4.json", "pairs_v4.parquet", ["records"; 2]);
+    let pairs = hold_to_splink(
+        "fake_1000",
+        "model_v4.json",
+        "pairs_v4.parquet",
+        ["records"; 2],
+    );
     assert_eq!(pairs, 2_234);
 }
 
 #[test]
 fn an_imported_model_of_splink_3_weighs_as_splink_3_does() {
-    let pairs = hold_to_splink("fake_1000", "model_v3.json", "pairs_v3.parquet", ["records"; 2]);
+    let pairs = hold_to_splink(
+        "fake_1000",
+        "model_v3.json",
+        "pairs_v3.parquet",
+        ["records"; 2],
+    );
     assert_eq!(pairs, 1_834);
 }

@@ -50,113 +50,124 @@ struct Reader<'s> {
 
 impl Reader<'_> {
     fn tree(&self, expr: &Expr) -> Parsed {
-        let tree = |expr: &Expr| self.tree(expr);
         let boxed = |expr: &Expr| self.tree(expr).map(Box::new);
-        let not = |negated: bool, tree: Tree<FieldOf>| match negated {
-            true => Tree::Not(Box::new(tree)),
-            false => tree,
-        };
-        Ok(match expr {
-            Expr::Nested(inner) => tree(inner)?,
-            Expr::Identifier(name) => Tree::Leaf(self.field(&name.value)?),
-            Expr::Value(literal) => Tree::Constant(constant(&literal.value, expr)?),
-            Expr::BinaryOp { left, op, right } => self.binary(expr, left, op, right)?,
+        let one = |function, expr: &Expr| Ok(Tree::Call(function, vec![self.tree(expr)?]));
+        match expr {
+            Expr::Nested(inner) => self.tree(inner),
+            Expr::Identifier(name) => Ok(Tree::Leaf(self.field(&name.value)?)),
+            Expr::Value(literal) => Ok(Tree::Constant(constant(&literal.value, expr)?)),
+            Expr::BinaryOp { left, op, right } => self.binary(expr, left, op, right),
             Expr::UnaryOp { op, expr: inner } => match op {
-                UnaryOperator::Not => Tree::Not(boxed(inner)?),
-                UnaryOperator::Minus => Tree::Call(Function::Negate, vec![tree(inner)?]),
-                UnaryOperator::Plus => tree(inner)?,
-                _ => return Err(unsupported(expr)),
+                UnaryOperator::Not => Ok(Tree::Not(boxed(inner)?)),
+                UnaryOperator::Minus => one(Function::Negate, inner),
+                UnaryOperator::Plus => self.tree(inner),
+                _ => Err(unsupported(expr)),
             },
-            Expr::IsNull(inner) => Tree::IsNull(boxed(inner)?),
-            Expr::IsNotNull(inner) => not(true, Tree::IsNull(boxed(inner)?)),
-            Expr::IsTrue(inner) => Tree::Is(true, boxed(inner)?),
-            Expr::IsNotTrue(inner) => not(true, Tree::Is(true, boxed(inner)?)),
-            Expr::IsFalse(inner) => Tree::Is(false, boxed(inner)?),
-            Expr::IsNotFalse(inner) => not(true, Tree::Is(false, boxed(inner)?)),
-            Expr::InList {
-                expr: inner,
-                list,
-                negated,
-            } => {
-                let value = tree(inner)?;
-                let equal = list.iter().map(|item| {
-                    let sides = Box::new([value.clone(), tree(item)?]);
-                    Ok(Tree::Compare(Comparator::Equal, sides))
-                });
-                not(*negated, Tree::Any(equal.collect::<Result<_, _>>()?))
-            }
-            Expr::Between {
-                expr: inner,
-                negated,
-                low,
-                high,
-            } => {
-                let value = tree(inner)?;
-                let low = Box::new([value.clone(), tree(low)?]);
-                let high = Box::new([value, tree(high)?]);
-                let within = vec![
-                    Tree::Compare(Comparator::AtLeast, low),
-                    Tree::Compare(Comparator::AtMost, high),
-                ];
-                not(*negated, Tree::All(within))
-            }
-            Expr::Case {
-                operand,
-                conditions,
-                else_result,
-                ..
-            } => {
-                let operand = operand.as_deref().map(tree).transpose()?;
-                let branches = conditions.iter().map(|branch| {
-                    let condition = tree(&branch.condition)?;
-                    let condition = match &operand {
-                        Some(operand) => {
-                            Tree::Compare(Comparator::Equal, Box::new([operand.clone(), condition]))
-                        }
-                        None => condition,
-                    };
-                    Ok([condition, tree(&branch.result)?])
-                });
-                let branches = branches.collect::<Result<_, _>>()?;
-                let otherwise = else_result.as_deref().map(tree).transpose()?;
-                Tree::Case(
-                    branches,
-                    Box::new(otherwise.unwrap_or(Tree::Constant(Value::Null))),
-                )
-            }
+            Expr::IsNull(inner) => Ok(Tree::IsNull(boxed(inner)?)),
+            Expr::IsNotNull(inner) => Ok(negated(true, Tree::IsNull(boxed(inner)?))),
+            Expr::IsTrue(inner) => Ok(Tree::Is(true, boxed(inner)?)),
+            Expr::IsNotTrue(inner) => Ok(negated(true, Tree::Is(true, boxed(inner)?))),
+            Expr::IsFalse(inner) => Ok(Tree::Is(false, boxed(inner)?)),
+            Expr::IsNotFalse(inner) => Ok(negated(true, Tree::Is(false, boxed(inner)?))),
+            Expr::InList { .. } | Expr::Between { .. } => self.range(expr),
+            Expr::Case { .. } => self.case(expr),
             Expr::Cast {
                 kind: CastKind::Cast | CastKind::TryCast | CastKind::DoubleColon,
                 expr: inner,
                 data_type,
                 ..
-            } => Tree::Call(cast(data_type, expr)?, vec![tree(inner)?]),
+            } => one(cast(data_type, expr)?, inner),
             Expr::Substring {
                 expr: inner,
                 substring_from: Some(from),
                 substring_for,
                 ..
             } => {
-                let mut arguments = vec![tree(inner)?, tree(from)?];
-                arguments.extend(substring_for.as_deref().map(tree).transpose()?);
-                Tree::Call(Function::Substring, arguments)
+                let mut arguments = vec![self.tree(inner)?, self.tree(from)?];
+                let len = substring_for.as_deref().map(|len| self.tree(len));
+                arguments.extend(len.transpose()?);
+                Ok(Tree::Call(Function::Substring, arguments))
             }
             Expr::Trim {
                 trim_where: None,
                 trim_what: None,
                 trim_characters: None,
                 expr: inner,
-            } => Tree::Call(Function::Trim, vec![tree(inner)?]),
-            Expr::Ceil { expr: inner, .. } => Tree::Call(Function::Ceil, vec![tree(inner)?]),
-            Expr::Floor { expr: inner, .. } => Tree::Call(Function::Floor, vec![tree(inner)?]),
+            } => one(Function::Trim, inner),
+            Expr::Ceil { expr: inner, .. } => one(Function::Ceil, inner),
+            Expr::Floor { expr: inner, .. } => one(Function::Floor, inner),
             Expr::CompoundFieldAccess { root, access_chain } => match &access_chain[..] {
-                [AccessExpr::Subscript(Subscript::Index { index })] => {
-                    Tree::Call(Function::ListExtract, vec![tree(root)?, tree(index)?])
-                }
-                _ => return Err(unsupported(expr)),
+                [AccessExpr::Subscript(Subscript::Index { index })] => Ok(Tree::Call(
+                    Function::ListExtract,
+                    vec![self.tree(root)?, self.tree(index)?],
+                )),
+                _ => Err(unsupported(expr)),
             },
-            Expr::Function(call) => self.call(expr, call)?,
-            _ => return Err(unsupported(expr)),
-        })
+            Expr::Function(call) => self.call(expr, call),
+            _ => Err(unsupported(expr)),
+        }
+    }
+
+    /// Reads `IN` and `BETWEEN`.
+    fn range(&self, expr: &Expr) -> Parsed {
+        let compare = |comparator, a: &Tree<FieldOf>, b: &Expr| {
+            let sides = Box::new([a.clone(), self.tree(b)?]);
+            Ok(Tree::Compare(comparator, sides))
+        };
+        match expr {
+            Expr::InList {
+                expr,
+                list,
+                negated: not,
+            } => {
+                let value = self.tree(expr)?;
+                let items = list.iter();
+                let items = items.map(|item| compare(Comparator::Equal, &value, item));
+                let any = Tree::Any(items.collect::<Result<_, PredicateError>>()?);
+                Ok(negated(*not, any))
+            }
+            Expr::Between {
+                expr,
+                negated: not,
+                low,
+                high,
+            } => {
+                let value = self.tree(expr)?;
+                let within = vec![
+                    compare(Comparator::AtLeast, &value, low)?,
+                    compare(Comparator::AtMost, &value, high)?,
+                ];
+                Ok(negated(*not, Tree::All(within)))
+            }
+            _ => Err(unsupported(expr)),
+        }
+    }
+
+    fn case(&self, expr: &Expr) -> Parsed {
+        let Expr::Case {
+            operand,
+            conditions,
+            else_result,
+            ..
+        } = expr
+        else {
+            return Err(unsupported(expr));
+        };
+        let operand = operand.as_deref().map(|operand| self.tree(operand));
+        let operand = operand.transpose()?;
+        let mut branches = Vec::with_capacity(conditions.len());
+        for branch in conditions {
+            let mut condition = self.tree(&branch.condition)?;
+            if let Some(operand) = &operand {
+                let sides = Box::new([operand.clone(), condition]);
+                condition = Tree::Compare(Comparator::Equal, sides);
+            }
+            branches.push([condition, self.tree(&branch.result)?]);
+        }
+        let otherwise = else_result.as_deref().map(|result| self.tree(result));
+        let otherwise = otherwise.transpose()?;
+        let otherwise = otherwise.unwrap_or(Tree::Constant(Value::Null));
+        Ok(Tree::Case(branches, Box::new(otherwise)))
     }
 
     fn binary(&self, whole: &Expr, left: &Expr, op: &BinaryOperator, right: &Expr) -> Parsed {
@@ -246,6 +257,10 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+fn negated(not: bool, tree: Tree<FieldOf>) -> Tree<FieldOf> {
+    if not { Tree::Not(Box::new(tree)) } else { tree }
 }
 
 fn unsupported(expr: &Expr) -> PredicateError {

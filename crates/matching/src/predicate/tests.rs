@@ -96,7 +96,11 @@ fn hold_to_duckdb(rows: &[Vec<String>], left: usize, right: usize, calls: &[(usi
                 other => other.text().as_deref() == Some(expected),
             };
             let (a, b) = (&row[left], &row[right]);
-            assert!(same, "{call} of {a:?} and {b:?} is {:?}, not {expected}", value.text());
+            assert!(
+                same,
+                "{call} of {a:?} and {b:?} is {:?}, not {expected}",
+                value.text()
+            );
         }
     }
 }

@@ -78,7 +78,10 @@ fn what_cannot_be_carried_over_is_named_and_nothing_is_written() {
     for (levels, rules, expected) in [
         (vec![exact.clone()], &rules[..], "has no level ELSE"),
         (
-            vec![level("soundex(surname_l) = soundex(surname_r)", 0.9, 0.1), otherwise.clone()],
+            vec![
+                level("soundex(surname_l) = soundex(surname_r)", 0.9, 0.1),
+                otherwise.clone(),
+            ],
             &rules[..],
             "comparison `surname`, level `soundex(surname_l) = soundex(surname_r)`: unknown function `soundex`",
         ),
@@ -87,9 +90,21 @@ fn what_cannot_be_carried_over_is_named_and_nothing_is_written() {
             &rules[..],
             "m is 0, which is no probability",
         ),
-        (vec![adjusted, otherwise.clone()], &rules[..], "need a level that is nothing but its equality"),
-        (vec![exact.clone(), otherwise.clone()], &["1 = 1"][..], "no blocking rule can be carried over"),
-        (vec![level("surname_l = (", 0.9, 0.1), otherwise.clone()], &rules[..], "is not SQL"),
+        (
+            vec![adjusted, otherwise.clone()],
+            &rules[..],
+            "need a level that is nothing but its equality",
+        ),
+        (
+            vec![exact.clone(), otherwise.clone()],
+            &["1 = 1"][..],
+            "no blocking rule can be carried over",
+        ),
+        (
+            vec![level("surname_l = (", 0.9, 0.1), otherwise.clone()],
+            &rules[..],
+            "is not SQL",
+        ),
     ] {
         let refused = import(&model(&levels, rules)).unwrap_err();
         assert!(refused.contains(expected), "{expected}: {refused}");
