@@ -17,3 +17,4 @@ mod privacy;
 mod quality;
 mod recovery;
 mod report;
+mod splink;

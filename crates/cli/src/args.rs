@@ -9,6 +9,7 @@ use crate::command::entity::EntityArgs;
 use crate::command::evaluate::EvaluateArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::export::ExportArgs;
+use crate::command::import_splink::ImportSplinkArgs;
 use crate::command::lookup::LookupArgs;
 use crate::command::rebuild::RebuildArgs;
 use crate::command::report::ReportArgs;
@@ -80,6 +81,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Resolves all records and publishes a new revision.
     Rebuild(RebuildArgs),
+    /// Writes settings and a model that weigh pairs as a model of Splink does.
+    ImportSplink(ImportSplinkArgs),
     /// Answers lookups over gRPC.
     Serve(ServeArgs),
     /// Prints the unified id of a record.

@@ -5,6 +5,7 @@ pub(crate) mod entity;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod import_splink;
 pub(crate) mod lookup;
 mod plan;
 pub(crate) mod rebuild;
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Command::Plan => plan::run(shared),
         Command::Train(args) => train::run(shared, args),
         Command::Rebuild(args) => rebuild::run(shared, args),
+        Command::ImportSplink(args) => import_splink::run(shared, args),
         Command::Serve(args) => serve::run(shared, args),
         Command::Lookup(args) => lookup::run(shared, args),
         Command::Entity(args) => entity::run(shared, args),

@@ -7,7 +7,8 @@ use sameas_graph::LevelPattern;
 use sameas_record::{Derived, Form, ValueId};
 
 use crate::language::Test;
-use crate::plan::{Comparison, FieldTest, MatchingPlan};
+use crate::plan::{Comparison, FieldTest, MatchingPlan, PairConditions};
+use crate::predicate::ReadyPredicate;
 use crate::prepared::{Prepared, PreparedField};
 use crate::rows::NodeRow;
 use crate::sieve::Mesh;
@@ -39,6 +40,41 @@ struct ReadyComparison<'p> {
     /// Whether level 1 is plain equality, so that equal ids decide.
     exact_first: bool,
     else_level: u8,
+    conditions: Option<ReadyConditions<'p>>,
+}
+
+/// Levels asked in SQL.
+#[derive(Debug)]
+struct ReadyConditions<'p> {
+    missing: Option<ReadyPredicate<'p>>,
+    levels: Vec<ReadyPredicate<'p>>,
+}
+
+impl<'p> ReadyConditions<'p> {
+    fn new(prepared: &'p Prepared<'p>, conditions: &PairConditions) -> Self {
+        let ready = |predicate| ReadyPredicate::new(prepared, predicate);
+        Self {
+            missing: conditions.missing.as_ref().map(ready),
+            levels: conditions.levels.iter().map(ready).collect(),
+        }
+    }
+
+    /// Returns the level; the left record is the one whose source and key sort first.
+    fn level(&self, a: NodeRow<'_>, b: NodeRow<'_>, values: (ValueId, ValueId)) -> u8 {
+        let (left, right) = if a.node <= b.node { (a, b) } else { (b, a) };
+        let is_missing = match &self.missing {
+            Some(missing) => missing.holds(left, right),
+            None => values.0.is_missing() || values.1.is_missing(),
+        };
+        if is_missing {
+            return 0;
+        }
+        let level = self
+            .levels
+            .iter()
+            .position(|asked| asked.holds(left, right));
+        level.unwrap_or(self.levels.len()) as u8 + 1
+    }
 }
 
 /// All comparisons over the records in flight.
@@ -85,6 +121,9 @@ impl<'p> Comparer<'p> {
     pub fn level(&self, comparison: usize, a: NodeRow<'_>, b: NodeRow<'_>) -> u8 {
         let values = (a.value(comparison), b.value(comparison));
         let comparison = &self.comparisons[comparison];
+        if let Some(conditions) = &comparison.conditions {
+            return conditions.level(a, b, values);
+        }
         let column = comparison.field.column;
         if values.0.is_missing() || values.1.is_missing() {
             return 0;
@@ -136,6 +175,10 @@ fn ready_comparison<'p>(
             .collect(),
         exact_first: comparison.levels.first().is_some_and(|level| level.exact),
         else_level: comparison.levels.len() as u8 + 1,
+        conditions: comparison
+            .conditions
+            .as_ref()
+            .map(|conditions| ReadyConditions::new(prepared, conditions)),
     }
 }
 

@@ -6,6 +6,7 @@ mod compare;
 mod language;
 mod model;
 mod plan;
+mod predicate;
 mod prepared;
 mod rows;
 mod settings;
@@ -23,13 +24,15 @@ pub use model::{
     ModelError,
 };
 pub use plan::{
-    BlockingRule, Comparison, FieldTest, KeyPart, Level, MatchingError, MatchingPlan, Place,
+    BlockingRule, Comparison, FieldTest, KeyPart, Level, LevelFrequency, MatchingError,
+    MatchingPlan, PairConditions, Place,
 };
+pub use predicate::{Predicate, PredicateError};
 pub use prepared::{Exclusive, Prepared, PreparedField};
 pub use rows::{NodeRow, Rows};
 pub use settings::{
-    BlockSettings, BudgetSettings, CompareSettings, DecideSettings, RuleSettings, Scope,
-    TrainSettings,
+    BlockSettings, BudgetSettings, CompareSettings, DecideSettings, FrequencyBase,
+    LevelFrequencySettings, LevelSettings, RuleSettings, Scope, TrainSettings,
 };
 pub use similarity::{
     COMPARED_LEN_MAX, Signature, closest, damerau, damerau_within, jaccard, jaro, jaro_winkler,
@@ -37,4 +40,4 @@ pub use similarity::{
     levenshtein_within, overlap,
 };
 pub use train::{Sighting, Training, TrainingPass, train};
-pub use weigh::{Threshold, Weighed, Weigher, legend};
+pub use weigh::{PairWeight, Threshold, Weighed, Weigher, legend};

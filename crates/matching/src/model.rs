@@ -54,6 +54,9 @@ pub struct ComparisonParameters {
     pub kinds: BTreeMap<String, FieldKind>,
     /// Whom its values belong to.
     pub scope: Scope,
+    /// What its levels ask in SQL, the missing level first; empty if they are in the level language.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
     /// Its levels, best first, without the missing level.
     pub levels: Vec<LevelParameters>,
     /// How frequent its values are, if equal values weigh by frequency.
@@ -85,6 +88,11 @@ impl ComparisonParameters {
             .eq(&comparison.level_names()[1..])
         {
             return Some(format!("levels of `{name}`"));
+        }
+        let asked = comparison.conditions.as_ref();
+        let asked = asked.map_or_else(Vec::new, |asked| asked.describe(&plan.schema));
+        if self.conditions != asked {
+            return Some(format!("conditions of `{name}`"));
         }
         if self.kinds != plan.kinds_of(comparison) {
             return Some(format!("kinds of the fields of `{name}`"));

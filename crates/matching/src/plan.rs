@@ -6,7 +6,9 @@ use sameas_record::{FieldId, FieldKind, Form, Schema};
 use thiserror::Error;
 
 use crate::language::{Condition, LanguageError, Test, did_you_mean, parse_key_part};
-use crate::{BlockSettings, CompareSettings, RuleSettings, Scope};
+use crate::{
+    BlockSettings, CompareSettings, FrequencyBase, LevelSettings, Predicate, RuleSettings, Scope,
+};
 use sameas_graph::LevelPattern;
 
 /// The most rules and blocks together: evidence names its rule in one byte.
@@ -48,9 +50,71 @@ pub struct Comparison {
     pub scope: Scope,
     /// Whether rare values weigh more when they are equal.
     pub frequency: bool,
+    /// What is asked in SQL instead of by the levels' tests, if it is.
+    pub conditions: Option<PairConditions>,
+}
+
+/// The levels of a comparison as conditions on a pair.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairConditions {
+    /// When a pair says nothing; none if a missing value of the comparison's own field decides.
+    pub missing: Option<Predicate>,
+    /// The levels' conditions, best first.
+    pub levels: Vec<Predicate>,
+    /// How frequencies change the levels' weights.
+    pub frequencies: Vec<Option<LevelFrequency>>,
+}
+
+/// How the frequency of a value changes the weight of a level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LevelFrequency {
+    /// The field whose values count.
+    pub field: FieldId,
+    /// The number, from 0, of the level whose u the share of a value is compared with.
+    pub base: usize,
+    /// How much of the change counts.
+    pub strength: f64,
+    /// The least share a value counts with.
+    pub floor: f64,
+}
+
+impl PairConditions {
+    /// Returns the fields they look at.
+    pub fn fields(&self) -> impl Iterator<Item = FieldId> + '_ {
+        let asked = self.missing.iter().chain(&self.levels);
+        let weighed = self.frequencies.iter().flatten().map(|f| f.field);
+        asked.flat_map(Predicate::fields).chain(weighed)
+    }
+
+    /// Describes everything that decides levels, for a model to be held to it.
+    pub fn describe(&self, schema: &Schema) -> Vec<String> {
+        let missing = self.missing.as_ref().map_or("", Predicate::text);
+        let levels = self.levels.iter().zip(&self.frequencies);
+        let level = |(asked, frequency): (&Predicate, &Option<LevelFrequency>)| match frequency {
+            None => asked.text().to_owned(),
+            Some(f) => {
+                let field = &schema.field(f.field).name;
+                let (strength, floor, base) = (f.strength, f.floor, f.base);
+                let text = asked.text();
+                format!("{text} [frequency of {field} * {strength}, floor {floor}, base {base}]")
+            }
+        };
+        std::iter::once(missing.to_owned())
+            .chain(levels.map(level))
+            .collect()
+    }
 }
 
 impl Comparison {
+    /// Returns all fields that its levels look at beside its own, repeats included.
+    pub fn fields(&self) -> impl Iterator<Item = FieldId> + '_ {
+        let clauses = self.levels.iter().flat_map(|level| &level.clauses);
+        let asked = self.conditions.iter().flat_map(PairConditions::fields);
+        clauses
+            .flat_map(|test| [test.field, test.other])
+            .chain(asked)
+    }
+
     /// Returns how many levels a pattern can show: missing, the listed ones, and else.
     pub fn level_count(&self) -> usize {
         self.levels.len() + 2
@@ -193,9 +257,8 @@ impl MatchingPlan {
 
     /// Returns the kinds of all fields that a comparison looks at, by their names.
     pub fn kinds_of(&self, comparison: &Comparison) -> BTreeMap<String, FieldKind> {
-        let clauses = comparison.levels.iter().flat_map(|level| &level.clauses);
-        clauses
-            .flat_map(|test| [test.field, test.other])
+        comparison
+            .fields()
             .chain([comparison.field])
             .map(|id| self.schema.field(id))
             .map(|field| (field.name.clone(), field.kind))
@@ -204,16 +267,12 @@ impl MatchingPlan {
 
     /// Returns the fields that settings use, for finding unused ones.
     pub fn used_fields(&self) -> Vec<FieldId> {
-        let levels = self
-            .comparisons
-            .iter()
-            .flat_map(|c| &c.levels)
-            .flat_map(|l| &l.clauses);
+        let compared = self.comparisons.iter().flat_map(Comparison::fields);
         let conditions = self
             .rules
             .iter()
             .flat_map(|r| r.links_when.iter().flatten());
-        let tests = levels.chain(conditions).flat_map(|t| [t.field, t.other]);
+        let tests = conditions.flat_map(|t| [t.field, t.other]).chain(compared);
         let parts = self.rules.iter().flat_map(|r| &r.parts).map(|p| p.field);
         let own = self.comparisons.iter().map(|c| c.field);
         let mut used: Vec<FieldId> = tests.chain(parts).chain(own).collect();
@@ -284,6 +343,9 @@ impl Checker<'_> {
             item: None,
         };
         let field = self.field(&settings.field, place)?;
+        if let Some(levels) = &settings.level {
+            return self.conditions(index, settings, field, levels);
+        }
         let texts = match (&settings.levels, &settings.kind) {
             (Some(levels), _) => levels.clone(),
             (None, Some(kind)) => {
@@ -346,6 +408,114 @@ impl Checker<'_> {
             levels,
             scope,
             frequency: settings.frequency,
+            conditions: None,
+        })
+    }
+
+    /// Checks a comparison whose levels are asked in SQL.
+    fn conditions(
+        &mut self,
+        index: usize,
+        settings: &CompareSettings,
+        field: FieldId,
+        listed: &[LevelSettings],
+    ) -> Option<Comparison> {
+        let most = LevelPattern::LEVEL_COUNT_MAX - 2;
+        if listed.is_empty() || listed.len() > most {
+            let message = format!(
+                "{} levels were given, 1 to {most} are possible",
+                listed.len()
+            );
+            self.refuse("compare", index, "level", None, message);
+            return None;
+        }
+        let missing = match &settings.missing {
+            Some(text) => Some(self.predicate(text, (index, "missing", None))?),
+            None => None,
+        };
+        let mut predicates = Vec::with_capacity(listed.len());
+        for (item, level) in listed.iter().enumerate() {
+            predicates.push(self.predicate(&level.when, (index, "level", Some(item)))?);
+        }
+        let mut frequencies = Vec::with_capacity(listed.len());
+        for (item, level) in listed.iter().enumerate() {
+            frequencies.push(match &level.frequency {
+                Some(_) => Some(self.level_frequency(index, item, level, &predicates)?),
+                None => None,
+            });
+        }
+        let levels = listed.iter().map(|level| Level {
+            name: level.name.as_ref().unwrap_or(&level.when).trim().to_owned(),
+            clauses: Vec::new(),
+            exact: false,
+        });
+        Some(Comparison {
+            name: settings
+                .name
+                .clone()
+                .unwrap_or_else(|| settings.field.clone()),
+            field,
+            levels: levels.collect(),
+            scope: settings.scope.unwrap_or(Scope::Open),
+            frequency: false,
+            conditions: Some(PairConditions {
+                missing,
+                levels: predicates,
+                frequencies,
+            }),
+        })
+    }
+
+    fn predicate(
+        &mut self,
+        text: &str,
+        (index, key, item): (usize, &'static str, Option<usize>),
+    ) -> Option<Predicate> {
+        Predicate::parse(text, self.schema)
+            .map_err(|error| self.refuse("compare", index, key, item, error.to_string()))
+            .ok()
+    }
+
+    fn level_frequency(
+        &mut self,
+        index: usize,
+        item: usize,
+        level: &LevelSettings,
+        predicates: &[Predicate],
+    ) -> Option<LevelFrequency> {
+        let settings = level.frequency.as_ref()?;
+        let place = Place {
+            table: "compare",
+            index,
+            key: "level",
+            item: Some(item),
+        };
+        let field = self.field(&settings.field, place)?;
+        let base = match settings.base {
+            FrequencyBase::Level => Some(item),
+            FrequencyBase::Exact => predicates
+                .iter()
+                .position(|predicate| predicate.exact_field() == Some(field)),
+        };
+        let fits = settings.strength.is_finite() && (0.0..=1.0).contains(&settings.floor);
+        let wrong = match base {
+            None => Some(format!(
+                "no level is nothing but equality of `{0}`, whose u the frequency is compared with; add the level `{0}_l = {0}_r`, or set base = \"level\"",
+                settings.field
+            )),
+            Some(_) if !fits => {
+                Some("a frequency needs a finite strength and a floor from 0 to 1".to_owned())
+            }
+            Some(_) => None,
+        };
+        if let Some(message) = wrong {
+            self.refuse("compare", index, "level", Some(item), message);
+        }
+        base.filter(|_| fits).map(|base| LevelFrequency {
+            field,
+            base,
+            strength: settings.strength,
+            floor: settings.floor,
         })
     }
 
@@ -510,7 +680,7 @@ fn scope_of(kind: FieldKind) -> Scope {
         | FieldKind::City
         | FieldKind::Postcode
         | FieldKind::Company => Scope::Household,
-        FieldKind::Text | FieldKind::Number => Scope::Open,
+        FieldKind::Text | FieldKind::Number | FieldKind::Verbatim => Scope::Open,
     }
 }
 
@@ -610,6 +780,11 @@ const PRESETS: &[(&str, FieldKind, &[&str])] = &[
         "number",
         FieldKind::Number,
         &["exact", "difference <= 1", "percent <= 5"],
+    ),
+    (
+        "verbatim",
+        FieldKind::Verbatim,
+        &["exact", "jaro_winkler >= 0.92", "jaro_winkler >= 0.85"],
     ),
 ];
 

@@ -334,7 +334,11 @@ fn transposed_days_of(text: &str) -> Option<i32> {
 /// After H. Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`.
 fn days_of(text: &str) -> Option<i32> {
     let mut parts = text.split('-').map(|part| part.parse::<i32>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    days_of_civil([parts.next()??, parts.next()??, parts.next()??])
+}
+
+/// Days since 1970-01-01 of a year, a month and a day, if there is that day.
+pub(crate) fn days_of_civil([year, month, day]: [i32; 3]) -> Option<i32> {
     let longest = match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,

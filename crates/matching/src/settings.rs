@@ -32,11 +32,63 @@ pub struct CompareSettings {
     pub kind: Option<String>,
     /// The levels, best first, in the level language; instead of `kind`.
     pub levels: Option<Vec<String>>,
+    /// The levels, best first, as conditions in SQL; instead of `levels` and `kind`.
+    pub level: Option<Vec<LevelSettings>>,
+    /// Beside `level`: the condition in SQL under which a pair says nothing; that a value of the
+    /// field is missing when absent.
+    pub missing: Option<String>,
     /// Whom the field's values belong to; the field's kind decides when absent.
     pub scope: Option<Scope>,
     /// Whether rare values weigh more than frequent ones when they are equal.
     #[serde(default)]
     pub frequency: bool,
+}
+
+/// One level that is asked in SQL.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LevelSettings {
+    /// A name for reports; the condition when absent.
+    pub name: Option<String>,
+    /// The condition: `FIELD_l` is the value of one record, `FIELD_r` that of the other.
+    pub when: String,
+    /// Lets rare values weigh more than frequent ones.
+    pub frequency: Option<LevelFrequencySettings>,
+}
+
+/// How the frequency of a value changes the weight of a level.
+///
+/// The level weighs `strength * log2(u / max(f, floor))` bits more, where `f` is the share of
+/// records that have the value (the larger share if two values differ), among the records at hand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LevelFrequencySettings {
+    /// The field whose values count.
+    pub field: String,
+    /// How much of the change counts, from 0 to 1 and more.
+    #[serde(default = "one")]
+    pub strength: f64,
+    /// The least share a value counts with.
+    #[serde(default)]
+    pub floor: f64,
+    /// Whose u the share is compared with.
+    #[serde(default)]
+    pub base: FrequencyBase,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// Whose u the share of a value is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FrequencyBase {
+    /// That of the comparison's level that is nothing but equality of the field.
+    #[default]
+    Exact,
+    /// That of the level itself.
+    Level,
 }
 
 /// One blocking rule: records that share all these derived values are compared.

@@ -104,6 +104,10 @@ pub fn train(
         .iter()
         .enumerate()
         .map(|(index, comparison)| ComparisonParameters {
+            conditions: comparison
+                .conditions
+                .as_ref()
+                .map_or_else(Vec::new, |asked| asked.describe(&plan.schema)),
             name: comparison.name.clone(),
             field: plan.schema.field(comparison.field).name.clone(),
             kinds: plan.kinds_of(comparison),

@@ -9,12 +9,12 @@ use sameas_graph::{
     ComparisonLegend, Decision, Evidence, Legend, LevelLegend, LevelPattern, MatchWeight, NodeId,
     RuleId, RuleKind, RuleLegend,
 };
-use sameas_record::ValueId;
+use sameas_record::{Form, ValueId};
 
 use crate::blocking::{Block, Blocking};
 use crate::compare::Comparer;
-use crate::model::{FrequencyKey, FrequencyTable, Model};
-use crate::plan::{Comparison, MatchingPlan};
+use crate::model::{ComparisonParameters, FrequencyKey, FrequencyTable, Model};
+use crate::plan::{Comparison, LevelFrequency, MatchingPlan, PairConditions};
 use crate::prepared::{Exclusive, Prepared};
 use crate::rows::NodeRow;
 use crate::sieve::Sieve;
@@ -90,6 +90,83 @@ struct Table {
     /// All bits if the rarity of equal first values adds to that, none if it is in it.
     rarity_mask: u32,
     exact_first: bool,
+    /// What frequencies add to levels that are asked in SQL, by level; empty for others.
+    adjustments: Vec<Option<Adjustment>>,
+}
+
+/// What the frequency of values adds to one level.
+#[derive(Debug)]
+struct Adjustment {
+    /// Where a row holds the field's first value.
+    slot: usize,
+    /// Bits by value number; none for the missing value.
+    bits: Vec<f64>,
+}
+
+impl Adjustment {
+    /// Counts the values of the records at hand.
+    fn new(prepared: &Prepared<'_>, frequency: &LevelFrequency, u: f64) -> Self {
+        let column = prepared.field(frequency.field).column;
+        let counts = column.counts();
+        let mut known = counts.iter().skip(1).map(|&count| u64::from(count));
+        let total = known.by_ref().sum::<u64>() as f64;
+        let bits = |&count: &u32| {
+            let share = (f64::from(count) / total).max(frequency.floor);
+            frequency.strength * (u.log2() - share.log2())
+        };
+        let slot = prepared.rows().slot(frequency.field, Form::Whole);
+        Self {
+            slot: slot.expect("rows hold every field of the plan"),
+            bits: counts.iter().map(bits).collect(),
+        }
+    }
+
+    /// Returns what the more frequent of two values adds; a missing one does not count.
+    fn of(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
+        let bits = |row: NodeRow<'_>| match row.id(self.slot) {
+            0 => None,
+            id => self.bits.get(id as usize).copied(),
+        };
+        match (bits(a), bits(b)) {
+            (Some(a), Some(b)) => a.min(b),
+            (one, other) => one.or(other).unwrap_or(0.0),
+        }
+    }
+}
+
+/// Returns what frequencies add by level, the missing level first, and the most that levels weigh.
+fn adjustments_of(
+    prepared: &Prepared<'_>,
+    conditions: &PairConditions,
+    parameters: &ComparisonParameters,
+    bits: &[f64],
+) -> (Vec<Option<Adjustment>>, f64) {
+    let of = |frequency: &Option<LevelFrequency>| {
+        let frequency = frequency.as_ref()?;
+        let base = parameters.levels.get(frequency.base)?;
+        Some(Adjustment::new(prepared, frequency, base.u))
+    };
+    let mut adjustments = vec![None];
+    adjustments.extend(conditions.frequencies.iter().map(of));
+    adjustments.push(None);
+    let most = bits.iter().zip(&adjustments).map(|(bits, adjustment)| {
+        let added = adjustment.as_ref().map_or(0.0, |adjustment| {
+            let known = adjustment.bits.iter().skip(1).copied();
+            known.fold(0.0, f64::max)
+        });
+        bits + added
+    });
+    let most = most.fold(f64::MIN, f64::max);
+    (adjustments, most)
+}
+
+/// The exact weight of one pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairWeight {
+    /// The posterior weight in bits, as decisions see it before it is kept in hundredths.
+    pub bits: f64,
+    /// The level of every comparison.
+    pub pattern: LevelPattern,
 }
 
 impl<'p> Weigher<'p> {
@@ -123,7 +200,8 @@ impl<'p> Weigher<'p> {
                         .map(super::model::LevelParameters::bits_against_related),
                 );
                 let personal = comparison.scope == Scope::Person;
-                let exact_first = comparison.levels[0].exact;
+                // Of levels asked in SQL the equality of values tells nothing.
+                let exact_first = comparison.conditions.is_none() && comparison.levels[0].exact;
                 let unequal = if exact_first { 2 } else { 1 };
                 let best_unequal = bits[unequal..].iter().copied().fold(f64::MIN, f64::max);
                 let rarity = match &parameters.frequency {
@@ -140,6 +218,14 @@ impl<'p> Weigher<'p> {
                     true => ([0.0, best_unequal, bits[1]], 0),
                     false => ([0.0, most_any, most_any], 0),
                 };
+                let (adjustments, most, rarity_mask) = match &comparison.conditions {
+                    Some(asked) => {
+                        let (adjustments, most) =
+                            adjustments_of(prepared, asked, parameters, &bits);
+                        (adjustments, [most; 3], 0)
+                    }
+                    None => (Vec::new(), most, rarity_mask),
+                };
                 Table {
                     bits,
                     related_bits,
@@ -149,6 +235,7 @@ impl<'p> Weigher<'p> {
                     most,
                     rarity_mask,
                     exact_first,
+                    adjustments,
                 }
             })
             .collect();
@@ -214,12 +301,19 @@ impl<'p> Weigher<'p> {
 
     /// Returns the posterior weight of a pair in bits, and the deterministic rule that links it
     /// whatever it weighs.
-    pub fn weigh_pair(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> (f64, Option<usize>) {
+    pub fn judge_pair(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> (f64, Option<usize>) {
         let bits = self.posterior_bits(self.comparer.pattern(a, b), a, b);
         match self.comparer.rule_that_links(0, a, b) {
             Some(rule) => (bits.max(MatchWeight::OF_RULE.bits()), Some(rule)),
             None => (bits, None),
         }
+    }
+
+    /// Weighs one pair exactly, by the levels and parameters that decide; deterministic rules are not asked.
+    pub fn weigh_pair(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> PairWeight {
+        let pattern = self.comparer.pattern(a, b);
+        let bits = self.posterior_bits(pattern, a, b);
+        PairWeight { bits, pattern }
     }
 
     fn weigh_block(
@@ -354,6 +448,9 @@ impl<'p> Weigher<'p> {
 
     fn rarity(&self, comparison: usize, level: u8, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
         let table = &self.tables[comparison];
+        if let Some(Some(adjustment)) = table.adjustments.get(level as usize) {
+            return adjustment.of(a, b);
+        }
         if level != 1 || table.rarity.len() == 1 {
             return 0.0;
         }

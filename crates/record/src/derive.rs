@@ -155,7 +155,9 @@ fn has_words(kind: FieldKind) -> bool {
         K::GivenName | K::Surname | K::FullName | K::Street | K::City | K::Company | K::Text => {
             true
         }
-        K::Date | K::Email | K::Phone | K::Postcode | K::Identifier | K::Number => false,
+        K::Date | K::Email | K::Phone | K::Postcode | K::Identifier | K::Number | K::Verbatim => {
+            false
+        }
     }
 }
 

@@ -62,6 +62,10 @@ impl Normalizer {
     ///
     /// Normalising a normalised value again changes nothing, unless a part is taken.
     pub fn normalize(&self, raw: &str, out: &mut String) -> bool {
+        if self.kind == FieldKind::Verbatim && self.part.is_none() {
+            out.push_str(raw);
+            return true;
+        }
         let start = out.len();
         let Some(folded) = fold::fold(raw) else {
             return false;
@@ -99,6 +103,7 @@ impl Normalizer {
             FieldKind::Identifier => identifier::push_identifier(folded, out),
             FieldKind::Text => text::push_words(folded, out),
             FieldKind::Number => number::push_number(folded, out),
+            FieldKind::Verbatim => out.push_str(folded),
         }
     }
 

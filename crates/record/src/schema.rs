@@ -37,6 +37,8 @@ pub enum FieldKind {
     Text,
     /// A decimal number.
     Number,
+    /// Compared character by character as the source holds it: nothing is normalised.
+    Verbatim,
 }
 
 impl FieldKind {

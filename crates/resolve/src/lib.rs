@@ -15,6 +15,8 @@ mod rebuild;
 mod report;
 mod report_html;
 mod settings;
+mod splink;
+mod weigh;
 
 pub use evaluate::{
     Assessment, Estimate, EvaluateError, Evaluation, Interval, MissedPairs, MissedReason,
@@ -34,3 +36,5 @@ pub use settings::{
     GraphSettings, KeyPath, KeyStep, ServeSettings, Settings, SettingsError, SettingsProblem,
     json_schema,
 };
+pub use splink::{ImportError, ImportReport, import_splink};
+pub use weigh::{RecordName, weigh};

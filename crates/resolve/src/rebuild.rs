@@ -190,7 +190,7 @@ fn pairs_per_second(report: &RebuildReport) -> f64 {
 }
 
 /// Returns the threads that compute, apart from those that wait for sources.
-fn threads(options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
+pub(crate) fn threads(options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1));
     threads.build().map_err(|error| JobError::Threads {
         what: error.to_string(),
@@ -198,16 +198,16 @@ fn threads(options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
 }
 
 /// Records in flight and what the settings want of them.
-struct Job<'s> {
+pub(crate) struct Job<'s> {
     settings: &'s Settings,
-    plan: MatchingPlan,
-    records: Records,
+    pub(crate) plan: MatchingPlan,
+    pub(crate) records: Records,
     long_cells: u64,
     skipped: BTreeMap<String, SkippedFiles>,
 }
 
 impl<'s> Job<'s> {
-    async fn read(
+    pub(crate) async fn read(
         settings: &'s Settings,
         options: &JobOptions,
         threads: &rayon::ThreadPool,
@@ -265,7 +265,7 @@ impl<'s> Job<'s> {
         }
     }
 
-    fn prepared(&self) -> Prepared<'_> {
+    pub(crate) fn prepared(&self) -> Prepared<'_> {
         Prepared::new(&self.records, &self.plan, &self.one_per_source())
     }
 

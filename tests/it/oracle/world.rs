@@ -294,6 +294,8 @@ impl World {
             .iter()
             .enumerate()
             .map(|(index, c)| CompareSettings {
+                level: None,
+                missing: None,
                 name: Some(format!("c{index}")),
                 field: c.field.to_owned(),
                 kind: None,
@@ -366,6 +368,7 @@ impl World {
                         .collect(),
                 });
                 ComparisonParameters {
+                    conditions: Vec::new(),
                     name: planned.name.clone(),
                     field: c.field.to_owned(),
                     kinds: plan.kinds_of(planned),

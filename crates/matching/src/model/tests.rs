@@ -54,6 +54,7 @@ fn model() -> Model {
         records: 10,
         key_id: String::new(),
         comparisons: vec![ComparisonParameters {
+            conditions: Vec::new(),
             name: comparison.name.clone(),
             field: "email".to_owned(),
             kinds: plan.kinds_of(comparison),

@@ -170,7 +170,7 @@ impl Tracer<'_> {
         let makers = self.blocking.makers(a, b);
         let missed = is_missed.then(|| {
             let rows = self.prepared.rows();
-            let (bits, _) = self.weigher.weigh_pair(rows.of(a), rows.of(b));
+            let (bits, _) = self.weigher.judge_pair(rows.of(a), rows.of(b));
             let evidence = evidence_between(&self.graph.evidence, pair);
             let candidate = (!makers.made_by.is_empty(), !makers.refused_by.is_empty());
             (self.reason(candidate, bits, evidence), Some(bits))

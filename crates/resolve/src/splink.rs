@@ -1,0 +1,225 @@
+//! Settings and model out of the model file of Splink 3, 4 or 5.
+
+mod blocks;
+mod columns;
+mod document;
+mod levels;
+mod model;
+
+use std::path::{Path, PathBuf};
+
+use sameas_matching::{ComparisonParameters, MODEL_FORMAT, MatchingPlan, Model};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::job::JobError;
+use crate::model_file;
+use crate::settings::{Settings, SettingsError};
+
+use columns::Columns;
+use levels::Imported;
+use model::SplinkModel;
+
+/// The most bytes a model file of Splink may have.
+const MODEL_LEN_MAX: u64 = 16 << 20;
+
+/// What an import wrote, and what the user must know of it.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct ImportReport {
+    /// The settings.
+    pub settings: PathBuf,
+    /// The model.
+    pub model: PathBuf,
+    /// How many comparisons were carried over.
+    pub comparisons: usize,
+    /// How many blocking rules were carried over.
+    pub blocks: usize,
+    /// What is not exactly as it was, each with its place and what to do.
+    pub warnings: Vec<String>,
+}
+
+impl ImportReport {
+    /// Returns the report as text.
+    pub fn render(&self) -> String {
+        let mut text = format!(
+            "{} comparisons and {} blocking rules\nsettings {}\nmodel {}\n",
+            self.comparisons,
+            self.blocks,
+            self.settings.display(),
+            self.model.display()
+        );
+        for warning in &self.warnings {
+            text.push_str("warning: ");
+            text.push_str(warning);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Why a model of Splink cannot be carried over; nothing is written then.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("cannot read {} ({cause}); name the file that `save_model_to_json` wrote", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The file is no model of Splink.
+    #[error("{} is no model of Splink 3 to 5: {reason}", .path.display())]
+    NotSplink {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Parts of the model cannot be carried over.
+    #[error("{}", .0.join("\n"))]
+    Parts(
+        /// Each with its place and what to do.
+        Vec<String>,
+    ),
+    /// There are settings already.
+    #[error("{} is there already; name another folder with --out, or move it away", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The settings cannot be written.
+    #[error("cannot write {} ({cause})", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The settings that came of it are not sound.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The model cannot be written.
+    #[error(transparent)]
+    Model(#[from] JobError),
+}
+
+/// Writes settings and a model that weigh pairs as a model of Splink does.
+///
+/// `sources` are the files that hold the records, one for each data set; without any, the settings
+/// name a file that is to be replaced. `new_key` is the secret of the model's folder: 32 random bytes.
+///
+/// # Errors
+/// Names everything that cannot be carried over, with its place; nothing is written then.
+pub fn import_splink(
+    path: &Path,
+    out: &Path,
+    sources: &[PathBuf],
+    new_key: [u8; 32],
+) -> Result<ImportReport, ImportError> {
+    let splink = read(path)?;
+    let settings_path = out.join("sameas.toml");
+    if settings_path.exists() {
+        return Err(ImportError::Exists {
+            path: settings_path,
+        });
+    }
+    let mut warnings = splink.warnings();
+    let mut problems = Vec::new();
+    let mut columns = Columns::of(&splink, &mut problems);
+    let blocks = blocks::import(&splink, &mut columns, &mut warnings, &mut problems);
+    let comparisons = levels::import(&splink, &columns, &mut warnings, &mut problems);
+    if !problems.is_empty() {
+        return Err(ImportError::Parts(problems));
+    }
+    let text = document::write(
+        &splink,
+        &columns,
+        &blocks,
+        &comparisons,
+        sources,
+        &mut warnings,
+    );
+    let settings = Settings::parse(&text, &settings_path)?;
+    std::fs::create_dir_all(out)
+        .and_then(|()| std::fs::write(&settings_path, &text))
+        .map_err(|cause| ImportError::Write {
+            path: settings_path.clone(),
+            cause,
+        })?;
+    let model_path = settings.model_path();
+    let key = model_file::secret(&model_path, new_key)?;
+    let plan = MatchingPlan::new(
+        &settings.schema(),
+        &settings.comparisons,
+        &settings.blocks,
+        &settings.rules,
+    )
+    .map_err(JobError::Matching)?;
+    let model = model_of(&splink, &comparisons, &plan, key.id());
+    model.check(&plan).map_err(|cause| JobError::Model {
+        path: path.to_owned(),
+        cause,
+    })?;
+    model_file::write(&model_path, &model)?;
+    Ok(ImportReport {
+        settings: settings_path,
+        model: model_path,
+        comparisons: comparisons.len(),
+        blocks: blocks.len(),
+        warnings,
+    })
+}
+
+fn read(path: &Path) -> Result<SplinkModel, ImportError> {
+    let refuse = |cause| ImportError::Read {
+        path: path.to_owned(),
+        cause,
+    };
+    let not_splink = |reason: String| ImportError::NotSplink {
+        path: path.to_owned(),
+        reason,
+    };
+    let len = std::fs::metadata(path).map_err(refuse)?.len();
+    if len > MODEL_LEN_MAX {
+        return Err(not_splink(format!("it has {len} bytes")));
+    }
+    let text = std::fs::read_to_string(path).map_err(refuse)?;
+    serde_json::from_str(&text).map_err(|error| not_splink(error.to_string()))
+}
+
+fn model_of(
+    splink: &SplinkModel,
+    imported: &[Imported],
+    plan: &MatchingPlan,
+    key_id: String,
+) -> Model {
+    let comparisons = imported.iter().zip(&plan.comparisons);
+    let comparisons = comparisons.map(|(imported, comparison)| {
+        let asked = comparison.conditions.as_ref();
+        ComparisonParameters {
+            name: comparison.name.clone(),
+            field: plan.schema.field(comparison.field).name.clone(),
+            kinds: plan.kinds_of(comparison),
+            scope: comparison.scope,
+            conditions: asked.map_or_else(Vec::new, |asked| asked.describe(&plan.schema)),
+            levels: imported.parameters.clone(),
+            frequency: None,
+        }
+    });
+    Model {
+        format: MODEL_FORMAT,
+        prior: splink.prior(),
+        related: None,
+        records: 0,
+        key_id,
+        comparisons: comparisons.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
