@@ -5,6 +5,7 @@ pub(crate) mod entity;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod init;
 pub(crate) mod lookup;
 mod plan;
 pub(crate) mod rebuild;
@@ -30,6 +31,7 @@ pub(crate) enum Outcome {
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let shared = &args.shared;
     match &args.command {
+        Command::Init(args) => init::run(shared, args),
         Command::Plan => plan::run(shared),
         Command::Train => train::run(shared),
         Command::Rebuild(args) => rebuild::run(shared, args),

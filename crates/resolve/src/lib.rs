@@ -8,6 +8,7 @@ mod export;
 #[cfg(test)]
 mod fixture;
 mod ingest;
+mod init;
 mod job;
 mod model_file;
 mod rebuild;
@@ -16,6 +17,7 @@ mod settings;
 
 pub use evaluate::{EvaluateError, Evaluation, Quality, evaluate};
 pub use export::{ExportError, ExportReport, export, export_csv};
+pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;
 pub use rebuild::{plan, rebuild, train};

@@ -14,6 +14,7 @@ use sameas_record::{Records, Schema};
 use sameas_source::SkippedFiles;
 use sameas_store::{FolderError, GraphFolder, Publisher};
 
+use crate::ingest::Take;
 use crate::job::{JobError, JobOptions, Shrink, Stages};
 use crate::report::{
     FieldReport, PlanReport, RebuildReport, RuleReport, SourceReport, TrainReport,
@@ -164,7 +165,7 @@ fn pairs_per_second(report: &RebuildReport) -> f64 {
 }
 
 /// Returns the threads that compute, apart from those that wait for sources.
-fn threads(options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
+pub(crate) fn threads(options: &JobOptions) -> Result<rayon::ThreadPool, JobError> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1));
     threads.build().map_err(|error| JobError::Threads {
         what: error.to_string(),
@@ -199,7 +200,7 @@ impl<'s> Job<'s> {
         let sources = ingest::open(settings, &schema, &*options.progress).await?;
         let expected = ingest::expected_rows(&sources).await;
         stages.begin("read", expected);
-        let scanned = ingest::scan(sources, options).await?;
+        let scanned = ingest::scan(sources, options, Take::All).await?;
         let (long_cells, skipped) = (scanned.long_cells, scanned.skipped.clone());
         let records = threads.install(|| {
             stages.begin("encode", None);
