@@ -251,16 +251,23 @@ pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitRep
     options.progress.stage("choose rules", None);
     let secret = FrequencyKey::new(options.new_key);
     let (choice, decide_remarks) = threads.install(|| {
-        compare::refine(&mut settings, &records, &mut fields, &mut compare_remarks);
+        compare::refine(&mut settings, &records, &profiles, &mut fields, &mut compare_remarks);
         map_into(&mut settings, &profiles, &fields);
-        let ground = Ground {
-            settings: &settings,
-            records: &records,
-            share,
-            key: &secret,
+        let choose = |settings: &Settings, fields: &Fields| {
+            Ground {
+                settings,
+                records: &records,
+                share,
+                key: &secret,
+            }
+            .choose(fields)
         };
-        let choice = ground.choose(&fields)?;
+        let mut choice = choose(&settings, &fields)?;
         let remarks = decide::choose(&mut settings, &choice.linked);
+        if !settings.decide.one_per_source.is_empty() {
+            // Pairs within a clean source are none: what finds and costs is another thing now.
+            choice = choose(&settings, &fields)?;
+        }
         Ok::<_, JobError>((choice, remarks))
     })?;
     if choice.rules.is_empty() {

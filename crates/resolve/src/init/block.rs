@@ -49,8 +49,9 @@ pub(super) struct Linked {
     /// Confident pairs within each source, and between it and others.
     pub(super) within: Vec<u64>,
     pub(super) between: Vec<u64>,
-    /// The records of each source.
-    pub(super) records: Vec<u64>,
+    /// Those of them that weigh at least as much as half of all pairs between sources.
+    pub(super) strong_within: Vec<u64>,
+    pub(super) strong_between: Vec<u64>,
     /// By comparison: confident pairs that have both values, and those of them that differ wholly.
     pub(super) compared: Vec<u64>,
     pub(super) differing: Vec<u64>,
@@ -118,6 +119,13 @@ impl Ground<'_> {
         .map_err(JobError::Matching)
     }
 
+    /// Returns the sources that hold each entity once.
+    fn exclusive(&self) -> Vec<sameas_graph::SourceId> {
+        let names = self.settings.decide.one_per_source.iter();
+        let references = self.records.references();
+        names.filter_map(|name| references.source_id(name)).collect()
+    }
+
     /// Returns the bound on blocks at which a block of the sample is one over the bound of all.
     fn block_len_max(&self) -> u32 {
         let bound = f64::from(self.settings.budget.block_len_max) * self.share;
@@ -129,7 +137,7 @@ impl Ground<'_> {
         let mut candidates = Vec::new();
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
-            let prepared = Prepared::new(self.records, &plan, &[]);
+            let prepared = Prepared::new(self.records, &plan, &self.exclusive());
             let blocking = Blocking::new(&prepared, &plan, self.block_len_max());
             // A pair of the sample stands for 1/share² pairs of all, a record for 1/share.
             let scale = 1.0 / (self.share * self.records.len() as f64);
@@ -198,7 +206,7 @@ impl Ground<'_> {
             return Ok(Choice::default());
         }
         let plan = self.plan(&first)?;
-        let prepared = Prepared::new(self.records, &plan, &[]);
+        let prepared = Prepared::new(self.records, &plan, &self.exclusive());
         let blocking = Blocking::new(&prepared, &plan, self.block_len_max());
         let comparer = Comparer::new(&prepared, &plan);
         let (model, _) = train(
@@ -237,13 +245,8 @@ impl Ground<'_> {
         let mut linked = Linked {
             within: vec![0; sources],
             between: vec![0; sources],
-            records: (0..sources)
-                .map(|s| {
-                    references
-                        .nodes_of(sameas_graph::SourceId::new(s as u16))
-                        .len() as u64
-                })
-                .collect(),
+            strong_within: vec![0; sources],
+            strong_between: vec![0; sources],
             compared: vec![0; plan.comparisons.len()],
             differing: vec![0; plan.comparisons.len()],
         };
@@ -253,15 +256,26 @@ impl Ground<'_> {
                 nodes.contains(&node.get())
             })
         };
+        let mut weights: Vec<_> = links
+            .iter()
+            .filter(|e| source_of(e.left) != source_of(e.right))
+            .map(|e| e.weight)
+            .collect();
+        weights.sort_unstable();
+        let median = weights.get(weights.len() / 2).copied().unwrap_or_default();
         for evidence in links {
+            let strong = u64::from(evidence.weight >= median);
             let (Some(a), Some(b)) = (source_of(evidence.left), source_of(evidence.right)) else {
                 continue;
             };
             if a == b {
                 linked.within[a] += 1;
+                linked.strong_within[a] += strong;
             } else {
                 linked.between[a] += 1;
                 linked.between[b] += 1;
+                linked.strong_between[a] += strong;
+                linked.strong_between[b] += strong;
             }
             for (index, comparison) in plan.comparisons.iter().enumerate() {
                 let level = usize::from(evidence.pattern.level(index));
@@ -282,7 +296,7 @@ impl Ground<'_> {
         let mut found = Vec::new();
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
-            let prepared = Prepared::new(self.records, &plan, &[]);
+            let prepared = Prepared::new(self.records, &plan, &self.exclusive());
             let share = |field, form, a: u32, b: u32| {
                 let (column, derived) =
                     (prepared.field(field).column, prepared.derived(field, form));

@@ -218,7 +218,7 @@ fn names(
             let full_alone = profile
                 .sample
                 .share_of(|row| row[full].is_some() && row[last].is_none() && row[first].is_none());
-            if full_alone < 0.02 {
+            if full_alone < 0.004 {
                 return;
             }
             let middle = profile
@@ -348,7 +348,7 @@ fn plain(
                 "{} of {} rows have a value, too few to say much",
                 info.filled, profile.sample.row_count
             ))
-        } else if profile.shapes[column].distinct <= 1 {
+        } else if profile.shapes[column].distinct <= 1 && profile.shapes[column].count > 10 {
             Some("it holds the same value everywhere".to_owned())
         } else if meaning.role.is_left_out() {
             let doubt = if meaning.is_sure { "" } else { " (unsure)" };

@@ -148,7 +148,7 @@ fn by_values(name: &str, shape: &Shape, is_unique: bool, contradicted: bool) -> 
         is_sure: false,
         because: because(what),
     };
-    if shape.count == 0 || shape.distinct <= 1 {
+    if shape.count == 0 || shape.distinct <= 1 && shape.count > 10 {
         return guess(Role::Internal, "", "it holds one value or none");
     }
     if shape.time_of_day > 0.5 {

@@ -135,11 +135,6 @@ impl SourceSample {
         self.rows.values().map(move |row| row[column].as_deref())
     }
 
-    /// Returns how many rows are kept.
-    pub(super) fn kept(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Returns the share of kept rows for which a condition on two columns' presence holds.
     pub(super) fn share_of(&self, holds: impl Fn(&[Option<Box<str>>]) -> bool) -> f64 {
         let count = self.rows.values().filter(|row| holds(row)).count();
