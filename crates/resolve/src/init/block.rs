@@ -6,6 +6,8 @@
 //! the cost first, until little is missing; a pair that only one rule finds counts as half found,
 //! because the pairs nobody was confident of have more errors than these.
 
+use std::collections::BTreeSet;
+
 use sameas_matching::{
     BlockSettings, Blocking, Comparer, FrequencyKey, MatchingPlan, Prepared, Threshold, Weigher,
     parse_key_part, train,
@@ -49,7 +51,7 @@ pub(super) struct Linked {
     /// Confident pairs within each source, and between it and others.
     pub(super) within: Vec<u64>,
     pub(super) between: Vec<u64>,
-    /// Those of them that weigh at least as much as half of all pairs between sources.
+    /// Records in pairs that weigh at least as much as half of all pairs between sources.
     pub(super) strong_within: Vec<u64>,
     pub(super) strong_between: Vec<u64>,
     /// By comparison: confident pairs that have both values, and those of them that differ wholly.
@@ -263,19 +265,40 @@ impl Ground<'_> {
             .collect();
         weights.sort_unstable();
         let median = weights.get(weights.len() / 2).copied().unwrap_or_default();
+        let is_else = |evidence: &sameas_graph::Evidence, index: usize| {
+            usize::from(evidence.pattern.level(index)) > plan.comparisons[index].levels.len()
+        };
+        // Where pairs between sources hardly ever differ, neither do pairs of one entity within a
+        // source; what differs there is a series or a namesake.
+        let binding: Vec<usize> = (0..plan.comparisons.len())
+            .filter(|&index| {
+                let between = links.iter().filter(|e| {
+                    e.weight >= median
+                        && e.pattern.level(index) > 0
+                        && source_of(e.left) != source_of(e.right)
+                });
+                let differing: Vec<bool> = between.map(|e| is_else(e, index)).collect();
+                let count = differing.iter().filter(|differs| **differs).count();
+                count * 10 < differing.len()
+            })
+            .collect();
+        let (mut within, mut between) = (BTreeSet::new(), BTreeSet::new());
         for evidence in links {
-            let strong = u64::from(evidence.weight >= median);
+            let is_strong = evidence.weight >= median
+                && !binding.iter().any(|&index| is_else(evidence, index));
             let (Some(a), Some(b)) = (source_of(evidence.left), source_of(evidence.right)) else {
                 continue;
             };
             if a == b {
                 linked.within[a] += 1;
-                linked.strong_within[a] += strong;
             } else {
                 linked.between[a] += 1;
                 linked.between[b] += 1;
-                linked.strong_between[a] += strong;
-                linked.strong_between[b] += strong;
+            }
+            if is_strong {
+                let (left, right) = ((a, evidence.left), (b, evidence.right));
+                let records = if a == b { &mut within } else { &mut between };
+                records.extend([left, right]);
             }
             for (index, comparison) in plan.comparisons.iter().enumerate() {
                 let level = usize::from(evidence.pattern.level(index));
@@ -283,6 +306,8 @@ impl Ground<'_> {
                 linked.differing[index] += u64::from(level == comparison.levels.len() + 1);
             }
         }
+        within.iter().for_each(|&(source, _)| linked.strong_within[source] += 1);
+        between.iter().for_each(|&(source, _)| linked.strong_between[source] += 1);
         linked
     }
 

@@ -1,13 +1,16 @@
 //! When evidence links, and what never shares a cluster, from what a first model found.
 
+use sameas_matching::Scope;
+use sameas_record::FieldKind;
+
 use super::block::Linked;
 use crate::Settings;
 
-/// A source holds every entity once if it has at most this many confident pairs within, for each between,
-/// of the stronger half.
-const WITHIN_SHARE_MAX: f64 = 0.01;
+/// A source holds every entity once if it has at most this many records with a partner
+/// within, for each with a partner in another source. Series such as editorials repeat in clean sources.
+const WITHIN_SHARE_MAX: f64 = 0.05;
 
-/// So many pairs between sources are needed to say anything.
+/// So many records with partners in other sources are needed to say anything.
 const BETWEEN_MIN: u64 = 20;
 
 /// Decides and says why.
@@ -25,7 +28,7 @@ pub(super) fn choose(settings: &mut Settings, linked: &Linked) -> Vec<String> {
             continue;
         };
         let share = within as f64 / (between as f64).max(1.0);
-        let figures = format!("{within} very confident pairs within, {between} with other sources");
+        let figures = format!("{within} records surely have a partner within, {between} in other sources");
         if between >= BETWEEN_MIN && share <= WITHIN_SHARE_MAX {
             settings.decide.one_per_source.push(source.name.clone());
             remarks.push(format!(
@@ -39,5 +42,28 @@ pub(super) fn choose(settings: &mut Settings, linked: &Linked) -> Vec<String> {
             ));
         }
     }
+    apart(settings, linked, &mut remarks);
     remarks
+}
+
+/// What one entity has one of, and confident pairs hardly ever differ in, holds clusters apart.
+const DIFFERING_MAX: f64 = 0.004;
+
+fn apart(settings: &mut Settings, linked: &Linked, remarks: &mut Vec<String>) {
+    let schema = settings.schema();
+    for (index, comparison) in settings.comparisons.iter().enumerate() {
+        let kind = schema.field_id(&comparison.field).map(|id| schema.field(id).kind);
+        let is_own = matches!(kind, Some(FieldKind::Date | FieldKind::Identifier))
+            && comparison.scope.is_none_or(|scope| scope == Scope::Person)
+            || comparison.field == "suffix";
+        let (compared, differing) = (linked.compared[index], linked.differing[index]);
+        if !is_own || compared < 5 || differing as f64 > DIFFERING_MAX * compared as f64 {
+            continue;
+        }
+        settings.decide.apart.push(comparison.field.clone());
+        remarks.push(format!(
+            "`{}` holds records apart where it differs: {differing} of {compared} confident pairs differ in it",
+            comparison.field
+        ));
+    }
 }

@@ -127,6 +127,7 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
     for (source, profile) in profiles.iter().enumerate() {
         let mut taken = BTreeSet::from([profile.key]);
         names(profile, source, &mut fields, &mut taken);
+        addresses(profile, source, &mut fields, &mut taken);
         plain(
             profile,
             source,
@@ -142,6 +143,9 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
     } else {
         Subject::Thing
     };
+    if subject == Subject::Person {
+        drop_for_persons(profiles, &mut fields, &mut left_out);
+    }
     drop_unshared(profiles, &mut fields, &mut left_out);
     Fields {
         fields,
@@ -288,6 +292,31 @@ fn names(
         };
         insert(fields, name, role, source, mapped);
     }
+}
+
+/// Maps whole addresses: taken apart into street and postcode, or put beside the columns of both.
+fn addresses(profile: &Profile, source: usize, fields: &mut BTreeMap<String, Field>, taken: &mut BTreeSet<usize>) {
+    let Some(whole) = profile.column(Role::Address) else { return };
+    let name = |c: usize| profile.sample.columns[c].name.as_str();
+    let parts = [(Role::Street, "street", Part::Street), (Role::Postcode, "postcode", Part::Postcode)];
+    for (role, field, part) in parts {
+        let beside = profile.column(role);
+        let from = match beside {
+            None => name(whole).to_owned(),
+            // A column of its own comes first, except that half of them lack what the whole has.
+            Some(own) => format!("coalesce(nullif({}, ''), {})", quoted(name(own)), quoted(name(whole))),
+        };
+        let remark = match beside {
+            None => "taken from the whole address".to_owned(),
+            Some(_) => "from the whole address where it is missing".to_owned(),
+        };
+        taken.extend(beside);
+        let columns = beside.into_iter().chain([whole]).collect();
+        let is_sure = profile.meanings[whole].is_sure;
+        let mapping = FieldMapping::Part { from: one(&from), part };
+        insert(fields, field, role, source, Mapped { mapping, columns, remark, is_sure });
+    }
+    taken.insert(whole);
 }
 
 /// Returns the share of names that have a part.
@@ -444,6 +473,23 @@ fn either(profile: &Profile, columns: &[usize]) -> (Vec<usize>, FieldMapping, St
             FieldMapping::From(one(name(best))),
             String::new(),
         ),
+    }
+}
+
+/// Leaves out classes of records, which say nothing about a person.
+fn drop_for_persons(
+    profiles: &[Profile],
+    fields: &mut BTreeMap<String, Field>,
+    left_out: &mut [Vec<(String, String)>],
+) {
+    let Some(field) = fields.remove("category") else {
+        return;
+    };
+    for (source, mapped) in field.mapped {
+        for column in mapped.columns {
+            let column = profiles[source].sample.columns[column].name.clone();
+            left_out[source].push((column, "a class of records says little about a person (unsure)".to_owned()));
+        }
     }
 }
 
