@@ -15,6 +15,7 @@ mod recognise;
 mod role;
 mod sample;
 mod shape;
+mod threshold;
 mod write;
 
 use std::collections::BTreeMap;
@@ -263,10 +264,22 @@ pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitRep
             .choose(fields)
         };
         let mut choice = choose(&settings, &fields)?;
-        let remarks = decide::choose(&mut settings, &choice.linked);
+        let mut remarks = decide::choose(&mut settings, &choice.linked);
         if !settings.decide.one_per_source.is_empty() {
             // Pairs within a clean source are none: what finds and costs is another thing now.
             choice = choose(&settings, &fields)?;
+        }
+        if !choice.rules.is_empty() {
+            let ground = Ground {
+                settings: &settings,
+                records: &records,
+                share,
+                key: &secret,
+            };
+            let (link, expected, usual) = ground.threshold(&choice)?;
+            let told = format!("link: expected F1 of clusters {expected:.3} at {link}, {usual:.3} at 0.9, if the posteriors are right");
+            settings.decide.link = link;
+            remarks.push(told);
         }
         Ok::<_, JobError>((choice, remarks))
     })?;

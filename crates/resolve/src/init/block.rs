@@ -8,13 +8,15 @@
 
 use std::collections::BTreeSet;
 
+use sameas_graph::{Constraints, Evidence};
 use sameas_matching::{
-    BlockSettings, Blocking, Comparer, FrequencyKey, MatchingPlan, Prepared, Threshold, Weigher,
-    parse_key_part, train,
+    BlockSettings, Blocking, Comparer, DecideSettings, FrequencyKey, MatchingPlan, Prepared,
+    Threshold, Weigher, parse_key_part, train,
 };
 use sameas_record::{FieldKind, Records};
 
 use super::map::Fields;
+use super::threshold;
 use crate::Settings;
 use crate::job::JobError;
 
@@ -27,6 +29,9 @@ const PAIRS_MAX: f64 = 80.0;
 /// The most rules of the preliminary model, and of a step that costs them.
 const RULES_MAX: usize = 48;
 const COSTED_MAX: usize = 240;
+
+/// Pairs less probable than this add nothing to what is expected of a threshold.
+const EVIDENCE_MIN: f64 = 0.02;
 
 /// A rule that newly finds less than this share is not worth its line.
 const GAIN_MIN: f64 = 0.002;
@@ -125,7 +130,9 @@ impl Ground<'_> {
     fn exclusive(&self) -> Vec<sameas_graph::SourceId> {
         let names = self.settings.decide.one_per_source.iter();
         let references = self.records.references();
-        names.filter_map(|name| references.source_id(name)).collect()
+        names
+            .filter_map(|name| references.source_id(name))
+            .collect()
     }
 
     /// Returns the bound on blocks at which a block of the sample is one over the bound of all.
@@ -208,25 +215,7 @@ impl Ground<'_> {
             return Ok(Choice::default());
         }
         let plan = self.plan(&first)?;
-        let prepared = Prepared::new(self.records, &plan, &self.exclusive());
-        let blocking = Blocking::new(&prepared, &plan, self.block_len_max());
-        let comparer = Comparer::new(&prepared, &plan);
-        let (model, _) = train(
-            &prepared,
-            &comparer,
-            &blocking,
-            &plan,
-            &self.settings.train,
-            self.key,
-        );
-        let threshold = Threshold::of(&self.settings.decide);
-        let weigher = Weigher::new(&prepared, &comparer, &plan, &model, self.key, threshold);
-        let weighed = weigher.weigh_all(&blocking, plan.rules.len(), &|_| {});
-        let links: Vec<_> = weighed
-            .evidence
-            .into_iter()
-            .filter(|evidence| evidence.decision == sameas_graph::Decision::Link)
-            .collect();
+        let links = self.weighed(&plan, self.settings.decide.link);
         let linked = self.linked(&plan, &links);
         let pairs: Vec<(u32, u32)> = links
             .iter()
@@ -241,7 +230,49 @@ impl Ground<'_> {
         })
     }
 
-    fn linked(&self, plan: &MatchingPlan, links: &[sameas_graph::Evidence]) -> Linked {
+    /// Trains on the rules of a plan and returns the pairs from a probability on.
+    fn weighed(&self, plan: &MatchingPlan, least: f64) -> Vec<Evidence> {
+        let prepared = Prepared::new(self.records, plan, &self.exclusive());
+        let blocking = Blocking::new(&prepared, plan, self.block_len_max());
+        let comparer = Comparer::new(&prepared, plan);
+        let (model, _) = train(
+            &prepared,
+            &comparer,
+            &blocking,
+            plan,
+            &self.settings.train,
+            self.key,
+        );
+        let decide = DecideSettings {
+            link: least,
+            review: least,
+            ..DecideSettings::default()
+        };
+        let threshold = Threshold::of(&decide);
+        let weigher = Weigher::new(&prepared, &comparer, plan, &model, self.key, threshold);
+        weigher
+            .weigh_all(&blocking, plan.rules.len(), &|_| {})
+            .evidence
+    }
+
+    /// Returns the threshold to link from, and the F1 to expect there and at the usual one.
+    pub(super) fn threshold(&self, choice: &Choice) -> Result<(f64, f64, f64), JobError> {
+        let rules: Vec<Vec<String>> = choice.rules.iter().map(|rule| rule.on.clone()).collect();
+        let evidence = self.weighed(&self.plan(&rules)?, EVIDENCE_MIN);
+        let constraints = Constraints {
+            one_per_source: self.exclusive(),
+            cannot_link: Vec::new(),
+            cluster_size_max: self.settings.decide.cluster_size_max,
+        };
+        Ok(threshold::choose(
+            self.records.references(),
+            &evidence,
+            &constraints,
+            self.share,
+        ))
+    }
+
+    fn linked(&self, plan: &MatchingPlan, links: &[Evidence]) -> Linked {
         let references = self.records.references();
         let sources = references.sources().len();
         let mut linked = Linked {
@@ -265,7 +296,7 @@ impl Ground<'_> {
             .collect();
         weights.sort_unstable();
         let median = weights.get(weights.len() / 2).copied().unwrap_or_default();
-        let is_else = |evidence: &sameas_graph::Evidence, index: usize| {
+        let is_else = |evidence: &Evidence, index: usize| {
             usize::from(evidence.pattern.level(index)) > plan.comparisons[index].levels.len()
         };
         // Where pairs between sources hardly ever differ, neither do pairs of one entity within a
@@ -284,8 +315,8 @@ impl Ground<'_> {
             .collect();
         let (mut within, mut between) = (BTreeSet::new(), BTreeSet::new());
         for evidence in links {
-            let is_strong = evidence.weight >= median
-                && !binding.iter().any(|&index| is_else(evidence, index));
+            let is_strong =
+                evidence.weight >= median && !binding.iter().any(|&index| is_else(evidence, index));
             let (Some(a), Some(b)) = (source_of(evidence.left), source_of(evidence.right)) else {
                 continue;
             };
@@ -306,8 +337,12 @@ impl Ground<'_> {
                 linked.differing[index] += u64::from(level == comparison.levels.len() + 1);
             }
         }
-        within.iter().for_each(|&(source, _)| linked.strong_within[source] += 1);
-        between.iter().for_each(|&(source, _)| linked.strong_between[source] += 1);
+        within
+            .iter()
+            .for_each(|&(source, _)| linked.strong_within[source] += 1);
+        between
+            .iter()
+            .for_each(|&(source, _)| linked.strong_between[source] += 1);
         linked
     }
 

@@ -128,7 +128,10 @@ pub(super) fn refine(
         };
         let share = dependence(records, &by, &part);
         if share >= DEPENDENT_MIN && fields.fields.contains_key(&part) {
-            let why = format!("`{by}` says it already, in {:.0} % of the records", share * 100.0);
+            let why = format!(
+                "`{by}` says it already, in {:.0} % of the records",
+                share * 100.0
+            );
             leave_out(fields, profiles, &part, &why);
             if let Some(index) = settings.comparisons.iter().position(|c| c.field == part) {
                 settings.comparisons.remove(index);
@@ -145,14 +148,20 @@ pub(super) fn refine(
 }
 
 fn field_with(fields: &Fields, roles: &[Role]) -> Option<String> {
-    let mut found = fields.fields.iter().filter(|(_, field)| roles.contains(&field.role));
+    let mut found = fields
+        .fields
+        .iter()
+        .filter(|(_, field)| roles.contains(&field.role));
     found.next().map(|(name, _)| name.clone())
 }
 
 /// Compares street and postcode as one: both together say little more than the street alone.
 fn join_address(settings: &mut Settings, remarks: &mut Vec<String>, street: &str, postcode: &str) {
-    let position = |settings: &Settings, field: &str| settings.comparisons.iter().position(|c| c.field == field);
-    let (Some(of_street), Some(_)) = (position(settings, street), position(settings, postcode)) else {
+    let position = |settings: &Settings, field: &str| {
+        settings.comparisons.iter().position(|c| c.field == field)
+    };
+    let (Some(of_street), Some(_)) = (position(settings, street), position(settings, postcode))
+    else {
         return;
     };
     settings.comparisons.remove(of_street);
@@ -169,10 +178,14 @@ fn join_address(settings: &mut Settings, remarks: &mut Vec<String>, street: &str
         "exact".to_owned(),
         "damerau <= 1".to_owned(),
     ];
-    if let (Some(comparison), Some(remark)) = (settings.comparisons.get_mut(index), remarks.get_mut(index)) {
+    if let (Some(comparison), Some(remark)) =
+        (settings.comparisons.get_mut(index), remarks.get_mut(index))
+    {
         comparison.name = Some("address".to_owned());
         comparison.levels = Some(levels.to_vec());
-        *remark = format!("{remark}; compared with `{street}` as one, because neither says much beside the other");
+        *remark = format!(
+            "{remark}; compared with `{street}` as one, because neither says much beside the other"
+        );
     }
 }
 
@@ -182,11 +195,21 @@ fn dependence(records: &Records, by: &str, part: &str) -> f64 {
     let (Some(by), Some(part)) = (schema.field_id(by), schema.field_id(part)) else {
         return 0.0;
     };
-    let ids = records.column(by).first_ids().iter().zip(records.column(part).first_ids());
-    let mut pairs: Vec<(u32, u32)> = ids.map(|(&a, &b)| (a, b)).filter(|&(a, b)| a != 0 && b != 0).collect();
+    let ids = records
+        .column(by)
+        .first_ids()
+        .iter()
+        .zip(records.column(part).first_ids());
+    let mut pairs: Vec<(u32, u32)> = ids
+        .map(|(&a, &b)| (a, b))
+        .filter(|&(a, b)| a != 0 && b != 0)
+        .collect();
     pairs.sort_unstable();
     let (mut usual, mut all) = (0, 0);
-    for group in pairs.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+    for group in pairs
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|group| group.len() > 1)
+    {
         let most = group.chunk_by(|a, b| a == b).map(<[_]>::len).max();
         // One of each group is usual by being there.
         usual += most.unwrap_or(1) - 1;
@@ -204,7 +227,14 @@ fn together(records: &Records, field: &str, other: &str) -> f64 {
     let (Some(field), Some(other)) = (schema.field_id(field), schema.field_id(other)) else {
         return 0.0;
     };
-    let ids = records.column(field).first_ids().iter().zip(records.column(other).first_ids());
-    let present: Vec<bool> = ids.filter(|(id, _)| **id != 0).map(|(_, other)| *other != 0).collect();
+    let ids = records
+        .column(field)
+        .first_ids()
+        .iter()
+        .zip(records.column(other).first_ids());
+    let present: Vec<bool> = ids
+        .filter(|(id, _)| **id != 0)
+        .map(|(_, other)| *other != 0)
+        .collect();
     present.iter().filter(|both| **both).count() as f64 / (present.len() as f64).max(1.0)
 }

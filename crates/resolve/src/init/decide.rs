@@ -23,12 +23,15 @@ pub(super) fn choose(settings: &mut Settings, linked: &Linked) -> Vec<String> {
             .iter()
             .filter(|other| other.name < source.name)
             .count();
-        let (Some(&within), Some(&between)) = (linked.strong_within.get(rank), linked.strong_between.get(rank))
-        else {
+        let (Some(&within), Some(&between)) = (
+            linked.strong_within.get(rank),
+            linked.strong_between.get(rank),
+        ) else {
             continue;
         };
         let share = within as f64 / (between as f64).max(1.0);
-        let figures = format!("{within} records surely have a partner within, {between} in other sources");
+        let figures =
+            format!("{within} records surely have a partner within, {between} in other sources");
         if between >= BETWEEN_MIN && share <= WITHIN_SHARE_MAX {
             settings.decide.one_per_source.push(source.name.clone());
             remarks.push(format!(
@@ -52,7 +55,9 @@ const DIFFERING_MAX: f64 = 0.004;
 fn apart(settings: &mut Settings, linked: &Linked, remarks: &mut Vec<String>) {
     let schema = settings.schema();
     for (index, comparison) in settings.comparisons.iter().enumerate() {
-        let kind = schema.field_id(&comparison.field).map(|id| schema.field(id).kind);
+        let kind = schema
+            .field_id(&comparison.field)
+            .map(|id| schema.field(id).kind);
         let is_own = matches!(kind, Some(FieldKind::Date | FieldKind::Identifier))
             && comparison.scope.is_none_or(|scope| scope == Scope::Person)
             || comparison.field == "suffix";

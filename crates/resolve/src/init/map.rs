@@ -295,16 +295,30 @@ fn names(
 }
 
 /// Maps whole addresses: taken apart into street and postcode, or put beside the columns of both.
-fn addresses(profile: &Profile, source: usize, fields: &mut BTreeMap<String, Field>, taken: &mut BTreeSet<usize>) {
-    let Some(whole) = profile.column(Role::Address) else { return };
+fn addresses(
+    profile: &Profile,
+    source: usize,
+    fields: &mut BTreeMap<String, Field>,
+    taken: &mut BTreeSet<usize>,
+) {
+    let Some(whole) = profile.column(Role::Address) else {
+        return;
+    };
     let name = |c: usize| profile.sample.columns[c].name.as_str();
-    let parts = [(Role::Street, "street", Part::Street), (Role::Postcode, "postcode", Part::Postcode)];
+    let parts = [
+        (Role::Street, "street", Part::Street),
+        (Role::Postcode, "postcode", Part::Postcode),
+    ];
     for (role, field, part) in parts {
         let beside = profile.column(role);
         let from = match beside {
             None => name(whole).to_owned(),
             // A column of its own comes first, except that half of them lack what the whole has.
-            Some(own) => format!("coalesce(nullif({}, ''), {})", quoted(name(own)), quoted(name(whole))),
+            Some(own) => format!(
+                "coalesce(nullif({}, ''), {})",
+                quoted(name(own)),
+                quoted(name(whole))
+            ),
         };
         let remark = match beside {
             None => "taken from the whole address".to_owned(),
@@ -313,8 +327,22 @@ fn addresses(profile: &Profile, source: usize, fields: &mut BTreeMap<String, Fie
         taken.extend(beside);
         let columns = beside.into_iter().chain([whole]).collect();
         let is_sure = profile.meanings[whole].is_sure;
-        let mapping = FieldMapping::Part { from: one(&from), part };
-        insert(fields, field, role, source, Mapped { mapping, columns, remark, is_sure });
+        let mapping = FieldMapping::Part {
+            from: one(&from),
+            part,
+        };
+        insert(
+            fields,
+            field,
+            role,
+            source,
+            Mapped {
+                mapping,
+                columns,
+                remark,
+                is_sure,
+            },
+        );
     }
     taken.insert(whole);
 }
@@ -488,7 +516,10 @@ fn drop_for_persons(
     for (source, mapped) in field.mapped {
         for column in mapped.columns {
             let column = profiles[source].sample.columns[column].name.clone();
-            left_out[source].push((column, "a class of records says little about a person (unsure)".to_owned()));
+            left_out[source].push((
+                column,
+                "a class of records says little about a person (unsure)".to_owned(),
+            ));
         }
     }
 }
