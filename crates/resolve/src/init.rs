@@ -216,113 +216,109 @@ pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitRep
     if request.files.is_empty() {
         return Err(InitError::NoFile);
     }
-    make_folder(&request.folder)?;
-    options.progress.stage("read", None);
-    let mut settings = Settings {
-        base: request.folder.clone(),
-        ..Settings::default()
-    };
-    let (mut profiles, mut keys) = (Vec::new(), Vec::new());
-    for file in &request.files {
-        let source = locale::source_of(file, &request.folder, &settings.sources)?;
-        let sample = read(&source, &request.folder).await?;
-        let wanted = request
-            .keys
-            .get(&source.name)
-            .or_else(|| request.keys.get(""));
-        let key = key::choose(&source.name, &sample, wanted.map(String::as_str))?;
-        keys.push(key.remark);
-        profiles.push(Profile::new(source.name.clone(), sample, key.column));
-        settings.sources.push(source);
-    }
-    options.progress.stage("recognise", None);
-    let mut fields = map::map(&mut profiles);
-    if fields.fields.is_empty() {
-        return Err(InitError::NoField);
-    }
-    let source_remarks: Vec<Vec<String>> = profiles
-        .iter()
-        .zip(&mut settings.sources)
-        .map(|(profile, source)| locale::settle(profile, source))
-        .collect();
-    let mut compare_remarks = compare::choose(&mut settings, &profiles, &mut fields);
-    map_into(&mut settings, &profiles, &fields);
+    write::make_folder(&request.folder)?;
+    let mut found = Found::read(request, options).await?;
     let threads = crate::rebuild::threads(options)?;
-    let (records, share) = ground(&settings, &profiles, options, &threads).await?;
+    let (records, share) = ground(&found.settings, &found.profiles, options, &threads).await?;
     options.progress.stage("choose rules", None);
     let secret = FrequencyKey::new(options.new_key);
-    let (choice, decide_remarks) = threads.install(|| {
-        compare::refine(&mut settings, &records, &profiles, &mut fields, &mut compare_remarks);
-        map_into(&mut settings, &profiles, &fields);
-        let choose = |settings: &Settings, fields: &Fields| {
-            Ground {
-                settings,
-                records: &records,
-                share,
-                key: &secret,
-            }
-            .choose(fields)
-        };
-        let mut choice = choose(&settings, &fields)?;
-        let mut remarks = decide::choose(&mut settings, &choice.linked);
-        if !settings.decide.one_per_source.is_empty() {
-            // Pairs within a clean source are none: what finds and costs is another thing now.
-            choice = choose(&settings, &fields)?;
-        }
-        if !choice.rules.is_empty() {
-            let ground = Ground {
-                settings: &settings,
-                records: &records,
-                share,
-                key: &secret,
-            };
-            let (link, expected, usual) = ground.threshold(&choice)?;
-            let told = format!("link: expected F1 of clusters {expected:.3} at {link}, {usual:.3} at 0.9, if the posteriors are right");
-            settings.decide.link = link;
-            remarks.push(told);
-        }
-        Ok::<_, JobError>((choice, remarks))
-    })?;
+    let choice = threads.install(|| found.decide(&records, share, &secret))?;
     if choice.rules.is_empty() {
         return Err(InitError::NoBlock);
     }
-    settings.blocks = choice
-        .rules
-        .iter()
-        .map(|rule| BlockSettings {
-            on: rule.on.clone(),
-        })
-        .collect();
-    let remarks = write::Remarks {
-        keys: &keys,
-        sources: &source_remarks,
-        fields: &fields,
-        choice: &choice,
-        decide: &decide_remarks,
-        compare: &compare_remarks,
-    };
-    let text = write::text(&settings, &remarks);
+    let blocks = choice.rules.iter().map(|rule| BlockSettings {
+        on: rule.on.clone(),
+    });
+    found.settings.blocks = blocks.collect();
+    let text = write::text(&found, &choice);
     Settings::parse(&text, &path)?;
-    std::fs::write(&path, &text).map_err(|cause| InitError::Write {
-        path: path.clone(),
-        cause,
-    })?;
-    Ok(report(
-        path,
-        &settings,
-        &profiles,
-        &fields,
-        &choice,
-        decide_remarks,
-    ))
+    write::write(&path, &text)?;
+    Ok(found.report(path, &choice))
 }
 
-fn make_folder(folder: &Path) -> Result<(), InitError> {
-    let refuse = |cause| InitError::Write {
-        path: folder.to_owned(),
-        cause,
-    };
-    std::fs::create_dir_all(folder).map_err(refuse)
+/// What is known of the files on the way to their settings, with a remark for each line.
+struct Found {
+    settings: Settings,
+    profiles: Vec<Profile>,
+    fields: Fields,
+    /// On the key of each source, and on the rest of each source.
+    keys: Vec<String>,
+    sources: Vec<Vec<String>>,
+    compare: Vec<String>,
+    decide: Vec<String>,
+}
+
+impl Found {
+    /// Reads the files and recognises their columns.
+    async fn read(request: &InitRequest, options: &JobOptions) -> Result<Self, InitError> {
+        options.progress.stage("read", None);
+        let mut settings = Settings {
+            base: request.folder.clone(),
+            ..Settings::default()
+        };
+        let (mut profiles, mut keys) = (Vec::new(), Vec::new());
+        for file in &request.files {
+            let source = locale::source_of(file, &request.folder, &settings.sources)?;
+            let sample = read(&source, &request.folder).await?;
+            let wanted = request.keys.get(&source.name);
+            let wanted = wanted.or_else(|| request.keys.get(""));
+            let key = key::choose(&source.name, &sample, wanted.map(String::as_str))?;
+            keys.push(key.remark);
+            profiles.push(Profile::new(source.name.clone(), sample, key.column));
+            settings.sources.push(source);
+        }
+        let mut fields = map::map(&mut profiles);
+        if fields.fields.is_empty() {
+            return Err(InitError::NoField);
+        }
+        let of_source = profiles.iter().zip(&mut settings.sources);
+        let sources = of_source.map(|(profile, source)| locale::settle(profile, source));
+        let sources = sources.collect();
+        let compare = compare::choose(&mut settings, &profiles, &mut fields);
+        map_into(&mut settings, &profiles, &fields);
+        Ok(Self {
+            settings,
+            profiles,
+            fields,
+            keys,
+            sources,
+            compare,
+            decide: Vec::new(),
+        })
+    }
+
+    /// Chooses rules, constraints and threshold by the records.
+    fn decide(
+        &mut self,
+        records: &Records,
+        share: f64,
+        secret: &FrequencyKey,
+    ) -> Result<Choice, JobError> {
+        let settings = &mut self.settings;
+        compare::refine(
+            settings,
+            records,
+            &self.profiles,
+            &mut self.fields,
+            &mut self.compare,
+        );
+        map_into(settings, &self.profiles, &self.fields);
+        let mut choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
+        self.decide = decide::choose(settings, &choice.linked);
+        if !settings.decide.one_per_source.is_empty() {
+            // Pairs within a clean source are none: what finds and costs is another thing now.
+            choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
+        }
+        if !choice.rules.is_empty() {
+            let ground = Ground::new(settings, records, share, secret);
+            let (link, expected, usual) = ground.threshold(&choice)?;
+            settings.decide.link = link;
+            self.decide.push(format!(
+                "link: clusters of an expected F1 of {expected:.3} at {link}, {usual:.3} at 0.9, as far as the model's probabilities hold"
+            ));
+        }
+        Ok(choice)
+    }
 }
 
 async fn read(settings: &SourceSettings, base: &Path) -> Result<SourceSample, InitError> {
@@ -385,46 +381,39 @@ async fn ground(
     Ok((records, share))
 }
 
-fn report(
-    path: PathBuf,
-    settings: &Settings,
-    profiles: &[Profile],
-    fields: &Fields,
-    choice: &Choice,
-    remarks: Vec<String>,
-) -> InitReport {
-    let source = |(index, profile): (usize, &Profile)| {
-        let mapped = fields.fields.iter().filter_map(|(name, field)| {
-            let columns = field.mapped.get(&index)?.columns.iter();
-            let columns = columns.map(|&column| profile.sample.columns[column].name.clone());
-            Some((name.clone(), columns.collect()))
-        });
-        InitSource {
-            source: profile.name.clone(),
-            records: profile.sample.row_count,
-            key: settings.sources[index].key.clone(),
-            fields: mapped.collect(),
-            left_out: fields.left_out[index]
+impl Found {
+    fn report(self, path: PathBuf, choice: &Choice) -> InitReport {
+        let source = |(index, profile): (usize, &Profile)| {
+            let mapped = self.fields.fields.iter().filter_map(|(name, field)| {
+                let columns = field.mapped.get(&index)?.columns.iter();
+                let columns = columns.map(|&column| profile.sample.columns[column].name.clone());
+                Some((name.clone(), columns.collect()))
+            });
+            let left_out = self.fields.left_out[index].iter();
+            InitSource {
+                source: profile.name.clone(),
+                records: profile.sample.row_count,
+                key: self.settings.sources[index].key.clone(),
+                fields: mapped.collect(),
+                left_out: left_out.map(|(column, _)| column.clone()).collect(),
+            }
+        };
+        let rules = choice.rules.iter();
+        InitReport {
+            settings: path,
+            sources: self.profiles.iter().enumerate().map(source).collect(),
+            comparisons: self
+                .settings
+                .comparisons
                 .iter()
-                .map(|(column, _)| column.clone())
+                .map(|c| c.field.clone())
                 .collect(),
+            blocks: rules
+                .map(|rule| (rule.on.join(" + "), rule.pairs))
+                .collect(),
+            recall: choice.recall,
+            remarks: self.decide,
         }
-    };
-    InitReport {
-        settings: path,
-        sources: profiles.iter().enumerate().map(source).collect(),
-        comparisons: settings
-            .comparisons
-            .iter()
-            .map(|c| c.name.clone().unwrap_or_else(|| c.field.clone()))
-            .collect(),
-        blocks: choice
-            .rules
-            .iter()
-            .map(|rule| (rule.on.join(" + "), rule.pairs))
-            .collect(),
-        recall: choice.recall,
-        remarks,
     }
 }
 

@@ -104,14 +104,28 @@ struct Candidate {
 
 /// The records to choose by: a share of all.
 pub(super) struct Ground<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) records: &'a Records,
+    settings: &'a Settings,
+    records: &'a Records,
     /// From 0 to 1.
-    pub(super) share: f64,
-    pub(super) key: &'a FrequencyKey,
+    share: f64,
+    key: &'a FrequencyKey,
 }
 
-impl Ground<'_> {
+impl<'a> Ground<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        records: &'a Records,
+        share: f64,
+        key: &'a FrequencyKey,
+    ) -> Self {
+        Self {
+            settings,
+            records,
+            share,
+            key,
+        }
+    }
+
     fn plan(&self, rules: &[Vec<String>]) -> Result<MatchingPlan, JobError> {
         let blocks: Vec<BlockSettings> = rules
             .iter()
@@ -337,12 +351,12 @@ impl Ground<'_> {
                 linked.differing[index] += u64::from(level == comparison.levels.len() + 1);
             }
         }
-        within
-            .iter()
-            .for_each(|&(source, _)| linked.strong_within[source] += 1);
-        between
-            .iter()
-            .for_each(|&(source, _)| linked.strong_between[source] += 1);
+        for (source, _) in within {
+            linked.strong_within[source] += 1;
+        }
+        for (source, _) in between {
+            linked.strong_between[source] += 1;
+        }
         linked
     }
 

@@ -44,6 +44,7 @@ pub(super) struct Field {
 }
 
 /// The fields, and why other columns are left out, by source.
+#[expect(clippy::struct_field_names, reason = "the fields of records")]
 pub(super) struct Fields {
     pub(super) fields: BTreeMap<String, Field>,
     pub(super) left_out: Vec<Vec<(String, String)>>,

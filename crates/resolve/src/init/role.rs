@@ -92,8 +92,7 @@ impl Role {
     pub(super) fn scope(self) -> Option<Scope> {
         match self {
             Self::Suffix | Self::Gender | Self::Title | Self::People => Some(Scope::Person),
-            Self::HouseNumber => Some(Scope::Household),
-            Self::Website => Some(Scope::Household),
+            Self::HouseNumber | Self::Website => Some(Scope::Household),
             _ => None,
         }
     }
@@ -142,7 +141,9 @@ impl Role {
             ],
             Self::City => &["exact", "jaro_winkler >= 0.92", "jaro_winkler >= 0.8"],
             Self::State | Self::Country | Self::Suffix | Self::Gender => &["exact"],
-            Self::Postcode | Self::HouseNumber => &["exact", "damerau <= 1"],
+            Self::Postcode | Self::HouseNumber | Self::Identifier | Self::Website => {
+                &["exact", "damerau <= 1"]
+            }
             Self::Company => &[
                 "exact",
                 "same sorted",
@@ -152,7 +153,6 @@ impl Role {
                 "overlap >= 0.5",
                 "jaccard >= 0.2",
             ],
-            Self::Identifier | Self::Website => &["exact", "damerau <= 1"],
             Self::Title | Self::Text | Self::Unknown | Self::Internal | Self::Label => &[
                 "exact",
                 "jaccard >= 0.8",

@@ -97,7 +97,7 @@ impl SourceSample {
     fn push(&mut self, batch: &RecordBatch) {
         // Column 0 is the key, which the scan needs and is read again as a column.
         let arrays: Vec<ArrayRef> = batch.columns()[1..].iter().map(text_of).collect();
-        let texts: Vec<&StringArray> = arrays.iter().map(|a| a.as_string::<i32>()).collect();
+        let texts: Vec<&StringArray> = arrays.iter().map(AsArray::as_string).collect();
         let readable: Vec<usize> = (0..self.columns.len())
             .filter(|&index| self.columns[index].is_readable)
             .collect();
@@ -187,7 +187,7 @@ impl ColumnSample {
     }
 }
 
-fn value_of<'a>(array: &'a StringArray, row: usize) -> Option<&'a str> {
+fn value_of(array: &StringArray, row: usize) -> Option<&str> {
     let value = array.is_valid(row).then(|| array.value(row).trim())?;
     (!value.is_empty()).then_some(value)
 }

@@ -134,7 +134,7 @@ impl Shape {
                 .any(|word| {
                     let mut count = 0;
                     derive(Form::Nickname, FieldKind::GivenName, word, &mut |_| {
-                        count += 1
+                        count += 1;
                     });
                     count > 1
                 });
@@ -150,7 +150,7 @@ impl Shape {
         if let Some(street) = readers.text(FieldKind::Street, None, value) {
             let mut number = false;
             derive(Form::HouseNumber, FieldKind::Street, &street, &mut |_| {
-                number = true
+                number = true;
             });
             self.house_number += is(number && street.contains(' '));
         }

@@ -101,7 +101,7 @@ mod tests {
         for number in 0..count {
             references.push(SourceId::new(0), &format!("{number:04}"));
         }
-        let references = references.build();
+        let references = references.finish();
         let sure = (0..count / 2).map(|n| edge(2 * n, 2 * n + 1, 14.0));
         let weak = (0..count / 2 - 1).map(|n| edge(2 * n + 1, 2 * n + 2, 4.0));
         let constraints = Constraints {

@@ -1,45 +1,36 @@
 //! The settings as a file that a person wants to keep: what was found, and why, beside each line.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use sameas_matching::{CompareSettings, Scope};
 use sameas_record::{DateOrder, FieldKind};
 use sameas_source::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
 
 use super::block::Choice;
-use super::map::Fields;
+use super::{Found, InitError};
 use crate::Settings;
 
-/// What the file says beside its settings.
-pub(super) struct Remarks<'a> {
-    pub(super) keys: &'a [String],
-    /// Remarks on a source, one a line.
-    pub(super) sources: &'a [Vec<String>],
-    pub(super) fields: &'a Fields,
-    pub(super) choice: &'a Choice,
-    pub(super) decide: &'a [String],
-    pub(super) compare: &'a [String],
-}
-
 /// Returns the text of the file.
-pub(super) fn text(settings: &Settings, remarks: &Remarks<'_>) -> String {
+pub(super) fn text(found: &Found, choice: &Choice) -> String {
+    let settings = &found.settings;
     let mut out = String::from(
         "# Written by `sameas init`, from the records themselves; edit it, it is yours now.\n\
          # What it was unsure of is marked UNSURE. Then: sameas plan, sameas rebuild.\n",
     );
     for (index, source) in settings.sources.iter().enumerate() {
-        source_text(&mut out, index, source, remarks);
+        source_text(&mut out, index, source, found);
     }
     fields_text(&mut out, settings);
     let _ = writeln!(
         out,
         "\n# What is compared, most telling levels first. Weights are learnt from the records."
     );
-    for (comparison, remark) in settings.comparisons.iter().zip(remarks.compare) {
+    for (comparison, remark) in settings.comparisons.iter().zip(&found.compare) {
         compare_text(&mut out, comparison, remark);
     }
-    blocks_text(&mut out, settings, remarks.choice);
-    decide_text(&mut out, settings, remarks.decide);
+    blocks_text(&mut out, settings, choice);
+    decide_text(&mut out, settings, &found.decide);
     out.push_str("\n[graph]\npath = \"graph\"\nmodel = \"sameas.model.json\"\n");
     out
 }
@@ -68,7 +59,7 @@ fn line(remark: &str) -> String {
         .collect()
 }
 
-fn source_text(out: &mut String, index: usize, source: &SourceSettings, remarks: &Remarks<'_>) {
+fn source_text(out: &mut String, index: usize, source: &SourceSettings, found: &Found) {
     let _ = writeln!(out, "\n[[source]]\nname = {}", string(&source.name));
     let _ = writeln!(out, "uri = {}", one_or_many(&source.uri));
     if let Some(format) = source.format {
@@ -84,7 +75,7 @@ fn source_text(out: &mut String, index: usize, source: &SourceSettings, remarks:
         out,
         "key = {}  # {}",
         string(&source.key),
-        line(&remarks.keys[index])
+        line(&found.keys[index])
     );
     if let Some(delimiter) = source.delimiter {
         let _ = writeln!(out, "delimiter = {}", string(&delimiter.to_string()));
@@ -95,7 +86,7 @@ fn source_text(out: &mut String, index: usize, source: &SourceSettings, remarks:
     if source.date_order == DateOrder::Mdy {
         out.push_str("date_order = \"mdy\"\n");
     }
-    for remark in &remarks.sources[index] {
+    for remark in &found.sources[index] {
         let _ = writeln!(out, "# {}", line(remark));
     }
     out.push_str("\n[source.fields]\n");
@@ -115,7 +106,7 @@ fn source_text(out: &mut String, index: usize, source: &SourceSettings, remarks:
                 )
             }
         };
-        let mapped = remarks
+        let mapped = found
             .fields
             .fields
             .get(field)
@@ -126,7 +117,7 @@ fn source_text(out: &mut String, index: usize, source: &SourceSettings, remarks:
         });
         let _ = writeln!(out, "{field} = {value}{remark}");
     }
-    let left_out = &remarks.fields.left_out[index];
+    let left_out = &found.fields.left_out[index];
     if !left_out.is_empty() {
         out.push_str("# Left out:\n");
     }
@@ -239,4 +230,22 @@ fn decide_text(out: &mut String, settings: &Settings, remarks: &[String]) {
     if !settings.decide.apart.is_empty() {
         let _ = writeln!(out, "apart = {}", list(&settings.decide.apart));
     }
+}
+
+/// Makes the folder that gets the settings.
+pub(super) fn make_folder(folder: &Path) -> Result<(), InitError> {
+    let made = std::fs::create_dir_all(folder);
+    made.map_err(|cause| InitError::Write {
+        path: folder.to_owned(),
+        cause,
+    })
+}
+
+/// Writes the settings.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), InitError> {
+    let written = std::fs::write(path, text);
+    written.map_err(|cause| InitError::Write {
+        path: path.to_owned(),
+        cause,
+    })
 }
