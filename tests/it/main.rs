@@ -16,3 +16,4 @@ mod oracle;
 mod privacy;
 mod quality;
 mod recovery;
+mod zero_config;

@@ -35,7 +35,7 @@ use map::{Fields, Profile};
 use sample::SourceSample;
 
 /// The most records that rules and thresholds are chosen by.
-const GROUND_MAX: f64 = 100_000.0;
+const GROUND_MAX: f64 = 200_000.0;
 
 /// What `init` is asked for.
 #[derive(Clone, Debug)]

@@ -30,8 +30,9 @@ const PAIRS_MAX: f64 = 80.0;
 const RULES_MAX: usize = 48;
 const COSTED_MAX: usize = 240;
 
-/// Pairs less probable than this add nothing to what is expected of a threshold.
-const EVIDENCE_MIN: f64 = 0.02;
+/// Pairs less probable than this are left out of what is expected of a threshold: low posteriors are too
+/// high, because fields that hang together count twice, and there are many of them.
+const EVIDENCE_MIN: f64 = 0.5;
 
 /// A rule that newly finds less than this share is not worth its line.
 const GAIN_MIN: f64 = 0.002;
