@@ -49,6 +49,9 @@ pub(super) fn choose(settings: &mut Settings, linked: &Linked) -> Vec<String> {
     remarks
 }
 
+/// So many confident pairs must have both values before they say anything.
+const COMPARED_MIN: u64 = 5;
+
 /// What one entity has one of, and confident pairs hardly ever differ in, holds clusters apart.
 const DIFFERING_MAX: f64 = 0.004;
 
@@ -58,11 +61,13 @@ fn apart(settings: &mut Settings, linked: &Linked, remarks: &mut Vec<String>) {
         let kind = schema
             .field_id(&comparison.field)
             .map(|id| schema.field(id).kind);
-        let is_own = matches!(kind, Some(FieldKind::Date | FieldKind::Identifier))
-            && comparison.scope.is_none_or(|scope| scope == Scope::Person)
-            || comparison.field == "suffix";
+        let is_dated = matches!(kind, Some(FieldKind::Date | FieldKind::Identifier));
+        let is_own = is_dated && comparison.scope.is_none_or(|scope| scope == Scope::Person);
         let (compared, differing) = (linked.compared[index], linked.differing[index]);
-        if !is_own || compared < 5 || differing as f64 > DIFFERING_MAX * compared as f64 {
+        // A generational suffix is there to tell relatives apart, however few have one.
+        let is_suffix = comparison.field == "suffix";
+        let hardly = differing as f64 <= DIFFERING_MAX * compared as f64;
+        if !(is_suffix || is_own && compared >= COMPARED_MIN && hardly) {
             continue;
         }
         settings.decide.apart.push(comparison.field.clone());
