@@ -18,3 +18,4 @@ mod quality;
 mod recovery;
 mod report;
 mod splink;
+mod zero_config;

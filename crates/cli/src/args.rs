@@ -10,6 +10,7 @@ use crate::command::evaluate::EvaluateArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::export::ExportArgs;
 use crate::command::import_splink::ImportSplinkArgs;
+use crate::command::init::InitArgs;
 use crate::command::lookup::LookupArgs;
 use crate::command::rebuild::RebuildArgs;
 use crate::command::report::ReportArgs;
@@ -75,6 +76,8 @@ pub(crate) enum LogLevel {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Reads files and writes settings for them, with what it found and why.
+    Init(InitArgs),
     /// Checks settings and sources and predicts what a rebuild costs.
     Plan,
     /// Trains the model from the records, without labels.

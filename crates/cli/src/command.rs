@@ -6,6 +6,7 @@ pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import_splink;
+pub(crate) mod init;
 pub(crate) mod lookup;
 mod plan;
 pub(crate) mod rebuild;
@@ -32,6 +33,7 @@ pub(crate) enum Outcome {
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let shared = &args.shared;
     match &args.command {
+        Command::Init(args) => init::run(shared, args),
         Command::Plan => plan::run(shared),
         Command::Train(args) => train::run(shared, args),
         Command::Rebuild(args) => rebuild::run(shared, args),

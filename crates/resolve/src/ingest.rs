@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::{BooleanArray, RecordBatch};
 use futures::StreamExt;
 use sameas_record::{
     FieldPlan, Locale, PartitionIngest, RawPart, Records, Schema, SourceParts, SourcePlan, assemble,
@@ -11,6 +16,7 @@ use sameas_source::{
     FieldMapping, RowCount, ScanError, ScanRequest, SkippedFiles, Source, SourceSettings,
 };
 use tokio::task::JoinError;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Settings;
 use crate::job::{JobError, JobOptions, Progress};
@@ -29,6 +35,28 @@ impl Scanned {
     /// Sorts and codes the records, with the threads of the pool that calls.
     pub(crate) fn assemble(self, schema: Schema) -> Result<Records, JobError> {
         Ok(assemble(self.sources, schema)?)
+    }
+}
+
+/// Which records of a source are taken in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Take {
+    /// All of them.
+    All,
+    /// About this share, the same on every run: those whose key has a small hash.
+    Share(f64),
+}
+
+impl Take {
+    fn of(self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let Self::Share(share) = self else {
+            return Ok(batch);
+        };
+        let keys = cast(batch.column(0), &DataType::Utf8)?;
+        let bound = (share * u64::MAX as f64) as u64;
+        let is_taken = |key: Option<&str>| Some(xxh3_64(key?.as_bytes()) <= bound);
+        let taken: BooleanArray = keys.as_string::<i32>().iter().map(is_taken).collect();
+        filter_record_batch(&batch, &taken)
     }
 }
 
@@ -123,6 +151,7 @@ pub(crate) async fn expected_rows(sources: &[OpenSource]) -> Option<u64> {
 pub(crate) async fn scan(
     sources: Vec<OpenSource>,
     options: &JobOptions,
+    take: Take,
 ) -> Result<Scanned, JobError> {
     let skipped = sources
         .iter()
@@ -138,8 +167,12 @@ pub(crate) async fn scan(
                 let mut ingest = PartitionIngest::new(&plan);
                 while let Some(batch) = stream.next().await {
                     let batch = batch.map_err(|e| ScanError::from_stream(&plan.name, &e))?;
-                    ingest.push(&batch)?;
                     progress.advance(batch.num_rows() as u64);
+                    let batch = take.of(batch).map_err(|_| ScanError::Engine {
+                        source_name: plan.name.clone(),
+                        reason: "a sample of its rows could not be taken",
+                    })?;
+                    ingest.push(&batch)?;
                 }
                 Ok::<RawPart, JobError>(ingest.finish())
             }));

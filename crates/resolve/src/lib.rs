@@ -9,6 +9,7 @@ mod figures;
 #[cfg(test)]
 mod fixture;
 mod ingest;
+mod init;
 mod job;
 mod model_file;
 mod rebuild;
@@ -24,6 +25,7 @@ pub use evaluate::{
 };
 pub use export::{ExportError, ExportReport, export, export_csv, write_text};
 pub use figures::{Captures, LevelCount, RebuildFigures, WeightBin};
+pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;
 pub use rebuild::{RuleTrace, Trace, plan, rebuild, trace, train};

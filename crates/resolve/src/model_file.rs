@@ -84,11 +84,17 @@ pub(crate) fn refuse_lost_key(path: &Path) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Writes the model whole or not at all, and what training saw beside it.
+/// Writes the model whole or not at all, and what training saw beside it if it was trained here.
 ///
 /// The model comes last: whoever is killed before has to train again, and then removes what is left.
-pub(crate) fn write(path: &Path, model: &Model, trained: &TrainReport) -> Result<(), JobError> {
-    write_training(path, model, trained)?;
+pub(crate) fn write(
+    path: &Path,
+    model: &Model,
+    trained: Option<&TrainReport>,
+) -> Result<(), JobError> {
+    if let Some(trained) = trained {
+        write_training(path, model, trained)?;
+    }
     let mut text =
         serde_json::to_string_pretty(model).expect("a model of finite numbers serialises");
     text.push('\n');

@@ -17,6 +17,7 @@ use sameas_source::SkippedFiles;
 use sameas_store::{FolderError, GraphFolder, Publisher};
 
 use crate::figures::{Captures, RebuildFigures, Tally};
+use crate::ingest::Take;
 use crate::job::{JobError, JobOptions, Shrink, Stages};
 use crate::report::{
     FieldReport, PlanReport, RebuildReport, RuleReport, SourceReport, TrainReport,
@@ -73,7 +74,7 @@ pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainRep
         Ok::<_, JobError>(job.train(&prepared, &blocking, &key, &mut stages))
     })?;
     let mut report = TrainReport::of(&model, training);
-    model_file::write(&path, &model, &report)?;
+    model_file::write(&path, &model, Some(&report))?;
     report.stages = stages.finish();
     Ok(report)
 }
@@ -113,7 +114,7 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     let (model, weighed) =
         threads.install(|| job.weigh(trained, &key, (&mut report, &mut figures), &mut stages))?;
     if let Some(trained) = &report.trained {
-        model_file::write(&path, &model, trained)?;
+        model_file::write(&path, &model, Some(trained))?;
     }
     let threshold = Threshold::of(&settings.decide);
     let constraints = job.constraints();
@@ -225,7 +226,7 @@ impl<'s> Job<'s> {
         let sources = ingest::open(settings, &schema, &*options.progress).await?;
         let expected = ingest::expected_rows(&sources).await;
         stages.begin("read", expected);
-        let scanned = ingest::scan(sources, options).await?;
+        let scanned = ingest::scan(sources, options, Take::All).await?;
         let (long_cells, skipped) = (scanned.long_cells, scanned.skipped.clone());
         let records = threads.install(|| {
             stages.begin("encode", None);

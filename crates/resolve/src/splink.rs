@@ -165,7 +165,7 @@ pub fn import_splink(
         path: path.to_owned(),
         cause,
     })?;
-    model_file::write(&model_path, &model)?;
+    model_file::write(&model_path, &model, None)?;
     Ok(ImportReport {
         settings: settings_path,
         model: model_path,

@@ -30,8 +30,8 @@ const DISK_WORDS: [&str; 7] = [
 /// The folder of the jobs, which see values while they read and keep no files of their own.
 const JOB_FOLDER: &str = "crates/resolve/src";
 
-/// Who writes there nevertheless: the model and its secret, and what the user exports.
-const JOB_WRITERS: [&str; 2] = ["model_file.rs", "export.rs"];
+/// Who writes there nevertheless: the model and its secret, what the user exports, and first settings.
+const JOB_WRITERS: [&str; 3] = ["model_file.rs", "export.rs", "init/write.rs"];
 
 /// What makes, changes or removes files.
 const WRITE_WORDS: [&str; 13] = [

@@ -1,0 +1,462 @@
+//! Blocking rules, chosen by what they cost and what they find.
+//!
+//! Cost is counted on the sample and scaled: a rule's pairs grow with the square of the records.
+//! What should be found is estimated without labels: the pairs that a preliminary model, trained on
+//! many narrow rules, links with confidence. Rules are then taken greedily, most newly found pairs for
+//! the cost first, until little is missing; a pair that only one rule finds counts as half found,
+//! because the pairs nobody was confident of have more errors than these.
+
+use std::collections::BTreeSet;
+
+use sameas_graph::{Constraints, Evidence};
+use sameas_matching::{
+    BlockSettings, Blocking, Comparer, DecideSettings, FrequencyKey, MatchingPlan, Prepared,
+    Threshold, Weigher, parse_key_part, train,
+};
+use sameas_record::{FieldKind, Records};
+
+use super::map::Fields;
+use super::threshold;
+use crate::Settings;
+use crate::job::JobError;
+
+/// A rule that makes more pairs a record than this is no candidate.
+const PAIRS_PER_RULE_MAX: f64 = 25.0;
+
+/// What all chosen rules may make together, in pairs a record.
+const PAIRS_MAX: f64 = 80.0;
+
+/// The most rules of the preliminary model, and of a step that costs them.
+const RULES_MAX: usize = 48;
+const COSTED_MAX: usize = 240;
+
+/// Pairs less probable than this are left out of what is expected of a threshold: low posteriors are too
+/// high, because fields that hang together count twice, and there are many of them.
+const EVIDENCE_MIN: f64 = 0.5;
+
+/// A rule that newly finds less than this share is not worth its line.
+const GAIN_MIN: f64 = 0.002;
+
+/// A rule that was chosen, and why.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    pub(super) on: Vec<String>,
+    /// Pairs a record, over all records, estimated.
+    pub(super) pairs: f64,
+    /// The share of confident matches it finds, and that no rule before it found.
+    pub(super) found: f64,
+    pub(super) newly: f64,
+    /// Blocks over the bound.
+    pub(super) hot_count: u64,
+    pub(super) largest: f64,
+}
+
+/// What the preliminary model found.
+#[derive(Debug, Default)]
+pub(super) struct Linked {
+    /// Confident pairs within each source, and between it and others.
+    pub(super) within: Vec<u64>,
+    pub(super) between: Vec<u64>,
+    /// Records in pairs that weigh at least as much as half of all pairs between sources.
+    pub(super) strong_within: Vec<u64>,
+    pub(super) strong_between: Vec<u64>,
+    /// By comparison: confident pairs that have both values, and those of them that differ wholly.
+    pub(super) compared: Vec<u64>,
+    pub(super) differing: Vec<u64>,
+}
+
+/// The chosen rules and what was learnt on the way.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    pub(super) rules: Vec<Chosen>,
+    pub(super) linked: Linked,
+    /// The share of confident matches that the rules find together.
+    pub(super) recall: f64,
+}
+
+/// Returns the forms of a field that may bring records together, those that stand alone first.
+fn forms(kind: FieldKind) -> &'static [&'static str] {
+    match kind {
+        FieldKind::GivenName => &["", "nickname", "phonetic"],
+        FieldKind::Surname => &["", "phonetic", "prefix4"],
+        FieldKind::FullName => &["", "sorted", "tokens", "phonetic"],
+        FieldKind::Date => &["", "year"],
+        FieldKind::Email => &["", "user"],
+        FieldKind::Phone => &["", "last7"],
+        FieldKind::Street => &["", "house_number", "prefix6", "tokens"],
+        FieldKind::City => &["", "phonetic"],
+        FieldKind::Postcode => &["", "prefix3"],
+        FieldKind::Company => &["", "tokens", "phonetic", "prefix6"],
+        FieldKind::Identifier => &["", "prefix4", "last4"],
+        FieldKind::Text => &["", "prefix8", "tokens", "first_token", "last_token"],
+        FieldKind::Number | FieldKind::Verbatim => &[""],
+    }
+}
+
+/// A rule with its cost.
+#[derive(Clone, Debug)]
+struct Candidate {
+    on: Vec<String>,
+    pairs: f64,
+    hot_count: u64,
+    largest: f64,
+    refused: f64,
+}
+
+/// The records to choose by: a share of all.
+pub(super) struct Ground<'a> {
+    settings: &'a Settings,
+    records: &'a Records,
+    /// From 0 to 1.
+    share: f64,
+    key: &'a FrequencyKey,
+}
+
+impl<'a> Ground<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        records: &'a Records,
+        share: f64,
+        key: &'a FrequencyKey,
+    ) -> Self {
+        Self {
+            settings,
+            records,
+            share,
+            key,
+        }
+    }
+
+    fn plan(&self, rules: &[Vec<String>]) -> Result<MatchingPlan, JobError> {
+        let blocks: Vec<BlockSettings> = rules
+            .iter()
+            .map(|on| BlockSettings { on: on.clone() })
+            .collect();
+        MatchingPlan::new(
+            self.records.schema(),
+            &self.settings.comparisons,
+            &blocks,
+            &[],
+        )
+        .map_err(JobError::Matching)
+    }
+
+    /// Returns the sources that hold each entity once.
+    fn exclusive(&self) -> Vec<sameas_graph::SourceId> {
+        let names = self.settings.decide.one_per_source.iter();
+        let references = self.records.references();
+        names
+            .filter_map(|name| references.source_id(name))
+            .collect()
+    }
+
+    /// Returns the bound on blocks at which a block of the sample is one over the bound of all.
+    fn block_len_max(&self) -> u32 {
+        let bound = f64::from(self.settings.budget.block_len_max) * self.share;
+        (bound as u32).max(2)
+    }
+
+    /// Counts the pairs of rules and scales them.
+    fn cost(&self, rules: &[Vec<String>]) -> Result<Vec<Candidate>, JobError> {
+        let mut candidates = Vec::new();
+        for rules in rules.chunks(COSTED_MAX) {
+            let plan = self.plan(rules)?;
+            let prepared = Prepared::new(self.records, &plan, &self.exclusive());
+            let blocking = Blocking::new(&prepared, &plan, self.block_len_max());
+            // A pair of the sample stands for 1/share² pairs of all, a record for 1/share.
+            let scale = 1.0 / (self.share * self.records.len() as f64);
+            let costs = rules.iter().zip(blocking.costs());
+            candidates.extend(costs.map(|(on, cost)| Candidate {
+                on: on.clone(),
+                pairs: cost.pairs as f64 * scale,
+                hot_count: cost.hot_count,
+                largest: cost.largest as f64 / self.share,
+                refused: cost.refused_pairs as f64 * scale,
+            }));
+        }
+        Ok(candidates)
+    }
+
+    fn candidates(&self, fields: &Fields) -> Result<Vec<Candidate>, JobError> {
+        let mut singles: Vec<Vec<String>> = Vec::new();
+        for (name, field) in &fields.fields {
+            for form in forms(field.kind) {
+                singles.push(vec![if form.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{name}.{form}")
+                }]);
+            }
+        }
+        let mut candidates = self.cost(&singles)?;
+        candidates.retain(|candidate| candidate.pairs > 0.0 || candidate.hot_count > 0);
+        let is_cheap = |c: &Candidate| c.pairs + c.refused <= PAIRS_PER_RULE_MAX;
+        let (mut cheap, costly): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_cheap);
+        // What is cheap alone gains nothing from company; pairs are made of what is not.
+        let mut pairs = Vec::new();
+        for (i, a) in costly.iter().enumerate() {
+            for b in &costly[i + 1..] {
+                if field_of(&a.on[0]) != field_of(&b.on[0]) {
+                    pairs.push((
+                        a.pairs + a.refused + b.pairs + b.refused,
+                        vec![a.on[0].clone(), b.on[0].clone()],
+                    ));
+                }
+            }
+        }
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        pairs.truncate(COSTED_MAX);
+        let pairs: Vec<Vec<String>> = pairs.into_iter().map(|(_, on)| on).collect();
+        let paired = self.cost(&pairs)?;
+        cheap.extend(paired.into_iter().filter(|c| c.pairs > 0.0 && is_cheap(c)));
+        // A single key whose hot blocks are refined is a rule too, if it stays within the bound.
+        cheap.extend(costly.into_iter().filter(|c| c.pairs <= PAIRS_PER_RULE_MAX));
+        Ok(cheap)
+    }
+
+    /// Chooses the rules.
+    pub(super) fn choose(&self, fields: &Fields) -> Result<Choice, JobError> {
+        let mut candidates = self.candidates(fields)?;
+        candidates.sort_by(|a, b| a.pairs.total_cmp(&b.pairs).then_with(|| a.on.cmp(&b.on)));
+        let mut first = Vec::new();
+        let mut spent = 0.0;
+        for candidate in &candidates {
+            if first.len() < RULES_MAX && spent + candidate.pairs <= PAIRS_MAX {
+                spent += candidate.pairs;
+                first.push(candidate.on.clone());
+            }
+        }
+        if first.is_empty() {
+            return Ok(Choice::default());
+        }
+        let plan = self.plan(&first)?;
+        let links = self.weighed(&plan, self.settings.decide.link);
+        let linked = self.linked(&plan, &links);
+        let pairs: Vec<(u32, u32)> = links
+            .iter()
+            .map(|e| (e.left.get(), e.right.get()))
+            .collect();
+        let found = self.found(&candidates, &pairs)?;
+        let (rules, recall) = greedy(&candidates, &found, pairs.len());
+        Ok(Choice {
+            rules,
+            linked,
+            recall,
+        })
+    }
+
+    /// Trains on the rules of a plan and returns the pairs from a probability on.
+    fn weighed(&self, plan: &MatchingPlan, least: f64) -> Vec<Evidence> {
+        let prepared = Prepared::new(self.records, plan, &self.exclusive());
+        let blocking = Blocking::new(&prepared, plan, self.block_len_max());
+        let comparer = Comparer::new(&prepared, plan);
+        let (model, _) = train(
+            &prepared,
+            &comparer,
+            &blocking,
+            plan,
+            &self.settings.train,
+            self.key,
+        );
+        let decide = DecideSettings {
+            link: least,
+            review: least,
+            ..DecideSettings::default()
+        };
+        let threshold = Threshold::of(&decide);
+        let weigher = Weigher::new(&prepared, &comparer, plan, &model, self.key, threshold);
+        weigher
+            .weigh_all(&blocking, plan.rules.len(), &|_| {})
+            .evidence
+    }
+
+    /// Returns the threshold to link from, and the F1 to expect there and at the usual one.
+    pub(super) fn threshold(&self, choice: &Choice) -> Result<(f64, f64, f64), JobError> {
+        let rules: Vec<Vec<String>> = choice.rules.iter().map(|rule| rule.on.clone()).collect();
+        let evidence = self.weighed(&self.plan(&rules)?, EVIDENCE_MIN);
+        let constraints = Constraints {
+            one_per_source: self.exclusive(),
+            cannot_link: Vec::new(),
+            cluster_size_max: self.settings.decide.cluster_size_max,
+        };
+        Ok(threshold::choose(
+            self.records.references(),
+            &evidence,
+            &constraints,
+            self.share,
+        ))
+    }
+
+    fn linked(&self, plan: &MatchingPlan, links: &[Evidence]) -> Linked {
+        let references = self.records.references();
+        let sources = references.sources().len();
+        let mut linked = Linked {
+            within: vec![0; sources],
+            between: vec![0; sources],
+            strong_within: vec![0; sources],
+            strong_between: vec![0; sources],
+            compared: vec![0; plan.comparisons.len()],
+            differing: vec![0; plan.comparisons.len()],
+        };
+        let source_of = |node: sameas_graph::NodeId| {
+            (0..sources).find(|&s| {
+                let nodes = references.nodes_of(sameas_graph::SourceId::new(s as u16));
+                nodes.contains(&node.get())
+            })
+        };
+        let mut weights: Vec<_> = links
+            .iter()
+            .filter(|e| source_of(e.left) != source_of(e.right))
+            .map(|e| e.weight)
+            .collect();
+        weights.sort_unstable();
+        let median = weights.get(weights.len() / 2).copied().unwrap_or_default();
+        let is_else = |evidence: &Evidence, index: usize| {
+            usize::from(evidence.pattern.level(index)) > plan.comparisons[index].levels.len()
+        };
+        // Where pairs between sources hardly ever differ, neither do pairs of one entity within a
+        // source; what differs there is a series or a namesake.
+        let binding: Vec<usize> = (0..plan.comparisons.len())
+            .filter(|&index| {
+                let between = links.iter().filter(|e| {
+                    e.weight >= median
+                        && e.pattern.level(index) > 0
+                        && source_of(e.left) != source_of(e.right)
+                });
+                let differing: Vec<bool> = between.map(|e| is_else(e, index)).collect();
+                let count = differing.iter().filter(|differs| **differs).count();
+                count * 10 < differing.len()
+            })
+            .collect();
+        let (mut within, mut between) = (BTreeSet::new(), BTreeSet::new());
+        for evidence in links {
+            let is_strong =
+                evidence.weight >= median && !binding.iter().any(|&index| is_else(evidence, index));
+            let (Some(a), Some(b)) = (source_of(evidence.left), source_of(evidence.right)) else {
+                continue;
+            };
+            if a == b {
+                linked.within[a] += 1;
+            } else {
+                linked.between[a] += 1;
+                linked.between[b] += 1;
+            }
+            if is_strong {
+                let (left, right) = ((a, evidence.left), (b, evidence.right));
+                let records = if a == b { &mut within } else { &mut between };
+                records.extend([left, right]);
+            }
+            for (index, comparison) in plan.comparisons.iter().enumerate() {
+                let level = usize::from(evidence.pattern.level(index));
+                linked.compared[index] += u64::from(level > 0);
+                linked.differing[index] += u64::from(level == comparison.levels.len() + 1);
+            }
+        }
+        for (source, _) in within {
+            linked.strong_within[source] += 1;
+        }
+        for (source, _) in between {
+            linked.strong_between[source] += 1;
+        }
+        linked
+    }
+
+    /// Returns, for each candidate, which pairs it finds.
+    fn found(
+        &self,
+        candidates: &[Candidate],
+        pairs: &[(u32, u32)],
+    ) -> Result<Vec<Vec<bool>>, JobError> {
+        let rules: Vec<Vec<String>> = candidates.iter().map(|c| c.on.clone()).collect();
+        let mut found = Vec::new();
+        for rules in rules.chunks(COSTED_MAX) {
+            let plan = self.plan(rules)?;
+            let prepared = Prepared::new(self.records, &plan, &self.exclusive());
+            let share = |field, form, a: u32, b: u32| {
+                let (column, derived) =
+                    (prepared.field(field).column, prepared.derived(field, form));
+                column.values(a as usize).any(|x| {
+                    column.values(b as usize).any(|y| {
+                        let (x, y) = (derived.ids(x), derived.ids(y));
+                        x.iter().any(|id| *id != 0 && y.contains(id))
+                    })
+                })
+            };
+            for rule in &plan.rules {
+                let finds = pairs.iter().map(|&(a, b)| {
+                    rule.parts
+                        .iter()
+                        .all(|part| share(part.field, part.form, a, b))
+                });
+                found.push(finds.collect());
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn field_of(part: &str) -> String {
+    parse_key_part(part).map_or_else(|_| part.to_owned(), |(field, _)| field)
+}
+
+/// Takes the rule that finds most anew for its cost, until little is gained.
+fn greedy(candidates: &[Candidate], found: &[Vec<bool>], pair_count: usize) -> (Vec<Chosen>, f64) {
+    let mut covered = vec![0_u8; pair_count];
+    let mut chosen: Vec<Chosen> = Vec::new();
+    let mut open: Vec<usize> = (0..candidates.len()).collect();
+    let total = (pair_count as f64).max(1.0);
+    let mut spent = 0.0;
+    // The first finding of a pair counts whole, the second half.
+    let worth = |covered: &[u8], rule: &[bool]| {
+        let gains = covered.iter().zip(rule).filter(|(_, finds)| **finds);
+        gains
+            .map(|(&times, _)| {
+                [1.0, 0.5, 0.1]
+                    .get(usize::from(times))
+                    .copied()
+                    .unwrap_or(0.0)
+            })
+            .sum::<f64>()
+            / total
+    };
+    loop {
+        let best = open
+            .iter()
+            .map(|&index| (index, worth(&covered, &found[index])))
+            .filter(|&(index, gain)| {
+                gain >= GAIN_MIN && spent + candidates[index].pairs <= PAIRS_MAX
+            })
+            .map(|(index, gain)| (index, gain / (candidates[index].pairs + 3.0)))
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+        let Some((index, _)) = best else { break };
+        open.retain(|&other| other != index);
+        let candidate = &candidates[index];
+        let finds = found[index].iter().filter(|finds| **finds).count() as f64;
+        let newly = covered
+            .iter()
+            .zip(&found[index])
+            .filter(|(times, finds)| **finds && **times == 0)
+            .count() as f64;
+        for (times, _) in covered
+            .iter_mut()
+            .zip(&found[index])
+            .filter(|(_, finds)| **finds)
+        {
+            *times = times.saturating_add(1);
+        }
+        spent += candidate.pairs;
+        chosen.push(Chosen {
+            on: candidate.on.clone(),
+            pairs: candidate.pairs,
+            found: finds / total,
+            newly: newly / total,
+            hot_count: candidate.hot_count,
+            largest: candidate.largest,
+        });
+        if chosen.len() >= 16 {
+            break;
+        }
+    }
+    let recall = covered.iter().filter(|times| **times > 0).count() as f64 / total;
+    (chosen, recall)
+}

@@ -1,0 +1,242 @@
+//! What is compared, and by which levels.
+
+use sameas_matching::{CompareSettings, Scope};
+use sameas_record::Records;
+
+use super::map::{Fields, Profile};
+use super::recognise::Subject;
+use super::role::Role;
+use crate::Settings;
+
+/// The most comparisons.
+const COMPARISONS_MAX: usize = 15;
+
+/// Chooses the comparisons of all fields; returns a remark for each.
+pub(super) fn choose(
+    settings: &mut Settings,
+    profiles: &[Profile],
+    fields: &mut Fields,
+) -> Vec<String> {
+    let rows: u64 = profiles.iter().map(|p| p.sample.row_count).sum();
+    let filled = |name: &str| -> f64 {
+        let Some(field) = fields.fields.get(name) else {
+            return 0.0;
+        };
+        let counts = field.mapped.iter().map(|(&source, mapped)| {
+            let columns = mapped
+                .columns
+                .iter()
+                .map(|&c| profiles[source].sample.columns[c].filled);
+            columns.sum::<u64>().min(profiles[source].sample.row_count)
+        });
+        counts.sum::<u64>() as f64 / (rows as f64).max(1.0)
+    };
+    let mut order: Vec<(String, Role, f64)> = fields
+        .fields
+        .iter()
+        .map(|(name, field)| (name.clone(), field.role, filled(name)))
+        .collect();
+    order.sort_by(|a, b| {
+        let telling = |x: &(String, Role, f64)| f64::from(x.1.weight()) * (0.2 + x.2);
+        telling(b)
+            .total_cmp(&telling(a))
+            .then_with(|| a.0.cmp(&b.0))
+    });
+    for (name, ..) in order.iter().skip(COMPARISONS_MAX) {
+        leave_out(
+            fields,
+            profiles,
+            name,
+            "there are more telling fields than comparisons",
+        );
+    }
+    order.truncate(COMPARISONS_MAX);
+    let mut remarks = Vec::new();
+    for (name, role, filled) in &order {
+        let has = |field: &str| fields.fields.contains_key(field);
+        let levels = role
+            .levels()
+            .iter()
+            .filter(|level| match level.strip_prefix("swapped ") {
+                Some(other) => has(other) && other != name.as_str(),
+                None => true,
+            });
+        let levels: Vec<String> = levels.map(|&level| level.to_owned()).collect();
+        let frequency = matches!(
+            role,
+            Role::GivenName | Role::Surname | Role::City | Role::Company | Role::Group
+        );
+        settings.comparisons.push(CompareSettings {
+            name: None,
+            field: name.clone(),
+            kind: None,
+            levels: Some(levels),
+            level: None,
+            missing: None,
+            scope: scope(*role, fields.subject),
+            frequency,
+        });
+        remarks.push(format!(
+            "{}; {:.0} % of the records have one",
+            role.word(),
+            filled * 100.0
+        ));
+    }
+    remarks
+}
+
+/// Whom a field belongs to: names are an organisation's or a thing's own, like a person's.
+fn scope(role: Role, subject: Subject) -> Option<Scope> {
+    match role {
+        Role::Company if subject == Subject::Organisation => Some(Scope::Person),
+        Role::Phone | Role::Website if subject == Subject::Organisation => Some(Scope::Open),
+        _ => role.scope(),
+    }
+}
+
+fn leave_out(fields: &mut Fields, profiles: &[Profile], name: &str, why: &str) {
+    let Some(field) = fields.fields.remove(name) else {
+        return;
+    };
+    for (source, mapped) in field.mapped {
+        for column in mapped.columns {
+            let column = profiles[source].sample.columns[column].name.clone();
+            fields.left_out[source].push((column, why.to_owned()));
+        }
+    }
+}
+
+/// Two values of one place agree in this share of records where one decides the other.
+const DEPENDENT_MIN: f64 = 0.8;
+
+/// Looks at the records for what hangs together: parts of an address that say the same twice, and
+/// a street that means something at its postcode only.
+pub(super) fn refine(
+    settings: &mut Settings,
+    records: &Records,
+    profiles: &[Profile],
+    fields: &mut Fields,
+    remarks: &mut Vec<String>,
+) {
+    let postcode = field_with(fields, &[Role::Postcode]);
+    let city = field_with(fields, &[Role::City]);
+    for (part, by) in [
+        (city.clone(), postcode.clone()),
+        (field_with(fields, &[Role::State]), postcode.clone()),
+        (field_with(fields, &[Role::State]), city),
+    ] {
+        let (Some(part), Some(by)) = (part, by) else {
+            continue;
+        };
+        let share = dependence(records, &by, &part);
+        if share >= DEPENDENT_MIN && fields.fields.contains_key(&part) {
+            let why = format!(
+                "`{by}` says it already, in {:.0} % of the records",
+                share * 100.0
+            );
+            leave_out(fields, profiles, &part, &why);
+            if let Some(index) = settings.comparisons.iter().position(|c| c.field == part) {
+                settings.comparisons.remove(index);
+                remarks.remove(index);
+            }
+        }
+    }
+    let street = field_with(fields, &[Role::Street, Role::Address]);
+    if let (Some(street), Some(postcode)) = (street, postcode)
+        && together(records, &postcode, &street) >= 0.5
+    {
+        join_address(settings, remarks, &street, &postcode);
+    }
+}
+
+fn field_with(fields: &Fields, roles: &[Role]) -> Option<String> {
+    let mut found = fields
+        .fields
+        .iter()
+        .filter(|(_, field)| roles.contains(&field.role));
+    found.next().map(|(name, _)| name.clone())
+}
+
+/// Compares street and postcode as one: both together say little more than the street alone.
+fn join_address(settings: &mut Settings, remarks: &mut Vec<String>, street: &str, postcode: &str) {
+    let position = |settings: &Settings, field: &str| {
+        settings.comparisons.iter().position(|c| c.field == field)
+    };
+    let (Some(of_street), Some(_)) = (position(settings, street), position(settings, postcode))
+    else {
+        return;
+    };
+    settings.comparisons.remove(of_street);
+    remarks.remove(of_street);
+    let Some(index) = position(settings, postcode) else {
+        return;
+    };
+    let levels = [
+        format!("exact and {street}: exact"),
+        format!("damerau <= 1 and {street}: damerau <= 2"),
+        format!("exact and {street}: jaro_winkler >= 0.88"),
+        format!("{street}: exact"),
+        format!("exact and {street}: same house_number"),
+        "exact".to_owned(),
+        "damerau <= 1".to_owned(),
+    ];
+    if let (Some(comparison), Some(remark)) =
+        (settings.comparisons.get_mut(index), remarks.get_mut(index))
+    {
+        comparison.name = Some("address".to_owned());
+        comparison.levels = Some(levels.to_vec());
+        *remark = format!(
+            "{remark}; compared with `{street}` as one, because neither says much beside the other"
+        );
+    }
+}
+
+/// Returns the share of records whose value of one field is the usual one for their value of another.
+fn dependence(records: &Records, by: &str, part: &str) -> f64 {
+    let schema = records.schema();
+    let (Some(by), Some(part)) = (schema.field_id(by), schema.field_id(part)) else {
+        return 0.0;
+    };
+    let ids = records
+        .column(by)
+        .first_ids()
+        .iter()
+        .zip(records.column(part).first_ids());
+    let mut pairs: Vec<(u32, u32)> = ids
+        .map(|(&a, &b)| (a, b))
+        .filter(|&(a, b)| a != 0 && b != 0)
+        .collect();
+    pairs.sort_unstable();
+    let (mut usual, mut all) = (0, 0);
+    for group in pairs
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|group| group.len() > 1)
+    {
+        let most = group.chunk_by(|a, b| a == b).map(<[_]>::len).max();
+        // One of each group is usual by being there.
+        usual += most.unwrap_or(1) - 1;
+        all += group.len() - 1;
+    }
+    if all < 30 {
+        return 0.0;
+    }
+    usual as f64 / all as f64
+}
+
+/// Returns the share of records with one field that have the other too.
+fn together(records: &Records, field: &str, other: &str) -> f64 {
+    let schema = records.schema();
+    let (Some(field), Some(other)) = (schema.field_id(field), schema.field_id(other)) else {
+        return 0.0;
+    };
+    let ids = records
+        .column(field)
+        .first_ids()
+        .iter()
+        .zip(records.column(other).first_ids());
+    let present: Vec<bool> = ids
+        .filter(|(id, _)| **id != 0)
+        .map(|(_, other)| *other != 0)
+        .collect();
+    present.iter().filter(|both| **both).count() as f64 / (present.len() as f64).max(1.0)
+}
