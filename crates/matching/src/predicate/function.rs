@@ -88,7 +88,6 @@ const NAMED: &[(&str, Function, usize, usize)] = &[
     ("cos", Function::Cos, 1, 1),
     ("damerau_levenshtein", Function::Damerau, 2, 2),
     ("day", Function::Day, 1, 1),
-    ("editdist3", Function::Levenshtein, 2, 2),
     ("ends_with", Function::EndsWith, 2, 2),
     ("epoch", Function::Epoch, 1, 1),
     ("floor", Function::Floor, 1, 1),
@@ -152,8 +151,10 @@ pub(super) fn names() -> String {
 
 /// Returns the name that may have been meant.
 pub(super) fn suggestion(name: &str) -> Option<String> {
-    let names = NAMED.iter().map(|(name, ..)| *name).chain(FIXED);
-    crate::closest(name, names).map(str::to_owned)
+    let mut names = NAMED.iter().map(|(name, ..)| *name).chain(FIXED);
+    let close = crate::closest(name, names.clone());
+    let longer = || names.find(|known| known.starts_with(name));
+    close.or_else(longer).map(str::to_owned)
 }
 
 /// Returns the function of a name, and how few and many arguments it takes.

@@ -77,7 +77,7 @@ fn rows(name: &str) -> Vec<Vec<String>> {
     text.split_terminator('\n').skip(1).map(cells).collect()
 }
 
-/// Returns how many rows were held to DuckDB, of which `a` is the left and `b` the right record's value.
+/// Holds calls to the columns of what `DuckDB` gave; two columns are the left and the right record's value.
 fn hold_to_duckdb(rows: &[Vec<String>], left: usize, right: usize, calls: &[(usize, &str)]) {
     let schema = Schema::new(&[("x".to_owned(), None)].into_iter().collect());
     for (column, call) in calls {

@@ -99,9 +99,11 @@ impl Importer<'_> {
             });
         }
         let place = format!("comparison `{name}`, level ELSE");
-        let mut parameters = self.parameters(&place, otherwise, 0, count);
-        parameters.level = "else".to_owned();
-        imported.parameters.push(parameters);
+        let parameters = self.parameters(&place, otherwise, 0, count);
+        imported.parameters.push(LevelParameters {
+            level: "else".to_owned(),
+            ..parameters
+        });
         imported.missing = match missing.len() {
             0 => "FALSE".to_owned(),
             1 => missing.concat(),
