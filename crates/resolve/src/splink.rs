@@ -91,19 +91,10 @@ pub enum ImportError {
         /// The file.
         path: PathBuf,
     },
-    /// The settings cannot be written.
-    #[error("cannot write {} ({cause})", .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        cause: std::io::Error,
-    },
     /// The settings that came of it are not sound.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The model cannot be written.
+    /// The settings or the model cannot be written.
     #[error(transparent)]
     Model(#[from] JobError),
 }
@@ -145,12 +136,7 @@ pub fn import_splink(
         &mut warnings,
     );
     let settings = Settings::parse(&text, &settings_path)?;
-    std::fs::create_dir_all(out)
-        .and_then(|()| std::fs::write(&settings_path, &text))
-        .map_err(|cause| ImportError::Write {
-            path: settings_path.clone(),
-            cause,
-        })?;
+    model_file::write_settings(&settings_path, &text)?;
     let model_path = settings.model_path();
     let key = model_file::secret(&model_path, new_key)?;
     let plan = MatchingPlan::new(
