@@ -136,9 +136,6 @@ pub fn import_splink(
         &mut warnings,
     );
     let settings = Settings::parse(&text, &settings_path)?;
-    model_file::write_settings(&settings_path, &text)?;
-    let model_path = settings.model_path();
-    let key = model_file::secret(&model_path, new_key)?;
     let plan = MatchingPlan::new(
         &settings.schema(),
         &settings.comparisons,
@@ -146,11 +143,14 @@ pub fn import_splink(
         &settings.rules,
     )
     .map_err(JobError::Matching)?;
-    let model = model_of(&splink, &comparisons, &plan, key.id());
+    let mut model = model_of(&splink, &comparisons, &plan);
     model.check(&plan).map_err(|cause| JobError::Model {
         path: path.to_owned(),
         cause,
     })?;
+    model_file::write_settings(&settings_path, &text)?;
+    let model_path = settings.model_path();
+    model.key_id = model_file::secret(&model_path, new_key)?.id();
     model_file::write(&model_path, &model)?;
     Ok(ImportReport {
         settings: settings_path,
@@ -178,12 +178,8 @@ fn read(path: &Path) -> Result<SplinkModel, ImportError> {
     serde_json::from_str(&text).map_err(|error| not_splink(error.to_string()))
 }
 
-fn model_of(
-    splink: &SplinkModel,
-    imported: &[Imported],
-    plan: &MatchingPlan,
-    key_id: String,
-) -> Model {
+/// Returns the model, its key still to be named.
+fn model_of(splink: &SplinkModel, imported: &[Imported], plan: &MatchingPlan) -> Model {
     let comparisons = imported.iter().zip(&plan.comparisons);
     let comparisons = comparisons.map(|(imported, comparison)| {
         let asked = comparison.conditions.as_ref();
@@ -202,7 +198,7 @@ fn model_of(
         prior: splink.prior(),
         related: None,
         records: 0,
-        key_id,
+        key_id: String::new(),
         comparisons: comparisons.collect(),
     }
 }

@@ -88,9 +88,11 @@ impl Importer<'_> {
                 continue;
             }
             let from_worst = count - 1 - imported.levels.len();
-            imported
-                .parameters
-                .push(self.parameters(&place, level, from_worst, count));
+            let name = level.label_for_charts.as_deref();
+            imported.parameters.push(LevelParameters {
+                level: name.unwrap_or(predicate.text()).trim().to_owned(),
+                ..self.parameters(&place, level, from_worst, count)
+            });
             let frequency = self.frequency(&place, level, comparison);
             imported.levels.push(LevelSettings {
                 name: level.label_for_charts.clone(),
@@ -159,7 +161,7 @@ impl Importer<'_> {
             }
         }
         LevelParameters {
-            level: label(level),
+            level: String::new(),
             m,
             u,
             related: None,
