@@ -60,7 +60,6 @@ fn hold_to_splink(set: &str, model: &str, scored: &str, sources: [&str; 2]) -> u
     let files: Vec<PathBuf> = files.collect();
     let report = import(&fixture(&format!("{set}/{model}")), &files, out.path());
     let mut count = 0;
-    let mut worst = 0.0_f64;
     for batch in read(&format!("{set}/{scored}")) {
         let named = |column: &str, source: &str| -> Vec<RecordName> {
             let keys = texts(&batch, column).into_iter().flatten();
@@ -91,7 +90,6 @@ fn hold_to_splink(set: &str, model: &str, scored: &str, sources: [&str; 2]) -> u
                 assert_eq!(level, gamma.value(row), "{name:?} of {:?}", pairs[row]);
             }
             let difference = (weight.bits - expected[row].unwrap()).abs();
-            worst = worst.max(difference);
             assert!(
                 difference <= DIFFERENCE_MAX,
                 "{:?}: {difference}",
@@ -100,7 +98,6 @@ fn hold_to_splink(set: &str, model: &str, scored: &str, sources: [&str; 2]) -> u
         }
         count += batch.num_rows();
     }
-    println!("{set}/{model}: {count} pairs, largest difference {worst:e} bits");
     let rebuilt = rebuild(&report.settings, 2);
     assert_eq!(
         rebuilt.pairs, count as u64,

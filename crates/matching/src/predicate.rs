@@ -1,7 +1,7 @@
 //! Conditions on a pair of records in SQL: `jaro_winkler_similarity(surname_l, surname_r) >= 0.9`.
 //!
 //! `FIELD_l` is the value of the left record, `FIELD_r` that of the right one. Functions give what
-//! those of DuckDB 2 give, null is neither true nor false, and a condition that is null does not hold.
+//! those of `DuckDB` 2 give, null is neither true nor false, and a condition that is null does not hold.
 
 mod calculate;
 mod function;
@@ -168,7 +168,9 @@ impl<L> Tree<L> {
             Self::Leaf(leaf) => see(leaf),
             Self::Constant(_) => {}
             Self::All(trees) | Self::Any(trees) | Self::Call(_, trees) => {
-                trees.iter().for_each(|tree| tree.visit(see));
+                for tree in trees {
+                    tree.visit(see);
+                }
             }
             Self::Not(tree) | Self::IsNull(tree) | Self::Is(_, tree) => tree.visit(see),
             Self::Compare(_, sides) => sides.iter().for_each(|tree| tree.visit(see)),

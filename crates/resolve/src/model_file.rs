@@ -147,6 +147,13 @@ pub(crate) fn read_by_digest(path: &Path, digest: u64) -> Option<Model> {
     (model.digest() == digest).then_some(model)
 }
 
+/// Writes settings that were made with a model, whole or not at all; there must be none yet.
+pub(crate) fn write_settings(path: &Path, text: &str) -> Result<(), JobError> {
+    let folder = folder_of(path);
+    fs::create_dir_all(folder).map_err(|error| wrong(folder, error.to_string()))?;
+    write_whole(path, text.as_bytes(), 0o644, name_if_free)
+}
+
 /// Reads the secret, or makes it from random bytes for the first model.
 pub(crate) fn secret(model_path: &Path, random: [u8; 32]) -> Result<FrequencyKey, JobError> {
     let path = key_path(model_path);

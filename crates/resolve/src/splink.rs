@@ -91,19 +91,10 @@ pub enum ImportError {
         /// The file.
         path: PathBuf,
     },
-    /// The settings cannot be written.
-    #[error("cannot write {} ({cause})", .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        cause: std::io::Error,
-    },
     /// The settings that came of it are not sound.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The model cannot be written.
+    /// The settings or the model cannot be written.
     #[error(transparent)]
     Model(#[from] JobError),
 }
@@ -145,14 +136,6 @@ pub fn import_splink(
         &mut warnings,
     );
     let settings = Settings::parse(&text, &settings_path)?;
-    std::fs::create_dir_all(out)
-        .and_then(|()| std::fs::write(&settings_path, &text))
-        .map_err(|cause| ImportError::Write {
-            path: settings_path.clone(),
-            cause,
-        })?;
-    let model_path = settings.model_path();
-    let key = model_file::secret(&model_path, new_key)?;
     let plan = MatchingPlan::new(
         &settings.schema(),
         &settings.comparisons,
@@ -160,11 +143,14 @@ pub fn import_splink(
         &settings.rules,
     )
     .map_err(JobError::Matching)?;
-    let model = model_of(&splink, &comparisons, &plan, key.id());
+    let mut model = model_of(&splink, &comparisons, &plan);
     model.check(&plan).map_err(|cause| JobError::Model {
         path: path.to_owned(),
         cause,
     })?;
+    model_file::write_settings(&settings_path, &text)?;
+    let model_path = settings.model_path();
+    model.key_id = model_file::secret(&model_path, new_key)?.id();
     model_file::write(&model_path, &model, None)?;
     Ok(ImportReport {
         settings: settings_path,
@@ -192,12 +178,8 @@ fn read(path: &Path) -> Result<SplinkModel, ImportError> {
     serde_json::from_str(&text).map_err(|error| not_splink(error.to_string()))
 }
 
-fn model_of(
-    splink: &SplinkModel,
-    imported: &[Imported],
-    plan: &MatchingPlan,
-    key_id: String,
-) -> Model {
+/// Returns the model, its key still to be named.
+fn model_of(splink: &SplinkModel, imported: &[Imported], plan: &MatchingPlan) -> Model {
     let comparisons = imported.iter().zip(&plan.comparisons);
     let comparisons = comparisons.map(|(imported, comparison)| {
         let asked = comparison.conditions.as_ref();
@@ -216,7 +198,7 @@ fn model_of(
         prior: splink.prior(),
         related: None,
         records: 0,
-        key_id,
+        key_id: String::new(),
         comparisons: comparisons.collect(),
     }
 }

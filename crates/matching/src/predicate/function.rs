@@ -1,4 +1,4 @@
-//! The functions of conditions; each gives what DuckDB's function of the name gives.
+//! The functions of conditions; each gives what the function of `DuckDB` gives.
 
 use std::collections::BTreeSet;
 
@@ -88,7 +88,6 @@ const NAMED: &[(&str, Function, usize, usize)] = &[
     ("cos", Function::Cos, 1, 1),
     ("damerau_levenshtein", Function::Damerau, 2, 2),
     ("day", Function::Day, 1, 1),
-    ("editdist3", Function::Levenshtein, 2, 2),
     ("ends_with", Function::EndsWith, 2, 2),
     ("epoch", Function::Epoch, 1, 1),
     ("floor", Function::Floor, 1, 1),
@@ -152,8 +151,10 @@ pub(super) fn names() -> String {
 
 /// Returns the name that may have been meant.
 pub(super) fn suggestion(name: &str) -> Option<String> {
-    let names = NAMED.iter().map(|(name, ..)| *name).chain(FIXED);
-    crate::closest(name, names).map(str::to_owned)
+    let mut names = NAMED.iter().map(|(name, ..)| *name).chain(FIXED);
+    let close = crate::closest(name, names.clone());
+    let longer = || names.find(|known| known.starts_with(name));
+    close.or_else(longer).map(str::to_owned)
 }
 
 /// Returns the function of a name, and how few and many arguments it takes.
@@ -355,14 +356,18 @@ fn jaro(a: &str, b: &str) -> f64 {
     similarity::jaro(a, b)
 }
 
+/// The bonus for a common prefix is added with one rounding, as `DuckDB` 2 does (a fused
+/// multiply-add), where the kernel of the level language rounds twice: the last bit may differ.
 fn jaro_winkler(a: &str, b: &str) -> f64 {
-    if a.is_empty() || b.is_empty() {
-        return 0.0;
+    const BOOST_THRESHOLD: f64 = 0.7;
+    const PREFIX_LEN_MAX: usize = 4;
+    let similarity = jaro(a, b);
+    if similarity <= BOOST_THRESHOLD {
+        return similarity;
     }
-    if a.len().max(b.len()) > similarity::COMPARED_LEN_MAX {
-        return strsim::jaro_winkler(a, b);
-    }
-    similarity::jaro_winkler(a, b)
+    let together = a.chars().zip(b.chars()).take(PREFIX_LEN_MAX);
+    let prefix_len = together.take_while(|(a, b)| a == b).count();
+    (0.1 * prefix_len as f64).mul_add(1.0 - similarity, similarity)
 }
 
 /// Shared characters over all characters, each counted once; empty texts have none to share.

@@ -247,15 +247,13 @@ impl Reader<'_> {
             let mut ids = self.schema.ids();
             ids.find(|&id| self.schema.field(id).name.eq_ignore_ascii_case(stem))
         });
-        match (found, side) {
-            (Some(field), Some(side)) => Ok(FieldOf { field, side }),
-            _ => {
-                let names = self.schema.fields().iter().map(|field| field.name.as_str());
-                let suggestion = crate::closest(stem, names).map(|name| format!("{name}_l"));
-                let name = name.to_owned();
-                Err(PredicateError::Field { name, suggestion })
-            }
+        if let (Some(field), Some(side)) = (found, side) {
+            return Ok(FieldOf { field, side });
         }
+        let names = self.schema.fields().iter().map(|field| field.name.as_str());
+        let suggestion = crate::closest(stem, names).map(|name| format!("{name}_l"));
+        let name = name.to_owned();
+        Err(PredicateError::Field { name, suggestion })
     }
 }
 

@@ -70,14 +70,12 @@ fn nested_beyond_measure_is_refused() {
 }
 
 /// What stands in a file of `tests/splink/make.py`, line by line.
-fn rows(name: &str) -> Vec<Vec<String>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/splink/");
-    let text = std::fs::read_to_string(format!("{folder}{name}")).unwrap();
+fn rows(text: &str) -> Vec<Vec<String>> {
     let cells = |line: &str| line.split('\t').map(str::to_owned).collect();
     text.split_terminator('\n').skip(1).map(cells).collect()
 }
 
-/// Returns how many rows were held to DuckDB, of which `a` is the left and `b` the right record's value.
+/// Holds calls to the columns of what `DuckDB` gave; two columns are the left and the right record's value.
 fn hold_to_duckdb(rows: &[Vec<String>], left: usize, right: usize, calls: &[(usize, &str)]) {
     let schema = Schema::new(&[("x".to_owned(), None)].into_iter().collect());
     for (column, call) in calls {
@@ -107,7 +105,7 @@ fn hold_to_duckdb(rows: &[Vec<String>], left: usize, right: usize, calls: &[(usi
 
 #[test]
 fn functions_give_what_those_of_duckdb_give_bit_by_bit() {
-    let rows = rows("functions.tsv");
+    let rows = rows(include_str!("../../../../tests/splink/functions.tsv"));
     assert_eq!(rows.len(), 6_000);
     let calls = [
         (2, "levenshtein(x_l, x_r)"),
@@ -127,7 +125,7 @@ fn functions_give_what_those_of_duckdb_give_bit_by_bit() {
 
 #[test]
 fn dates_are_read_as_duckdb_reads_them() {
-    let rows = rows("dates.tsv");
+    let rows = rows(include_str!("../../../../tests/splink/dates.tsv"));
     assert_eq!(rows.len(), 4_500);
     let calls = [
         (1, "epoch(try_strptime(x_l, '%Y-%m-%d'))"),

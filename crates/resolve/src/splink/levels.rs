@@ -88,9 +88,11 @@ impl Importer<'_> {
                 continue;
             }
             let from_worst = count - 1 - imported.levels.len();
-            imported
-                .parameters
-                .push(self.parameters(&place, level, from_worst, count));
+            let name = level.label_for_charts.as_deref();
+            imported.parameters.push(LevelParameters {
+                level: name.unwrap_or(predicate.text()).trim().to_owned(),
+                ..self.parameters(&place, level, from_worst, count)
+            });
             let frequency = self.frequency(&place, level, comparison);
             imported.levels.push(LevelSettings {
                 name: level.label_for_charts.clone(),
@@ -99,9 +101,11 @@ impl Importer<'_> {
             });
         }
         let place = format!("comparison `{name}`, level ELSE");
-        let mut parameters = self.parameters(&place, otherwise, 0, count);
-        parameters.level = "else".to_owned();
-        imported.parameters.push(parameters);
+        let parameters = self.parameters(&place, otherwise, 0, count);
+        imported.parameters.push(LevelParameters {
+            level: "else".to_owned(),
+            ..parameters
+        });
         imported.missing = match missing.len() {
             0 => "FALSE".to_owned(),
             1 => missing.concat(),
@@ -157,7 +161,7 @@ impl Importer<'_> {
             }
         }
         LevelParameters {
-            level: label(level),
+            level: String::new(),
             m,
             u,
             related: None,

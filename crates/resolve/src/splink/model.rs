@@ -142,7 +142,10 @@ impl SplinkLevel {
         let m = self.m_probability.as_ref().map(Probability::value);
         let u = self.u_probability.as_ref().map(Probability::value);
         let is_assumed = m.is_none() || u.is_none();
-        (m.unwrap_or(default_m), u.unwrap_or(default_u), is_assumed)
+        let (m, u) = (m.unwrap_or(default_m), u.unwrap_or(default_u));
+        // Splink may assume more than 1; the weight is that of the ratio.
+        let excess = if is_assumed { u.max(1.0) } else { 1.0 };
+        (m / excess, u / excess, is_assumed)
     }
 }
 
