@@ -699,7 +699,7 @@ fn a_first_rebuild_that_fails_leaves_nothing_in_the_way() {
 }
 
 #[test]
-fn a_graph_of_a_newer_format_is_refused_and_left_alone() {
+fn a_graph_of_another_format_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Systems::new(40, 3).write(folder.path(), &Layout::default());
     rebuild(&settings, Shrink::Refuse).unwrap();
@@ -710,16 +710,25 @@ fn a_graph_of_a_newer_format_is_refused_and_left_alone() {
         assert!(text.contains("\"format\": 1"), "{text}");
         text.replace("\"format\": 1", "\"format\": 2").into_bytes()
     };
-    let newer_header = |bytes: &[u8]| [&bytes[..8], &[2], &bytes[9..]].concat();
-    type Newer<'n> = &'n dyn Fn(&[u8]) -> Vec<u8>;
-    let cases: [(&str, Newer<'_>); 3] = [
-        ("graph.json", &newer_text),
-        ("current", &newer_text),
-        ("snapshots/0001.sameas", &newer_header),
+    let with_format = |bytes: &[u8], format| [&bytes[..8], &[format], &bytes[9..]].concat();
+    let newer_header = |bytes: &[u8]| with_format(bytes, 3);
+    let older_header = |bytes: &[u8]| with_format(bytes, 1);
+    type Other<'n> = &'n dyn Fn(&[u8]) -> Vec<u8>;
+    let snapshot = "snapshots/0001.sameas";
+    let (text, newer, older) = (
+        ["has format 2", "format 1", "use the newer"],
+        ["has format 3", "format 2", "use the newer"],
+        ["has format 1", "format 2", "use the older"],
+    );
+    let cases: [(&str, Other<'_>, [&str; 3]); 4] = [
+        ("graph.json", &newer_text, text),
+        ("current", &newer_text, text),
+        (snapshot, &newer_header, newer),
+        (snapshot, &older_header, older),
     ];
-    for (name, newer) in cases {
+    for (name, other, words) in cases {
         let bytes = fs::read(place(name)).unwrap();
-        fs::write(place(name), newer(&bytes)).unwrap();
+        fs::write(place(name), other(&bytes)).unwrap();
         let before = files_below(&folder.path().join("graph"));
         for command in [&["rebuild"][..], &["lookup", "crm", FIRST], &["serve"]] {
             let ran = sameas(&settings, command);
@@ -728,7 +737,7 @@ fn a_graph_of_a_newer_format_is_refused_and_left_alone() {
                 (Some(2), ""),
                 "{name} {command:?}: {ran:?}"
             );
-            expect_words(name, &ran.stderr, &["has format 2", "format 1", "use the "]);
+            expect_words(name, &ran.stderr, &words);
         }
         assert!(
             files_below(&folder.path().join("graph")) == before,

@@ -151,6 +151,8 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     report.snapshot_bytes = published.len;
     figures.report = RebuildReport {
         trained: None,
+        // How early a pair is told apart depends on the order in which values arrive.
+        pruned_share: 0.0,
         ..report.clone()
     };
     keep_figures(

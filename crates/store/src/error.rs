@@ -59,7 +59,8 @@ pub enum OpenError {
     },
     /// Another version of sameas wrote it.
     #[error(
-        "snapshot {path}: has format {found}, this build reads format {known}; use the newer sameas that wrote it, or name another graph folder in [graph] path"
+        "snapshot {path}: has format {found}, this build reads format {known}; use the {age} sameas that wrote it, or name another graph folder in [graph] path",
+        age = age(*found, *known)
     )]
     UnknownFormat {
         /// The snapshot.
@@ -367,4 +368,9 @@ pub enum ReadBackError {
     /// It does not pass verification.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+}
+
+/// Returns how old the program is that wrote a format, beside this one.
+fn age(found: u32, known: u32) -> &'static str {
+    if found < known { "older" } else { "newer" }
 }
