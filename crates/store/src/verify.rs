@@ -3,7 +3,7 @@
 use roaring::RoaringBitmap;
 use sameas_graph::KEY_LEN_MAX;
 
-use crate::arena::BACK_MAX;
+use crate::arena::{ArenaEntry, BACK_MAX};
 use crate::edge::EdgeKind;
 use crate::error::{CorruptError, VerifyError};
 use crate::format::{Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, SAMPLE_STEP, Section, u32_at};
@@ -20,14 +20,14 @@ impl Snapshot {
         self.verify_checksums()?;
         self.verify_revisions()?;
         self.verify_marks()?;
-        self.verify_references()?;
-        self.verify_order()?;
+        let offsets = self.verify_references()?;
+        self.verify_order(&offsets)?;
         self.verify_entities()?;
         let between = self.verify_edges()?;
         self.verify_incoming(&between)?;
         self.verify_lineage()?;
         self.verify_past()?;
-        Ok(self.verify_sets()?)
+        Ok(self.verify_sets(&offsets)?)
     }
 
     /// Checks that no byte has changed since the file was written.
@@ -87,11 +87,15 @@ impl Snapshot {
     }
 
     /// Walks the arena: each entry is well-formed, lies where samples say, and is found.
-    fn verify_references(&self) -> Result<(), CorruptError> {
+    ///
+    /// Returns where the entry of each slot starts, so that no later check has to walk to it.
+    fn verify_references(&self) -> Result<Vec<u64>, CorruptError> {
         let samples: &[u64] = self.words(Section::ArenaSamples);
+        let mut offsets = Vec::with_capacity(self.meta().reference_count as usize);
         let mut end = 0;
         for step in self.walk() {
             let step = step?;
+            offsets.push(step.offset);
             let holds = |holds, what| self::holds(Section::Arena, step.slot.into(), holds, what);
             if step.slot.is_multiple_of(SAMPLE_STEP) {
                 let sample = samples.get((step.slot / SAMPLE_STEP) as usize);
@@ -121,7 +125,16 @@ impl Snapshot {
             0,
             used,
             "does not hold each reference once",
-        )
+        )?;
+        Ok(offsets)
+    }
+
+    /// Returns the entry of a slot, of which the offset is known.
+    fn entry_of(&self, offsets: &[u64], slot: u32) -> Result<ArenaEntry<'_>, CorruptError> {
+        match offsets.get(slot as usize) {
+            Some(&offset) => self.entry_at(offset),
+            None => Ok(self.entry(slot)?.1),
+        }
     }
 
     fn verify_lookup(&self, step: &Step<'_>) -> Result<(), CorruptError> {
@@ -145,12 +158,12 @@ impl Snapshot {
     }
 
     /// Checks that nodes ascend by source and key, and clusters by node.
-    fn verify_order(&self) -> Result<(), CorruptError> {
+    fn verify_order(&self, offsets: &[u64]) -> Result<(), CorruptError> {
         let node_of = self.nodes_by_slot()?;
         let mut previous: Option<(u16, &[u8])> = None;
         let mut counts = vec![0_u64; self.sources().len()];
         for node in 0..self.meta().reference_count {
-            let (_, entry) = self.entry(self.slot_of_node(node)?)?;
+            let entry = self.entry_of(offsets, self.slot_of_node(node)?)?;
             let this = Some((entry.source, entry.key));
             holds(
                 Section::Order,
@@ -310,7 +323,7 @@ impl Snapshot {
         Ok(())
     }
 
-    fn verify_sets(&self) -> Result<(), CorruptError> {
+    fn verify_sets(&self, offsets: &[u64]) -> Result<(), CorruptError> {
         self.changed_set()?;
         for (index, source) in self.sources().iter().enumerate() {
             let set = self.source_set(index as u16)?;
@@ -318,7 +331,7 @@ impl Snapshot {
             let what = "a set does not hold each reference of its source";
             holds(Section::SourceSets, index as u64, complete, what)?;
             for slot in set {
-                let same = usize::from(self.entry(slot)?.1.source) == index;
+                let same = usize::from(self.entry_of(offsets, slot)?.source) == index;
                 holds(
                     Section::SourceSets,
                     u64::from(slot),
