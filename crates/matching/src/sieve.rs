@@ -149,7 +149,9 @@ impl Sieve {
             })
             .collect();
         levels.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        Some(Self { levels, else_bits })
+        let tells = |mesh: &Mesh| !matches!(mesh, Mesh::Any);
+        let some_tell = levels.iter().any(|(_, meshes)| meshes.iter().any(tells));
+        some_tell.then_some(Self { levels, else_bits })
     }
 
     /// Returns the most bits that two unequal present values can weigh.
