@@ -180,6 +180,11 @@ impl Rows {
         self.width
     }
 
+    /// Tells whether rows hold hints at all.
+    pub(crate) fn has_hints(&self) -> bool {
+        !self.hints.is_empty()
+    }
+
     /// Returns where a hint's words stand, if rows hold it.
     pub(crate) fn hint(&self, hint: Hint) -> Option<usize> {
         let found = self.hints.iter().find(|(other, _)| *other == hint);

@@ -125,13 +125,15 @@ impl Sieve {
     /// Puts at hand what rows say about the levels of a comparison; `bits` are those of its
     /// levels, the missing level first and "else" last.
     ///
-    /// None if rows say nothing: of several values they hold the first alone.
+    /// None if rows say nothing: of several values they hold the first alone, and without hints
+    /// little but what the levels themselves ask first.
     pub(crate) fn of(
         prepared: &Prepared<'_>,
         comparison: &Comparison,
         bits: &[f64],
     ) -> Option<Self> {
-        if prepared.field(comparison.field).column.is_multi_valued() {
+        let is_multi = prepared.field(comparison.field).column.is_multi_valued();
+        if is_multi || !prepared.rows().has_hints() {
             return None;
         }
         let else_bits = bits.last().copied()?;
@@ -149,9 +151,7 @@ impl Sieve {
             })
             .collect();
         levels.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        let tells = |mesh: &Mesh| !matches!(mesh, Mesh::Any);
-        let some_tell = levels.iter().any(|(_, meshes)| meshes.iter().any(tells));
-        some_tell.then_some(Self { levels, else_bits })
+        Some(Self { levels, else_bits })
     }
 
     /// Returns the most bits that two unequal present values can weigh.

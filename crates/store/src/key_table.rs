@@ -79,6 +79,12 @@ impl KeyTableBuilder {
         }
     }
 
+    /// Asks the processor to fetch the bucket that a key belongs into.
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: KeyHash) {
+        prefetch(&self.buckets, hash.bucket(self.buckets.len()));
+    }
+
     /// Says at what offset of the arena a key is.
     pub(crate) fn insert(&mut self, hash: KeyHash, offset: u64) {
         let home = hash.bucket(self.buckets.len());

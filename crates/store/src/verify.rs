@@ -22,7 +22,7 @@ impl Snapshot {
         self.verify_marks()?;
         let offsets = self.verify_references()?;
         self.verify_order(&offsets)?;
-        self.verify_entities()?;
+        self.verify_entities(&offsets)?;
         let between = self.verify_edges()?;
         self.verify_incoming(&between)?;
         self.verify_lineage()?;
@@ -206,11 +206,11 @@ impl Snapshot {
         Ok(())
     }
 
-    fn verify_entities(&self) -> Result<(), CorruptError> {
+    fn verify_entities(&self, offsets: &[u64]) -> Result<(), CorruptError> {
         for step in self.walk() {
             let Step { slot, head, .. } = step?;
             if self.marks().contains(slot) {
-                let found = self.finds_itself(&head.id, slot)?;
+                let found = self.finds_itself(offsets, &head.id, slot);
                 let what = "an id does not find its cluster";
                 holds(Section::IdTable, slot.into(), found, what)?;
             }
@@ -220,16 +220,16 @@ impl Snapshot {
     }
 
     /// Returns whether an id leads to this slot, and to no other that bears it, too.
-    fn finds_itself(&self, id: &[u8], slot: u32) -> Result<bool, CorruptError> {
-        for candidate in self.id_table().candidates(&self.meta().namespace, id) {
-            if candidate == slot {
-                return Ok(true);
-            }
-            if self.bears(candidate, id)? {
-                return Ok(false);
-            }
-        }
-        Ok(false)
+    fn finds_itself(&self, offsets: &[u64], id: &[u8], slot: u32) -> bool {
+        let arena = self.arena();
+        let bears_it = |&first: &u32| {
+            let start = offsets.get(first as usize)?.checked_sub(arena.head_len())?;
+            Some(arena.head(start)?.id == id)
+        };
+        self.id_table()
+            .candidates(&self.meta().namespace, id)
+            .take_while(|first| *first == slot || bears_it(first) != Some(true))
+            .any(|first| first == slot)
     }
 
     /// Checks all edges and returns the numbers of those between clusters.

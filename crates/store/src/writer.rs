@@ -137,6 +137,7 @@ impl<'g> SnapshotWriter<'g> {
         output.section(Section::Arena, |out| {
             clusters(self.graph).try_for_each(|cluster| keys.write_cluster(cluster, out))
         })?;
+        keys.insert_pending();
         let KeyWriter { samples, table, .. } = keys;
         output.section(Section::ArenaSamples, |out| {
             samples.iter().try_for_each(|&s| out.u64(s))
@@ -284,6 +285,9 @@ impl<'g> SnapshotWriter<'g> {
     }
 }
 
+/// Keys whose buckets are fetched from memory together.
+const PENDING_LEN: usize = 32;
+
 /// Writes the arena, and remembers what leads into it.
 struct KeyWriter<'w> {
     graph: &'w GraphRevision,
@@ -294,6 +298,8 @@ struct KeyWriter<'w> {
     slot: u32,
     samples: Vec<u64>,
     table: KeyTableBuilder,
+    /// Keys whose buckets are on their way from memory.
+    pending: Vec<(KeyHash, u64)>,
 }
 
 impl<'w> KeyWriter<'w> {
@@ -311,6 +317,7 @@ impl<'w> KeyWriter<'w> {
             slot: 0,
             samples: Vec::with_capacity(count / SAMPLE_STEP as usize + 1),
             table: KeyTableBuilder::new(count as u64),
+            pending: Vec::with_capacity(PENDING_LEN),
         }
     }
 
@@ -330,6 +337,12 @@ impl<'w> KeyWriter<'w> {
         Ok(())
     }
 
+    fn insert_pending(&mut self) {
+        for (hash, offset) in self.pending.drain(..) {
+            self.table.insert(hash, offset);
+        }
+    }
+
     fn write_entry<W: Write + Seek>(
         &mut self,
         node: NodeId,
@@ -343,7 +356,11 @@ impl<'w> KeyWriter<'w> {
             self.samples.push(self.offset);
         }
         let hash = KeyHash::new(self.seeds[usize::from(source)], key);
-        self.table.insert(hash, self.offset);
+        self.table.prefetch(hash);
+        self.pending.push((hash, self.offset));
+        if self.pending.len() == PENDING_LEN {
+            self.insert_pending();
+        }
         out.bytes(&entry_header(source, key.len(), self.offset - start))?;
         self.indexer.put(out, self.graph.since[node.index()])?;
         out.bytes(key)?;

@@ -75,17 +75,12 @@ impl Snapshot {
     /// Returns the first slot of the cluster that bears an id.
     pub(crate) fn first_slot(&self, id: &[u8]) -> Result<Option<u32>, CorruptError> {
         for slot in self.id_table().candidates(&self.meta().namespace, id) {
-            if self.bears(slot, id)? {
+            let (offset, entry) = self.entry(slot)?;
+            if self.entity_at(offset, &entry)?.id.uuid().as_bytes() == id {
                 return Ok(Some(slot));
             }
         }
         Ok(None)
-    }
-
-    /// Returns whether the cluster of a slot bears an id.
-    pub(crate) fn bears(&self, slot: u32, id: &[u8]) -> Result<bool, CorruptError> {
-        let (offset, entry) = self.entry(slot)?;
-        Ok(self.entity_at(offset, &entry)?.id.uuid().as_bytes() == id)
     }
 
     /// Returns the entity of a slot.
