@@ -81,9 +81,8 @@ pub(super) fn push_company(folded: &str, out: &mut String) {
     let mut text = String::with_capacity(folded.len());
     push_words(&spelt_out(folded), &mut text);
     let mut words: Vec<&str> = text.split(' ').map(|word| replaced(WORDS, word)).collect();
-    if words.len() > 1 && words[0] == "the" {
-        words.remove(0);
-    }
+    let articles = words.iter().take_while(|word| **word == "the").count();
+    words.drain(..articles.min(words.len() - 1));
     let mut index = 0;
     words.retain(|word| {
         index += 1;

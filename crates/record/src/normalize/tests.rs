@@ -505,6 +505,7 @@ fn companies() {
             ("Foo Pty Ltd", "foo"),
             ("Ltd", "ltd"),
             ("The", "the"),
+            ("The The 2", "2"),
             ("n.a.", ""),
         ],
     );
