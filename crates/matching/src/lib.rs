@@ -3,6 +3,8 @@
 mod apart;
 mod blocking;
 mod compare;
+mod day;
+mod hints;
 mod language;
 mod model;
 mod plan;
@@ -18,6 +20,7 @@ mod weigh;
 pub use apart::Apart;
 pub use blocking::{Block, Blocking, HotKey, Makers, RuleCost};
 pub use compare::Comparer;
+pub use day::civil_of_days;
 pub use language::{Clause, Condition, LanguageError, Test, parse_form, parse_key_part};
 pub use model::{
     ComparisonParameters, FrequencyKey, FrequencyTable, LevelParameters, MODEL_FORMAT, Model,

@@ -6,21 +6,15 @@ use rayon::prelude::*;
 use sameas_graph::SourceId;
 use sameas_record::{Column, Derived, FieldId, FieldKind, Form, Records, ValueId};
 
+use crate::day::{days_of, transposed_days_of};
+use crate::hints::hint_words;
 use crate::language::Test;
-use crate::plan::{BlockingRule, MatchingPlan};
-use crate::rows::{Hint, HintWords, Rows};
-use crate::sieve;
-use crate::similarity::{Signature, sketch};
+use crate::plan::MatchingPlan;
+use crate::rows::Rows;
+use crate::similarity::Signature;
 
 /// Values that are not numbers or dates hold this.
 pub(crate) const NOT_A_DAY: i32 = i32::MIN;
-/// Records for which hints are filled unasked.
-const FEW_RECORDS: usize = 100_000;
-/// One record in so many tells how many pairs there will be.
-const DENSITY_STEP: u64 = 32;
-/// Candidate pairs a record from which hints pay: a million customers lose some 0.3 CPU s by them
-/// at 1.6 pairs a record, and gain 1.3 at 17.
-const DENSE_PAIRS: f64 = 6.0;
 
 /// One field with what was precomputed for its distinct values.
 #[derive(Debug)]
@@ -231,96 +225,11 @@ impl Exclusive {
     }
 }
 
-/// Returns whether the rules make so many pairs that hints repay what filling them costs.
-///
-/// Estimated from one record in [`DENSITY_STEP`], each by its first key under a rule: pairs of
-/// the sample stand for the square of the step as many.
-fn is_dense(
-    records: &Records,
-    plan: &MatchingPlan,
-    derived: &BTreeMap<(FieldId, Form), Derived>,
-) -> bool {
-    let count = records.len();
-    if count <= FEW_RECORDS {
-        return true;
-    }
-    let spread = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let sample: Vec<usize> = (0..count)
-        .filter(|&node| (spread(node as u64) >> 32).is_multiple_of(DENSITY_STEP))
-        .collect();
-    let pairs_of_rule = |rule: &BlockingRule| {
-        let parts: Vec<_> = rule
-            .parts
-            .iter()
-            .map(|part| {
-                (
-                    records.column(part.field),
-                    &derived[&(part.field, part.form)],
-                )
-            })
-            .collect();
-        let key_of = |&node: &usize| {
-            parts.iter().try_fold(0_u64, |key, (column, derived)| {
-                let &id = derived
-                    .ids(column.first(node))
-                    .first()
-                    .filter(|&&id| id != 0)?;
-                Some(spread(key.rotate_left(29) ^ u64::from(id)))
-            })
-        };
-        let mut keys: Vec<u64> = sample.iter().filter_map(key_of).collect();
-        keys.sort_unstable();
-        let runs = keys.chunk_by(|a, b| a == b).map(|run| run.len() as f64);
-        runs.map(|len| len * (len - 1.0) / 2.0).sum::<f64>()
-    };
-    let pairs: f64 = plan.rules.iter().map(pairs_of_rule).sum();
-    pairs * (DENSITY_STEP * DENSITY_STEP) as f64 >= DENSE_PAIRS * count as f64
-}
-
-/// Computes the words of every hint that the comparisons' tests ask for, by value.
-fn hint_words(
-    records: &Records,
-    plan: &MatchingPlan,
-    fields: &[PreparedField<'_>],
-    derived: &BTreeMap<(FieldId, Form), Derived>,
-    crossed: &BTreeMap<(FieldId, FieldId), Vec<u32>>,
-) -> Vec<HintWords> {
-    if !is_dense(records, plan, derived) {
-        return Vec::new();
-    }
-    let mut hints = sieve::hints(plan, records, derived);
-    hints.sort_unstable();
-    hints.dedup();
-    let words = hints.into_par_iter().map(|hint| {
-        let words = match hint {
-            Hint::Sketch(field) => per_value(records.column(field), true, sketch).into_flattened(),
-            Hint::Set(field, form) => {
-                let derived = &derived[&(field, form)];
-                let values = (0..records.column(field).dictionary().len() as u32).map(ValueId::new);
-                let set = |value| {
-                    derived
-                        .ids(value)
-                        .iter()
-                        .fold(0, |set, id| set | 1 << (id & 31))
-                };
-                values.map(set).collect()
-            }
-            Hint::Crossed(field, other) => crossed[&(field, other)].clone(),
-            Hint::Days(field) => {
-                let field = &fields[field.index()];
-                let values = (0..field.column.dictionary().len() as u32).map(ValueId::new);
-                let bits = |days: Option<i32>| days.unwrap_or(NOT_A_DAY) as u32;
-                values
-                    .flat_map(|v| [bits(field.days(v)), bits(field.transposed_days(v))])
-                    .collect()
-            }
-        };
-        (hint, words)
-    });
-    words.collect()
-}
-
-fn per_value<T: Send>(column: &Column, needed: bool, of: impl Fn(&str) -> T + Sync) -> Vec<T> {
+pub(crate) fn per_value<T: Send>(
+    column: &Column,
+    needed: bool,
+    of: impl Fn(&str) -> T + Sync,
+) -> Vec<T> {
     if !needed {
         return Vec::new();
     }
@@ -376,55 +285,5 @@ fn form_of(test: &Test) -> Option<Form> {
         Test::Same(form) => Some(*form),
         Test::Jaccard(_) | Test::Overlap(_) => Some(Form::Tokens),
         _ => None,
-    }
-}
-
-fn transposed_days_of(text: &str) -> Option<i32> {
-    let mut parts = text.split('-');
-    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    days_of(&format!("{year}-{day}-{month}"))
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar, of a date written `YYYY-MM-DD`.
-///
-/// After H. Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`.
-fn days_of(text: &str) -> Option<i32> {
-    let mut parts = text.split('-').map(|part| part.parse::<i32>().ok());
-    days_of_civil([parts.next()??, parts.next()??, parts.next()??])
-}
-
-/// Days since 1970-01-01 of a year, a month and a day, if there is that day.
-pub(crate) fn days_of_civil([year, month, day]: [i32; 3]) -> Option<i32> {
-    let longest = match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=longest).contains(&day) {
-        return None;
-    }
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{days_of, transposed_days_of};
-
-    #[test]
-    fn days_count_from_the_epoch() {
-        assert_eq!(days_of("1970-01-01"), Some(0));
-        assert_eq!(days_of("2000-03-01"), Some(11_017));
-        assert_eq!(days_of("1969-12-31"), Some(-1));
-        assert_eq!(days_of("2001-02-29"), None);
-        assert_eq!(days_of("soon"), None);
-        assert_eq!(transposed_days_of("2001-03-04"), days_of("2001-04-03"));
-        assert_eq!(transposed_days_of("2001-03-14"), None);
     }
 }

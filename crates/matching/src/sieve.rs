@@ -3,12 +3,10 @@
 //! Cost: a few words of two rows a level, no other memory. The sieve lets through what it cannot
 //! tell and never refuses a level that the pair has.
 
-use std::collections::BTreeMap;
-
-use sameas_record::{Derived, FieldId, Form, Records};
+use sameas_record::Form;
 
 use crate::language::Test;
-use crate::plan::{Comparison, FieldTest, MatchingPlan};
+use crate::plan::{Comparison, FieldTest};
 use crate::prepared::{NOT_A_DAY, Prepared};
 use crate::rows::{Hint, NodeRow};
 use crate::similarity::{Reach, may_be_initial, may_be_within};
@@ -170,41 +168,4 @@ impl Sieve {
             .map_or(self.else_bits, |(bits, _)| *bits);
         best - self.else_bits
     }
-}
-
-/// Lists the hints that the comparisons and rules of a plan ask for, some of them twice.
-pub(crate) fn hints(
-    plan: &MatchingPlan,
-    records: &Records,
-    derived: &BTreeMap<(FieldId, Form), Derived>,
-) -> Vec<Hint> {
-    let levels = plan.comparisons.iter().flat_map(|c| &c.levels);
-    let tests = levels.flat_map(|level| &level.clauses);
-    let single = |field: FieldId| !records.column(field).is_multi_valued();
-    let parts = plan.rules.iter().flat_map(|rule| &rule.parts);
-    let sets = parts
-        .filter(|part| single(part.field) && derived[&(part.field, part.form)].is_multi())
-        .map(|part| Hint::Set(part.field, part.form));
-    tests
-        .filter(|test| single(test.field) && single(test.other))
-        .filter_map(|test| {
-            let set = |form| {
-                (derived[&(test.field, form)].is_multi() || form == Form::Tokens)
-                    .then_some(Hint::Set(test.field, form))
-            };
-            match test.test {
-                Test::JaroWinkler(_) | Test::Levenshtein(_) | Test::Damerau(_) | Test::Initial => {
-                    Some(Hint::Sketch(test.field))
-                }
-                Test::Same(form) => set(form),
-                Test::Jaccard(_) | Test::Overlap(_) => set(Form::Tokens),
-                Test::Transposed | Test::Days(_) | Test::Months(_) | Test::Years(_) => {
-                    Some(Hint::Days(test.field))
-                }
-                Test::Swapped => Some(Hint::Crossed(test.field, test.other)),
-                Test::Exact | Test::Difference(_) | Test::Percent(_) => None,
-            }
-        })
-        .chain(sets)
-        .collect()
 }

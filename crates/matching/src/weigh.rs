@@ -4,17 +4,20 @@
 //! pair; a kernel runs only while the bound still reaches the review threshold. The bound never
 //! refuses a pair that would have reached it.
 
+mod adjustment;
+
 use rayon::prelude::*;
 use sameas_graph::{
     ComparisonLegend, Decision, Evidence, Legend, LevelLegend, LevelPattern, MatchWeight, NodeId,
     RuleId, RuleKind, RuleLegend,
 };
-use sameas_record::{Form, ValueId};
+use sameas_record::ValueId;
 
+use self::adjustment::{Adjustment, adjustments_of};
 use crate::blocking::{Block, Blocking};
 use crate::compare::Comparer;
-use crate::model::{ComparisonParameters, FrequencyKey, FrequencyTable, Model};
-use crate::plan::{Comparison, LevelFrequency, MatchingPlan, PairConditions};
+use crate::model::{FrequencyKey, FrequencyTable, Model};
+use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::{Exclusive, Prepared};
 use crate::rows::NodeRow;
 use crate::sieve::Sieve;
@@ -92,72 +95,6 @@ struct Table {
     exact_first: bool,
     /// What frequencies add to levels that are asked in SQL, by level; empty for others.
     adjustments: Vec<Option<Adjustment>>,
-}
-
-/// What the frequency of values adds to one level.
-#[derive(Debug)]
-struct Adjustment {
-    /// Where a row holds the field's first value.
-    slot: usize,
-    /// Bits by value number; none for the missing value.
-    bits: Vec<f64>,
-}
-
-impl Adjustment {
-    /// Counts the values of the records at hand.
-    fn new(prepared: &Prepared<'_>, frequency: &LevelFrequency, u: f64) -> Self {
-        let column = prepared.field(frequency.field).column;
-        let counts = column.counts();
-        let mut known = counts.iter().skip(1).map(|&count| u64::from(count));
-        let total = known.by_ref().sum::<u64>() as f64;
-        let bits = |&count: &u32| {
-            let share = (f64::from(count) / total).max(frequency.floor);
-            frequency.strength * (u.log2() - share.log2())
-        };
-        let slot = prepared.rows().slot(frequency.field, Form::Whole);
-        Self {
-            slot: slot.expect("rows hold every field of the plan"),
-            bits: counts.iter().map(bits).collect(),
-        }
-    }
-
-    /// Returns what the more frequent of two values adds; a missing one does not count.
-    fn of(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
-        let bits = |row: NodeRow<'_>| match row.id(self.slot) {
-            0 => None,
-            id => self.bits.get(id as usize).copied(),
-        };
-        match (bits(a), bits(b)) {
-            (Some(a), Some(b)) => a.min(b),
-            (one, other) => one.or(other).unwrap_or(0.0),
-        }
-    }
-}
-
-/// Returns what frequencies add by level, the missing level first, and the most that levels weigh.
-fn adjustments_of(
-    prepared: &Prepared<'_>,
-    conditions: &PairConditions,
-    parameters: &ComparisonParameters,
-    bits: &[f64],
-) -> (Vec<Option<Adjustment>>, f64) {
-    let of = |frequency: &Option<LevelFrequency>| {
-        let frequency = frequency.as_ref()?;
-        let base = parameters.levels.get(frequency.base)?;
-        Some(Adjustment::new(prepared, frequency, base.u))
-    };
-    let mut adjustments = vec![None];
-    adjustments.extend(conditions.frequencies.iter().map(of));
-    adjustments.push(None);
-    let most = bits.iter().zip(&adjustments).map(|(bits, adjustment)| {
-        let added = adjustment.as_ref().map_or(0.0, |adjustment| {
-            let known = adjustment.bits.iter().skip(1).copied();
-            known.fold(0.0, f64::max)
-        });
-        bits + added
-    });
-    let most = most.fold(f64::MIN, f64::max);
-    (adjustments, most)
 }
 
 /// The exact weight of one pair.

@@ -15,7 +15,7 @@ mod training;
 mod weights;
 
 use sameas_graph::GraphRevision;
-use sameas_matching::Model;
+use sameas_matching::{Model, civil_of_days};
 use sameas_store::{Snapshot, VerifyError};
 
 use self::markup::{Html, count, percent};
@@ -273,21 +273,9 @@ fn page(title: &str, lead: &str, tiles: Html, sections: &[Section]) -> String {
     page.into_string()
 }
 
-/// Returns the day of a moment in milliseconds since 1970 (Hinnant, days to civil).
+/// Returns the day of a moment in milliseconds since 1970.
 fn date(milliseconds: u64) -> String {
-    let days = (milliseconds / 86_400_000) as i64 + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let [year, month, day] = civil_of_days((milliseconds / 86_400_000) as i64);
     format!("{year}-{month:02}-{day:02}")
 }
 

@@ -10,6 +10,7 @@
 
 mod check;
 mod edges;
+mod keys;
 mod output;
 
 use std::collections::BTreeSet;
@@ -18,13 +19,12 @@ use std::io::{Seek, Write};
 use roaring::RoaringBitmap;
 use sameas_graph::{ClusterId, GraphRevision, LineageKind, NodeId, PastMembership, Revision};
 
+use self::keys::write_keys;
 use self::output::Output;
-use crate::arena::{ENTRY_HEADER_LEN, entry_header};
 use crate::codec::{SourceSummary, encode_legend, encode_names, encode_sources};
 use crate::error::WriteError;
-use crate::format::{ID_LEN, Meta, Probes, SAMPLE_STEP, Section, index_width};
+use crate::format::{ID_LEN, Meta, Probes, Section, index_width};
 use crate::id_table::IdTableBuilder;
-use crate::key_table::{KeyHash, KeyTableBuilder};
 use crate::rank_bits::{self, RankBits};
 
 /// What was written.
@@ -100,7 +100,7 @@ impl<'g> SnapshotWriter<'g> {
         let write = || {
             output.section(Section::Meta, |out| out.bytes(&self.meta().encode()))?;
             self.write_names(output)?;
-            let key_max = self.write_keys(output)?;
+            let key_max = write_keys(self, output)?;
             output.section(Section::Order, |out| {
                 self.slot_of.iter().try_for_each(|&s| out.u32(s))
             })?;
@@ -129,23 +129,6 @@ impl<'g> SnapshotWriter<'g> {
             edge_count: self.graph.evidence.len() as u32,
             key_bytes: self.graph.references.key_bytes(),
         }
-    }
-
-    /// Writes entities, keys, samples and hash table, and returns how far searches in it go.
-    fn write_keys<W: Write + Seek>(&self, output: &mut Output<W>) -> std::io::Result<u32> {
-        let mut keys = KeyWriter::new(self);
-        output.section(Section::Arena, |out| {
-            clusters(self.graph).try_for_each(|cluster| keys.write_cluster(cluster, out))
-        })?;
-        keys.insert_pending();
-        let KeyWriter { samples, table, .. } = keys;
-        output.section(Section::ArenaSamples, |out| {
-            samples.iter().try_for_each(|&s| out.u64(s))
-        })?;
-        output.section(Section::KeyTable, |out| {
-            table.words().try_for_each(|w| out.u64(w))
-        })?;
-        Ok(table.probe_max())
     }
 
     fn build_id_table(&self) -> Result<IdTableBuilder<'_>, WriteError> {
@@ -282,91 +265,6 @@ impl<'g> SnapshotWriter<'g> {
             revisions: &self.revisions,
             last: 0,
         }
-    }
-}
-
-/// Keys whose buckets are fetched from memory together.
-const PENDING_LEN: usize = 32;
-
-/// Writes the arena, and remembers what leads into it.
-struct KeyWriter<'w> {
-    graph: &'w GraphRevision,
-    seeds: Vec<u64>,
-    indexer: RevisionIndexer<'w>,
-    index_width: usize,
-    offset: u64,
-    slot: u32,
-    samples: Vec<u64>,
-    table: KeyTableBuilder,
-    /// Keys whose buckets are on their way from memory.
-    pending: Vec<(KeyHash, u64)>,
-}
-
-impl<'w> KeyWriter<'w> {
-    fn new(writer: &'w SnapshotWriter<'_>) -> Self {
-        let source_count = writer.graph.references.sources().len() as u16;
-        let count = writer.slot_of.len();
-        Self {
-            graph: writer.graph,
-            seeds: (0..source_count)
-                .map(|source| KeyHash::seed(&writer.namespace, source))
-                .collect(),
-            indexer: writer.indexer(),
-            index_width: index_width(writer.revisions.len()),
-            offset: 0,
-            slot: 0,
-            samples: Vec::with_capacity(count / SAMPLE_STEP as usize + 1),
-            table: KeyTableBuilder::new(count as u64),
-            pending: Vec::with_capacity(PENDING_LEN),
-        }
-    }
-
-    fn write_cluster<W: Write + Seek>(
-        &mut self,
-        cluster: ClusterId,
-        out: &mut Output<W>,
-    ) -> std::io::Result<()> {
-        let start = self.offset;
-        let entity = &self.graph.entities[cluster.index()];
-        out.bytes(entity.id.uuid().as_bytes())?;
-        self.indexer.put(out, entity.born)?;
-        self.offset += (ID_LEN + self.index_width) as u64;
-        for &node in self.graph.partition.members(cluster) {
-            self.write_entry(NodeId::new(node), start, out)?;
-        }
-        Ok(())
-    }
-
-    fn insert_pending(&mut self) {
-        for (hash, offset) in self.pending.drain(..) {
-            self.table.insert(hash, offset);
-        }
-    }
-
-    fn write_entry<W: Write + Seek>(
-        &mut self,
-        node: NodeId,
-        start: u64,
-        out: &mut Output<W>,
-    ) -> std::io::Result<()> {
-        let references = &self.graph.references;
-        let source = references.source_of(node).index() as u16;
-        let key = references.key_bytes_of(node);
-        if self.slot.is_multiple_of(SAMPLE_STEP) {
-            self.samples.push(self.offset);
-        }
-        let hash = KeyHash::new(self.seeds[usize::from(source)], key);
-        self.table.prefetch(hash);
-        self.pending.push((hash, self.offset));
-        if self.pending.len() == PENDING_LEN {
-            self.insert_pending();
-        }
-        out.bytes(&entry_header(source, key.len(), self.offset - start))?;
-        self.indexer.put(out, self.graph.since[node.index()])?;
-        out.bytes(key)?;
-        self.slot += 1;
-        self.offset += (ENTRY_HEADER_LEN + self.index_width + key.len()) as u64;
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dates and times as texts write them.
 
-use crate::prepared::days_of_civil;
+use crate::day::{civil_of_days, days_of_civil};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -190,21 +190,6 @@ pub(super) fn difference(unit: Unit, from: i64, to: i64) -> i64 {
 }
 
 /// Year, month and day of a moment.
-///
-/// After H. Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
 pub(super) fn civil_of(moment: i64) -> [i64; 3] {
-    let days = moment.div_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    [year_of_era + era * 400 + i64::from(month <= 2), month, day]
+    civil_of_days(moment.div_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND))
 }

@@ -25,13 +25,7 @@ pub fn jaro(a: &str, b: &str) -> f64 {
     if let Some((a, b)) = as_kernel_input(a, b) {
         return jaro_bytes(a, b);
     }
-    let few = a.len().max(b.len()) <= FEW;
-    let letters = if few {
-        jaro_letters::<{ FEW / LANES }>
-    } else {
-        jaro_letters::<MANY>
-    };
-    match letters(a, b) {
+    match jaro_characters(a, b) {
         Some((similarity, _)) => similarity,
         None => strsim::jaro(clip(a), clip(b)),
     }
@@ -46,15 +40,20 @@ pub fn jaro_winkler(a: &str, b: &str) -> f64 {
     if let Some((a, b)) = as_kernel_input(a, b) {
         return boost(jaro_bytes(a, b), common_prefix_len(a, b));
     }
-    let few = a.len().max(b.len()) <= FEW;
-    let letters = if few {
-        jaro_letters::<{ FEW / LANES }>
-    } else {
-        jaro_letters::<MANY>
-    };
-    match letters(a, b) {
+    match jaro_characters(a, b) {
         Some((similarity, prefix_len)) => boost(similarity, prefix_len),
         None => strsim::jaro_winkler(clip(a), clip(b)),
+    }
+}
+
+/// Returns the Jaro similarity and the length of the common prefix of texts in any script, if
+/// kernels take as many characters.
+#[inline]
+fn jaro_characters(a: &str, b: &str) -> Option<(f64, usize)> {
+    if a.len().max(b.len()) <= FEW {
+        jaro_letters::<{ FEW / LANES }>(a, b)
+    } else {
+        jaro_letters::<MANY>(a, b)
     }
 }
 

@@ -10,8 +10,8 @@ use crate::format::{ALIGNMENT, Entry, PREFIX_LEN, Prefix, Section};
 /// Bytes handed to the system at once, at multiples of so many in the file.
 ///
 /// Linux then caches the file in pages of 2 MiB where the file system can (XFS since 5.18,
-/// ext4 since 6.16), and a mapping of it needs few entries of the processor's page cache: look-ups
-/// in ten million references take a sixth less time, batches a fifth.
+/// ext4 since 6.16), and a mapping of it needs few entries of the processor's table of pages
+/// (TLB): look-ups in ten million references take a sixth less time, batches a fifth.
 const CHUNK_LEN: usize = 4 << 20;
 
 /// Where sections go: counts, hashes and pads them, and writes the header last.
