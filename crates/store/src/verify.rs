@@ -10,6 +10,16 @@ use crate::format::{Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, SAMPLE_STEP, Section, 
 use crate::key_table::KeyHash;
 use crate::reader::{Snapshot, Step, is_intact};
 
+/// References that are looked for together, so that their buckets come from memory together.
+const SOUGHT_LEN: usize = 32;
+
+/// A reference that must find itself.
+struct Sought {
+    slot: u32,
+    offset: u64,
+    hash: KeyHash,
+}
+
 impl Snapshot {
     /// Checks all checksums and that everything in the file fits together: every key and
     /// every id finds itself, ranks are right, offsets lead somewhere, order is canonical.
@@ -92,6 +102,7 @@ impl Snapshot {
     fn verify_references(&self) -> Result<Vec<u64>, CorruptError> {
         let samples: &[u64] = self.words(Section::ArenaSamples);
         let mut offsets = Vec::with_capacity(self.meta().reference_count as usize);
+        let mut sought = Vec::with_capacity(SOUGHT_LEN);
         let mut end = 0;
         for step in self.walk() {
             let step = step?;
@@ -114,9 +125,13 @@ impl Snapshot {
             let exists = self.numbered_revision(step.entry.since).is_some()
                 && self.numbered_revision(step.head.born).is_some();
             holds(exists, "points to no revision")?;
-            self.verify_lookup(&step)?;
+            sought.push(self.seek(&step)?);
+            if sought.len() == SOUGHT_LEN {
+                self.verify_lookups(&mut sought)?;
+            }
             end = step.offset + step.entry.len;
         }
+        self.verify_lookups(&mut sought)?;
         let ends = end == self.arena().len();
         holds(Section::Arena, end, ends, "bytes follow the last key")?;
         let used = self.key_table().key_count() == Some(self.reference_count());
@@ -137,24 +152,40 @@ impl Snapshot {
         }
     }
 
-    fn verify_lookup(&self, step: &Step<'_>) -> Result<(), CorruptError> {
-        let entry = &step.entry;
-        let slot = u64::from(step.slot);
-        let &seed = self.seeds().get(usize::from(entry.source)).ok_or_else(|| {
-            CorruptError::at(Section::Arena, slot, "a reference's source is unknown")
-        })?;
-        // The offset decides, so that no other entry is read.
-        let found = self
-            .key_table()
-            .find(KeyHash::new(seed, entry.key), |offset| {
-                Ok::<_, CorruptError>((offset == step.offset).then_some(()))
-            })?;
-        holds(
-            Section::KeyTable,
+    /// Asks the processor to fetch what a reference is found by.
+    fn seek(&self, step: &Step<'_>) -> Result<Sought, CorruptError> {
+        let &Step {
             slot,
-            found.is_some(),
-            "a reference does not find itself",
-        )
+            offset,
+            entry,
+            ..
+        } = step;
+        let &seed = self.seeds().get(usize::from(entry.source)).ok_or_else(|| {
+            CorruptError::at(
+                Section::Arena,
+                slot.into(),
+                "a reference's source is unknown",
+            )
+        })?;
+        let hash = KeyHash::new(seed, entry.key);
+        self.key_table().prefetch(hash);
+        Ok(Sought { slot, offset, hash })
+    }
+
+    fn verify_lookups(&self, sought: &mut Vec<Sought>) -> Result<(), CorruptError> {
+        for Sought { slot, offset, hash } in sought.drain(..) {
+            // The offset decides, so that no other entry is read.
+            let found = self.key_table().find(hash, |found| {
+                Ok::<_, CorruptError>((found == offset).then_some(()))
+            })?;
+            holds(
+                Section::KeyTable,
+                slot.into(),
+                found.is_some(),
+                "a reference does not find itself",
+            )?;
+        }
+        Ok(())
     }
 
     /// Checks that nodes ascend by source and key, and clusters by node.
