@@ -74,7 +74,7 @@ pub enum InitError {
     #[error("no file was named; name at least one CSV, NDJSON, Parquet or Arrow file")]
     NoFile,
     /// A path cannot be used as an address.
-    #[error("{}: {what}", .path.display())]
+    #[error("{}: {what}; name a file that is there and may be read", .path.display())]
     Path {
         /// The path.
         path: PathBuf,
@@ -104,12 +104,14 @@ pub enum InitError {
         rows: u64,
     },
     /// A key column that was named is not there.
-    #[error("source `{source_name}` has no column `{column}`, which --key names")]
+    #[error("source `{source_name}` has no column `{column}`, which --key names; it has {known}")]
     NoColumn {
         /// The source.
         source_name: String,
         /// The column.
         column: String,
+        /// The columns it has.
+        known: String,
     },
     /// Nothing of what was read can tell records apart.
     #[error(

@@ -169,10 +169,12 @@ fn recaptured(captures: &Captures, one: usize, other: usize) -> Option<Interval>
     let unmade = (all - made).max(0.5);
     let spread = (Z * (1.0 + variance / unmade.powi(2)).ln().sqrt()).exp();
     let share = |unmade: f64| made / (made + unmade);
+    let value = share((all - made).max(0.0));
     Some(Interval {
-        value: share((all - made).max(0.0)),
+        value,
         low: share(unmade * spread),
-        high: share(unmade / spread),
+        // Of fewer than half an unmade link the interval knows nothing.
+        high: share(unmade / spread).max(value),
     })
 }
 
@@ -207,6 +209,18 @@ mod tests {
         near(found.value, 800.0 / 999.33);
         assert!(found.low > 0.7 && found.low < 0.8, "{found:?}");
         assert!(found.high > 0.8 && found.high < 0.9, "{found:?}");
+    }
+
+    #[test]
+    fn the_interval_holds_the_estimate_when_rules_find_the_same() {
+        let captures = Captures {
+            links: 60,
+            fields: vec![vec!["email".into()], vec!["dob".into()]],
+            both: vec![vec![60, 60], vec![60, 60]],
+        };
+        let found = recall_of_blocking(&captures).expect("both rules make links");
+        assert!(found.low < found.value, "{found:?}");
+        assert_eq!((found.value, found.high), (1.0, 1.0));
     }
 
     #[test]

@@ -21,13 +21,20 @@ pub(super) fn choose(
             .columns
             .iter()
             .position(|column| column.name == wanted);
+        let columns = || sample.columns.iter().map(|column| column.name.as_str());
         let column = column.ok_or_else(|| InitError::NoColumn {
             source_name: source.to_owned(),
             column: wanted.to_owned(),
+            known: columns().collect::<Vec<_>>().join(", "),
         })?;
+        let remark = if sample.columns[column].is_unique {
+            "as `--key` says"
+        } else {
+            "UNSURE: as `--key` says, but it is not unique and filled in all rows; `rebuild` refuses that, unless `duplicate_keys` says what to do"
+        };
         return Ok(Key {
             column,
-            remark: "as `--key` says".to_owned(),
+            remark: remark.to_owned(),
         });
     }
     let unique = (0..sample.columns.len()).filter(|&column| sample.columns[column].is_unique);
