@@ -71,8 +71,13 @@ fn apart(settings: &mut Settings, linked: &Linked, remarks: &mut Vec<String>) {
             continue;
         }
         settings.decide.apart.push(comparison.field.clone());
+        let because = if is_suffix {
+            "it tells relatives of one name apart".to_owned()
+        } else {
+            format!("{differing} of {compared} confident pairs differ in it")
+        };
         remarks.push(format!(
-            "`{}` holds records apart where it differs: {differing} of {compared} confident pairs differ in it",
+            "`{}` holds records apart where it differs: {because}",
             comparison.field
         ));
     }
