@@ -56,7 +56,8 @@ struct Edge {
     rule: String,
     rule_kind: &'static str,
     comparisons: Vec<Answered>,
-    /// What rare values add to the levels, and what relatives would share as well takes away.
+    /// What rare values add to the levels, and what relatives would share as well, what two levels
+    /// say twice and labels take away.
     adjustment_bits: f64,
     /// What a deterministic rule adds, which decides whatever the levels say; nothing if the pair
     /// weighs more without it.
@@ -290,7 +291,7 @@ impl Edge {
         for (bits, what) in [
             (
                 self.adjustment_bits,
-                "rare values, less what relatives share",
+                "rare values, less what relatives share and what is said twice",
             ),
             (self.rule_bits, "the rule decides"),
         ] {

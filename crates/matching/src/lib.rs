@@ -23,8 +23,8 @@ pub use compare::Comparer;
 pub use day::civil_of_days;
 pub use language::{Clause, Condition, LanguageError, Test, parse_form, parse_key_part};
 pub use model::{
-    ComparisonParameters, FrequencyKey, FrequencyTable, LevelParameters, MODEL_FORMAT, Model,
-    ModelError,
+    Calibration, ComparisonParameters, FrequencyKey, FrequencyTable, Interaction, LevelParameters,
+    MODEL_FORMAT, MODEL_FORMAT_OLDEST, Model, ModelError,
 };
 pub use plan::{
     BlockingRule, Comparison, FieldTest, KeyPart, Level, LevelFrequency, MatchingError,
@@ -42,5 +42,5 @@ pub use similarity::{
     jaro_winkler_may_reach, jaro_winkler_reaches, levenshtein, levenshtein_may_be_within,
     levenshtein_within, overlap,
 };
-pub use train::{Sighting, Training, TrainingPass, train};
+pub use train::{HeldOut, Labels, Sighting, Training, TrainingPass, train};
 pub use weigh::{PairWeight, Threshold, Weighed, Weigher, legend};

@@ -1,5 +1,8 @@
 //! The trained model: what each level says, how likely a match is, how frequent frequent values are.
 
+mod calibration;
+mod interaction;
+
 use std::collections::BTreeMap;
 
 use sameas_record::FieldKind;
@@ -10,8 +13,15 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::Scope;
 use crate::plan::{Comparison, MatchingPlan};
 
+pub use calibration::Calibration;
+pub use interaction::Interaction;
+pub(crate) use interaction::Interactions;
+
 /// The version of the model's file form.
-pub const MODEL_FORMAT: u32 = 2;
+pub const MODEL_FORMAT: u32 = 3;
+
+/// The oldest form that is read. It knows neither interactions nor calibration and is weighed without.
+pub const MODEL_FORMAT_OLDEST: u32 = 2;
 
 /// The trained parameters of one level.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,6 +153,12 @@ pub struct Model {
     pub key_id: String,
     /// The comparisons in the order of the settings.
     pub comparisons: Vec<ComparisonParameters>,
+    /// What two comparisons say twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interactions: Vec<Interaction>,
+    /// What labels made of its bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// Why a model does not fit the settings.
@@ -151,7 +167,7 @@ pub struct Model {
 pub enum ModelError {
     /// The model was written by another version.
     #[error(
-        "the model has format {found}, this version reads format {MODEL_FORMAT}; train again with `sameas train`"
+        "the model has format {found}, this version reads formats {MODEL_FORMAT_OLDEST} to {MODEL_FORMAT}; train again with `sameas train`"
     )]
     Format {
         /// The format found.
@@ -173,6 +189,12 @@ pub enum ModelError {
         /// Which parameter.
         what: String,
     },
+    /// Something that belongs to no single comparison cannot be used.
+    #[error("the model's {what}; train again with `sameas train`")]
+    Unsound {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The key that made the model's frequency tokens is another one.
     #[error(
         "the model's frequency tokens were made with another key; restore the key file or train again with `sameas train`"
@@ -186,9 +208,7 @@ impl Model {
     /// # Errors
     /// Names the first difference and the remedy.
     pub fn check(&self, plan: &MatchingPlan) -> Result<(), ModelError> {
-        if self.format != MODEL_FORMAT {
-            return Err(ModelError::Format { found: self.format });
-        }
+        Self::check_format(self.format)?;
         if self.comparisons.len() != plan.comparisons.len() {
             let what = format!(
                 "{} comparisons in the model, {} in the settings",
@@ -206,6 +226,7 @@ impl Model {
                 return Err(ModelError::NotProbability { what });
             }
         }
+        self.check_shared()?;
         let related = self.related.unwrap_or(0.0);
         if self.prior > 0.0 && self.prior < 1.0 && (0.0..1.0).contains(&related) {
             Ok(())
@@ -213,6 +234,33 @@ impl Model {
             Err(ModelError::NotProbability {
                 what: "prior".to_owned(),
             })
+        }
+    }
+
+    /// Checks that a model file of this form can be read.
+    ///
+    /// # Errors
+    /// Names the form and the remedy.
+    pub fn check_format(found: u32) -> Result<(), ModelError> {
+        match (MODEL_FORMAT_OLDEST..=MODEL_FORMAT).contains(&found) {
+            true => Ok(()),
+            false => Err(ModelError::Format { found }),
+        }
+    }
+
+    /// Checks what belongs to no single comparison.
+    fn check_shared(&self) -> Result<(), ModelError> {
+        let unsound = |what: &'static str| Err(ModelError::Unsound { what });
+        let bits = self.interactions.iter().map(|interaction| interaction.bits);
+        if !bits.clone().all(|bits| bits.is_finite() && bits >= 0.0) {
+            return unsound("interactions have bits that are no finite number from 0 on");
+        }
+        if Interactions::resolve(&self.interactions, &self.comparisons).is_none() {
+            return unsound("interactions name comparisons or levels that it has not");
+        }
+        match self.calibration {
+            Some(calibration) if !calibration.is_sound() => unsound("calibration does not rise"),
+            _ => Ok(()),
         }
     }
 
@@ -236,6 +284,13 @@ impl Model {
                     .values_mut()
                     .for_each(|share| *share = rounded(*share));
             }
+        }
+        for interaction in &mut self.interactions {
+            interaction.bits = rounded(interaction.bits);
+        }
+        if let Some(calibration) = &mut self.calibration {
+            calibration.slope = rounded(calibration.slope);
+            calibration.offset = rounded(calibration.offset.abs()).copysign(calibration.offset);
         }
         self.prior = rounded(self.prior);
         self.related = self.related.map(rounded);

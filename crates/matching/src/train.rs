@@ -1,19 +1,28 @@
 //! Training without labels: u from random pairs, m by expectation-maximisation over level patterns.
 
 mod classes;
+mod dependence;
+mod labels;
 mod patterns;
+mod strangers;
 
 use rayon::prelude::*;
 use sameas_record::ValueId;
 
 use self::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX, Shares, corrected_u, estimate_shares};
+use self::labels::{Split, levels_of};
 use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
 use crate::TrainSettings;
 use crate::blocking::Blocking;
 use crate::compare::Comparer;
-use crate::model::{ComparisonParameters, FrequencyKey, FrequencyTable, MODEL_FORMAT, Model};
+use crate::model::{
+    Calibration, ComparisonParameters, FrequencyKey, FrequencyTable, MODEL_FORMAT, Model,
+};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::Prepared;
+use crate::weigh::{Threshold, Weigher};
+
+pub use self::labels::Labels;
 
 /// Values listed in a frequency table, at most.
 const FREQUENT_COUNT_MAX: usize = 10_000;
@@ -36,8 +45,20 @@ pub struct Training {
     pub moves: Vec<f64>,
     /// How often each level was seen, by comparison and level, the missing level left out.
     pub sightings: Vec<Vec<Sighting>>,
+    /// What labels taught, if there were any.
+    pub labels: Option<HeldOut>,
     /// What to be wary of, in words.
     pub warnings: Vec<String>,
+}
+
+/// What labels were used for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HeldOut {
+    /// Pairs of one entity that taught m.
+    pub taught: u64,
+    /// The bits of the pairs that were held out, before calibration, and whether they are of one
+    /// entity; none if there were too few.
+    pub pairs: Vec<(f64, bool)>,
 }
 
 impl Training {
@@ -71,6 +92,9 @@ pub struct TrainingPass {
 }
 
 /// Trains a model on the records in flight.
+///
+/// Of labels one half teaches m beside the pairs that nobody labelled, the other shows what bits
+/// are worth; few labels change little.
 pub fn train(
     prepared: &Prepared<'_>,
     comparer: &Comparer<'_>,
@@ -78,6 +102,7 @@ pub fn train(
     plan: &MatchingPlan,
     settings: &TrainSettings,
     key: &FrequencyKey,
+    labels: Option<&Labels>,
 ) -> (Model, Training) {
     let mut training = Training::default();
     let total = prepared.pair_count().max(1.0);
@@ -86,14 +111,25 @@ pub fn train(
     let observed = observed_u(prepared, plan, &random);
     let rules = rule_patterns(prepared, comparer, blocking, plan, settings);
     let mut classes = Classes::guess(plan, &observed);
+    let split = labels.map(|labels| Split::new(labels, prepared, blocking, plan, settings.seed));
+    if let Some(split) = &split {
+        classes.labelled = levels_of(&split.taught, prepared, comparer, plan);
+    }
     let mut shares = Shares {
         matched: 1.0 / prepared.records.len().max(2) as f64,
         related: 0.0,
     };
-    for _ in 0..REFINEMENTS {
+    for refinement in 0..REFINEMENTS {
         (training.passes, training.moves) = classes.fit(plan, &rules);
         shares = estimate_shares(&rules, &classes, total, shares.matched);
         classes.u = corrected_u(&observed, &classes, shares);
+        if refinement + 1 < REFINEMENTS {
+            classes.relate(plan, &random, &rules, shares);
+        }
+        if refinement == 0 && !classes.interactions.active().is_empty() {
+            // What strangers share was taken for matches and relatives: those are learnt anew.
+            classes.guess_again(plan);
+        }
         classes.pin_related(plan);
     }
     training.sightings = sightings(plan, &random, &rules);
@@ -117,7 +153,8 @@ pub fn train(
                 .frequency
                 .then(|| frequencies(prepared, comparison, key)),
         })
-        .collect();
+        .collect::<Vec<_>>();
+    let interactions = classes.interactions.named(&comparisons);
     let records = prepared.records.len() as u64;
     let model = Model {
         format: MODEL_FORMAT,
@@ -126,8 +163,56 @@ pub fn train(
         records,
         key_id: key.id(),
         comparisons,
+        interactions,
+        calibration: None,
     };
-    (model.rounded(), training)
+    let mut model = model.rounded();
+    if let Some(split) = split {
+        let held_out = HeldOut {
+            taught: split.taught.len() as u64,
+            pairs: weighed(&split, prepared, comparer, plan, &model, key),
+        };
+        model.calibration = Calibration::fit(&held_out.pairs);
+        training.labels = Some(held_out);
+        model = model.rounded();
+        warn_of_labels(&mut training, &model);
+    }
+    (model, training)
+}
+
+/// Weighs the pairs that were held out.
+fn weighed(
+    split: &Split,
+    prepared: &Prepared<'_>,
+    comparer: &Comparer<'_>,
+    plan: &MatchingPlan,
+    model: &Model,
+    key: &FrequencyKey,
+) -> Vec<(f64, bool)> {
+    let all = Threshold {
+        link: 0.0,
+        review: 0.0,
+    };
+    let weigher = Weigher::new(prepared, comparer, plan, model, key, all);
+    let rows = prepared.rows();
+    let pairs = split.held_out.par_iter();
+    pairs
+        .map(|&(a, b, is_match)| (weigher.weigh_pair(rows.of(a), rows.of(b)).bits, is_match))
+        .collect()
+}
+
+fn warn_of_labels(training: &mut Training, model: &Model) {
+    let Some(labels) = &training.labels else {
+        return;
+    };
+    let warning = if labels.pairs.is_empty() {
+        "too few labels of either kind to hold half of them out: all pairs of one entity teach m, and nothing is calibrated"
+    } else if model.calibration.is_none() {
+        "among labelled pairs more bits do not speak for one entity, so nothing is calibrated: are the labels of these records?"
+    } else {
+        return;
+    };
+    training.warnings.push(warning.to_owned());
 }
 
 /// Returns the share of each level among random pairs with both values present.

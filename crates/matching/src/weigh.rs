@@ -16,7 +16,7 @@ use sameas_record::ValueId;
 use self::adjustment::{Adjustment, adjustments_of};
 use crate::blocking::{Block, Blocking};
 use crate::compare::Comparer;
-use crate::model::{FrequencyKey, FrequencyTable, Model};
+use crate::model::{Calibration, FrequencyKey, FrequencyTable, Interactions, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::{Exclusive, Prepared};
 use crate::rows::NodeRow;
@@ -70,6 +70,11 @@ pub struct Weigher<'p> {
     prior: f64,
     /// The prior against related records, if the model knows them.
     related_prior: Option<f64>,
+    /// What comparisons say twice; it only ever takes bits away, so bounds hold without it.
+    interactions: Interactions,
+    calibration: Option<Calibration>,
+    /// Bits before calibration below which a pair cannot reach the review threshold.
+    least: f64,
     threshold: Threshold,
     exclusive: Exclusive,
     deterministic: usize,
@@ -190,6 +195,10 @@ impl<'p> Weigher<'p> {
             sieves,
             prior: model.prior_bits(),
             related_prior: model.prior_bits_against_related(),
+            interactions: Interactions::resolve(&model.interactions, &model.comparisons)
+                .unwrap_or_default(),
+            calibration: model.calibration,
+            least: least_bits(model, threshold),
             threshold,
             exclusive: prepared.exclusive(),
             deterministic: plan.deterministic_count(),
@@ -327,7 +336,7 @@ impl<'p> Weigher<'p> {
 
     /// Tells whether a pair of this bound can reach the review threshold by what its rows show.
     fn may_reach_review(&self, mut bound: f64, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
-        let least = self.threshold.review - ROUNDING_BITS;
+        let least = self.least;
         if bound < least {
             return false;
         }
@@ -356,7 +365,7 @@ impl<'p> Weigher<'p> {
             pattern = pattern.with(index, level);
             let rarity = self.rarity(index, level, a, b);
             bound += table.bits[level as usize] + rarity - table.most(a.id(index), b.id(index));
-            if bound < self.threshold.review - ROUNDING_BITS {
+            if bound < self.least {
                 return None;
             }
         }
@@ -368,7 +377,7 @@ impl<'p> Weigher<'p> {
     /// A pair that is no match is of strangers or of relatives, so the odds are those of a match
     /// against both: `M / (U + R)`, in bits the soft minimum of the two weights.
     fn posterior_bits(&self, pattern: LevelPattern, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
-        let mut bits = self.prior;
+        let mut bits = self.prior - self.interactions.bits_of(pattern);
         let mut related = self.related_prior.unwrap_or(0.0);
         for (index, table) in self.tables.iter().enumerate() {
             let level = pattern.level(index);
@@ -377,10 +386,12 @@ impl<'p> Weigher<'p> {
             related +=
                 table.related_bits[level as usize] + if table.personal { rarity } else { 0.0 };
         }
-        match self.related_prior {
+        let bits = match self.related_prior {
             Some(_) => -((-bits).exp2() + (-related).exp2()).log2(),
             None => bits,
-        }
+        };
+        self.calibration
+            .map_or(bits, |calibration| calibration.of(bits))
     }
 
     fn rarity(&self, comparison: usize, level: u8, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
@@ -419,6 +430,13 @@ struct Part {
     compared: u64,
     /// Pairs of blocks that nobody was told of yet.
     untold: u64,
+}
+
+/// Returns the bits before calibration that just reach the review threshold.
+fn least_bits(model: &Model, threshold: Threshold) -> f64 {
+    let calibration = model.calibration;
+    let least = calibration.map_or(threshold.review, |line| line.before(threshold.review));
+    least - ROUNDING_BITS
 }
 
 fn pairs_of(len: usize) -> u64 {

@@ -7,6 +7,8 @@ mod agreement;
 mod assessment;
 mod estimate;
 pub(crate) mod missed;
+mod reliability;
+pub(crate) mod rows;
 mod sweep;
 pub(crate) mod truth;
 
@@ -20,6 +22,7 @@ use thiserror::Error;
 pub use assessment::{Assessment, assess};
 pub use estimate::{Estimate, Interval};
 pub use missed::{MissedPairs, MissedReason, NamedPair, NamedReference};
+pub use reliability::{Reliability, ReliabilityPoint};
 pub use sweep::{ThresholdPoint, Thresholds};
 use truth::Truth;
 
@@ -82,12 +85,14 @@ pub enum EvaluateError {
         cause: io::Error,
     },
     /// A column is not there.
-    #[error("the truth {} has no column \"{column}\"; it needs source, key and entity", path.display())]
+    #[error("the truth {} has no column \"{column}\"; it needs {needs}", path.display())]
     NoColumn {
         /// The file.
         path: PathBuf,
         /// The column.
         column: &'static str,
+        /// All columns that it needs.
+        needs: &'static str,
     },
     /// A row cannot be read.
     #[error("the truth {}, row {row}: {what}", path.display())]

@@ -11,6 +11,7 @@ mod fixture;
 mod ingest;
 mod init;
 mod job;
+mod labels;
 mod model_file;
 mod rebuild;
 mod report;
@@ -21,7 +22,8 @@ mod weigh;
 
 pub use evaluate::{
     Assessment, Estimate, EvaluateError, Evaluation, Interval, MissedPairs, MissedReason,
-    NamedPair, NamedReference, Quality, ThresholdPoint, Thresholds, assess, evaluate,
+    NamedPair, NamedReference, Quality, Reliability, ReliabilityPoint, ThresholdPoint, Thresholds,
+    assess, evaluate,
 };
 pub use export::{ExportError, ExportReport, export, export_csv, write_text};
 pub use figures::{Captures, LevelCount, RebuildFigures, WeightBin};
@@ -30,8 +32,8 @@ pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;
 pub use rebuild::{RuleTrace, Trace, plan, rebuild, trace, train};
 pub use report::{
-    ComparisonReport, FieldReport, LevelReport, PassReport, PlanReport, RebuildReport, RuleReport,
-    SourceReport, StageReport, TrainReport,
+    ComparisonReport, FieldReport, LabelsReport, LevelReport, PassReport, PlanReport,
+    RebuildReport, RuleReport, SourceReport, StageReport, TrainReport,
 };
 pub use report_html::{report_html, training_html};
 pub use settings::{

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use sameas_matching::{FrequencyKey, MODEL_FORMAT, MatchingPlan, Model, ModelError};
+use sameas_matching::{FrequencyKey, MatchingPlan, Model, ModelError};
 use serde::{Deserialize, Serialize};
 
 use crate::job::JobError;
@@ -33,9 +33,7 @@ pub(crate) fn read(
     };
     // First, because another format may lack what this one needs.
     let Format { format: found } = format_of(path, &text)?;
-    if found != MODEL_FORMAT {
-        return Err(unfit(ModelError::Format { found }));
-    }
+    Model::check_format(found).map_err(unfit)?;
     let model: Model = serde_json::from_str(&text).map_err(unread)?;
     model.check(plan).map_err(unfit)?;
     if model.key_id != key.id() {

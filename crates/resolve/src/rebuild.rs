@@ -3,13 +3,14 @@
 mod trace;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sameas_graph::{
     Constraints, Decision, GraphRevision, LineageKind, NextRevision, Retention, cluster, retain,
     succeed_as,
 };
 use sameas_matching::{
-    Apart, Blocking, BudgetSettings, Comparer, FrequencyKey, MatchingPlan, Model, Prepared,
+    Apart, Blocking, BudgetSettings, Comparer, FrequencyKey, Labels, MatchingPlan, Model, Prepared,
     Threshold, Training, Weighed, Weigher, legend, train as train_model,
 };
 use sameas_record::{Records, Schema};
@@ -22,7 +23,7 @@ use crate::job::{JobError, JobOptions, Shrink, Stages};
 use crate::report::{
     FieldReport, PlanReport, RebuildReport, RuleReport, SourceReport, TrainReport,
 };
-use crate::{Settings, ingest, model_file};
+use crate::{Settings, ingest, labels, model_file};
 
 pub use trace::{RuleTrace, Trace, trace};
 
@@ -53,11 +54,16 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
     Ok(report)
 }
 
-/// Trains the model from the records and writes it beside the settings.
+/// Trains the model from the records, and from labels if there are any, and writes it beside the
+/// settings.
 ///
 /// # Errors
-/// Names what is wrong with the settings, a source or the model file.
-pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainReport, JobError> {
+/// Names what is wrong with the settings, a source, the labels or the model file.
+pub async fn train(
+    settings: &Settings,
+    options: &JobOptions,
+    labels: Option<&Path>,
+) -> Result<TrainReport, JobError> {
     let mut stages = Stages::new(&*options.progress);
     let threads = threads(options)?;
     stages.begin("load", None);
@@ -66,14 +72,16 @@ pub async fn train(settings: &Settings, options: &JobOptions) -> Result<TrainRep
     let path = settings.model_path();
     model_file::refuse_other_file(&path)?;
     let job = Job::read(settings, options, &threads, &mut stages).await?;
+    let labels = labels.map(|labels| labels::read(labels, job.records.references()));
+    let labels = labels.transpose()?;
     let key = model_file::secret(&path, options.new_key)?;
     let (model, training) = threads.install(|| {
         stages.begin("prepare", None);
         let prepared = job.prepared();
         let blocking = job.block(&prepared, &mut stages)?;
-        Ok::<_, JobError>(job.train(&prepared, &blocking, &key, &mut stages))
+        Ok::<_, JobError>(job.train(&prepared, &blocking, (&key, labels.as_ref()), &mut stages))
     })?;
-    let mut report = TrainReport::of(&model, training);
+    let mut report = TrainReport::of(&model, training, settings.decide.link);
     model_file::write(&path, &model, Some(&report))?;
     report.stages = stages.finish();
     Ok(report)
@@ -329,7 +337,7 @@ impl<'s> Job<'s> {
         &self,
         prepared: &Prepared<'_>,
         blocking: &Blocking<'_>,
-        key: &FrequencyKey,
+        (key, labels): (&FrequencyKey, Option<&Labels>),
         stages: &mut Stages<'_>,
     ) -> (Model, Training) {
         stages.begin("train", None);
@@ -341,6 +349,7 @@ impl<'s> Job<'s> {
             &self.plan,
             &self.settings.train,
             key,
+            labels,
         )
     }
 
@@ -357,8 +366,9 @@ impl<'s> Job<'s> {
         let model = if let Some(model) = trained {
             model
         } else {
-            let (model, training) = self.train(&prepared, &blocking, key, stages);
-            report.trained = Some(TrainReport::of(&model, training));
+            let (model, training) = self.train(&prepared, &blocking, (key, None), stages);
+            let link = self.settings.decide.link;
+            report.trained = Some(TrainReport::of(&model, training, link));
             model
         };
         stages.begin("weigh", Some(pair_count(&blocking)));

@@ -1,9 +1,13 @@
 //! What a job did, for people and for programs.
 
+mod labels;
+
 use std::fmt::Write as _;
 
-use sameas_matching::{RuleCost, Sighting, Training};
+use sameas_matching::{Interaction, Model, RuleCost, Sighting, Training};
 use serde::{Deserialize, Serialize};
+
+pub use self::labels::LabelsReport;
 
 /// What one stage took.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -176,6 +180,12 @@ pub struct TrainReport {
     pub prior: f64,
     /// The weights.
     pub comparisons: Vec<ComparisonReport>,
+    /// What two comparisons say twice, by which weights are less than their sum.
+    #[serde(default)]
+    pub interactions: Vec<Interaction>,
+    /// What labels were used for, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelsReport>,
     /// What to be wary of.
     pub warnings: Vec<String>,
     /// What each stage took.
@@ -183,7 +193,7 @@ pub struct TrainReport {
 }
 
 impl TrainReport {
-    pub(crate) fn of(model: &sameas_matching::Model, training: Training) -> Self {
+    pub(crate) fn of(model: &Model, training: Training, link: f64) -> Self {
         let pass = |pass: sameas_matching::TrainingPass| PassReport {
             rule: pass.rule,
             pairs: pass.pairs,
@@ -212,6 +222,10 @@ impl TrainReport {
             prior: model.prior,
             converged: last.is_some_and(|&moved| moved < Training::CONVERGED),
             comparisons: comparisons.collect(),
+            interactions: model.interactions.clone(),
+            labels: training
+                .labels
+                .map(|labels| LabelsReport::of(&labels, model.calibration, link)),
             moves: training.moves,
             warnings: training.warnings,
             stages: Vec::new(),
@@ -337,10 +351,29 @@ impl TrainReport {
                 );
             }
         }
+        self.render_interactions(&mut text);
+        if let Some(labels) = &self.labels {
+            labels.render(&mut text);
+        }
         self.warnings
             .iter()
             .for_each(|warning| line(&mut text, "warning", warning));
         text
+    }
+
+    fn render_interactions(&self, text: &mut String) {
+        if self.interactions.is_empty() {
+            return;
+        }
+        let _ = writeln!(
+            text,
+            "said twice: strangers who share one share the other, so a pair that shows both weighs so much less"
+        );
+        for interaction in &self.interactions {
+            let ([one, other], [i, j]) = (&interaction.comparisons, &interaction.levels);
+            let both = format!("{one}: {i}, {other}: {j}");
+            let _ = writeln!(text, "    {both:68} {:+7.2} bits", -interaction.bits);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod markup;
 mod missed;
 mod pairs;
 mod quarantine;
+mod reliability;
 mod svg;
 mod training;
 mod weights;
@@ -81,8 +82,15 @@ pub fn training_html(report: &TrainReport) -> String {
         training::section(report),
         comparisons::trained(&report.comparisons),
     ];
+    let labels = report.labels.as_ref().map_or(0, |labels| {
+        labels.taught + labels.held_out_matches + labels.held_out_others
+    });
+    let labels = match labels {
+        0 => "without labels".to_owned(),
+        pairs => format!("and {} labelled pairs", count(pairs)),
+    };
     let lead = format!(
-        "Trained on {} records without labels. No record value is in this file.",
+        "Trained on {} records {labels}. No record value is in this file.",
         count(report.records)
     );
     page("Training", &lead, Html::default(), &sections)
@@ -90,8 +98,9 @@ pub fn training_html(report: &TrainReport) -> String {
 
 impl Content<'_> {
     fn page(&self) -> String {
-        let mut sections = vec![
-            weights::section(self),
+        let mut sections = vec![weights::section(self)];
+        sections.extend(reliability::section(self));
+        sections.extend([
             weights::thresholds(self),
             comparisons::section(self),
             pairs::section(self),
@@ -99,7 +108,7 @@ impl Content<'_> {
             entities::sources(self),
             entities::sizes(self),
             quarantine::section(self),
-        ];
+        ]);
         sections.extend(missed::section(self));
         sections.extend(self.training.as_ref().map(training::section));
         let lead = match &self.figures {

@@ -200,6 +200,8 @@ fn model_of(splink: &SplinkModel, imported: &[Imported], plan: &MatchingPlan) ->
         records: 0,
         key_id: String::new(),
         comparisons: comparisons.collect(),
+        interactions: Vec::new(),
+        calibration: None,
     }
 }
 

@@ -221,9 +221,25 @@ fn edge(world: &World, plan: &MatchingPlan, model: &Model, pair: Pair, first_rul
             *related += (m / r.unwrap_or(*u)).log2() + personal;
         }
     }
+    for interaction in &model.interactions {
+        let shows = |side: usize| {
+            let mut comparisons = model.comparisons.iter().zip(&levels);
+            comparisons.any(|(comparison, &level)| {
+                comparison.name == interaction.comparisons[side]
+                    && level > 0
+                    && comparison.levels[level as usize - 1].level == interaction.levels[side]
+            })
+        };
+        if shows(0) && shows(1) {
+            bits -= interaction.bits;
+        }
+    }
     // Odds of a match against strangers and relatives together: M / (U + R).
     let odds = |related: f64| 1.0 / (1.0 / bits.exp2() + 1.0 / related.exp2());
     let bits = related.map_or(bits, |related| odds(related).log2());
+    let bits = model
+        .calibration
+        .map_or(bits, |line| line.slope * bits + line.offset);
     let holds = |tests: &Vec<(&str, Ask)>| {
         tests
             .iter()

@@ -10,8 +10,9 @@ use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilde
 use proptest::prelude::*;
 use sameas_graph::SourceId;
 use sameas_matching::{
-    BlockSettings, CompareSettings, ComparisonParameters, FrequencyKey, FrequencyTable,
-    LevelParameters, MODEL_FORMAT, MatchingPlan, Model, RuleSettings, Scope, Threshold,
+    BlockSettings, Calibration, CompareSettings, ComparisonParameters, FrequencyKey,
+    FrequencyTable, Interaction, LevelParameters, MODEL_FORMAT, MatchingPlan, Model, RuleSettings,
+    Scope, Threshold,
 };
 use sameas_record::{
     DuplicateKeys, FieldPlan, Locale, PartitionIngest, Records, Schema, SourceParts, SourcePlan,
@@ -377,15 +378,41 @@ impl World {
                     frequency,
                 }
             });
-        let comparisons = comparisons.collect();
+        let comparisons: Vec<ComparisonParameters> = comparisons.collect();
         Model {
             format: MODEL_FORMAT,
             prior: 0.05 + 0.4 * draw.fraction(),
             related: draw.chance(0.6).then(|| 0.3 * draw.fraction()),
             records: self.rows.len() as u64,
             key_id: Self::key().id(),
+            interactions: self.interactions(&comparisons),
+            calibration: draw.chance(0.3).then(|| Calibration {
+                slope: 0.3 + draw.fraction(),
+                offset: 2.0 * draw.fraction() - 1.0,
+                matches: 30,
+                others: 30,
+            }),
             comparisons,
         }
+    }
+
+    /// Makes up what comparisons say twice.
+    fn interactions(&self, comparisons: &[ComparisonParameters]) -> Vec<Interaction> {
+        let mut draw = Draw::new(self.seed ^ 0x7a1c);
+        let mut interactions: Vec<Interaction> = Vec::new();
+        for (index, one) in comparisons.iter().enumerate() {
+            for other in &comparisons[index + 1..] {
+                let (i, j) = (draw.below(one.levels.len()), draw.below(other.levels.len()));
+                if draw.chance(0.5) {
+                    interactions.push(Interaction {
+                        comparisons: [one.name.clone(), other.name.clone()],
+                        levels: [one.levels[i].level.clone(), other.levels[j].level.clone()],
+                        bits: 4.0 * draw.fraction(),
+                    });
+                }
+            }
+        }
+        interactions
     }
 
     /// Writes the records and settings as files, for a rebuild from end to end.

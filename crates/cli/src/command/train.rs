@@ -17,6 +17,10 @@ pub(crate) struct TrainArgs {
     /// Also shows convergence, m and u, levels never seen and warnings in this HTML file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Labels that teach beside the records: CSV or Parquet of pairs (source_l, key_l, source_r,
+    /// key_r, is_match) or of entities (source, key, entity).
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
 }
 
 impl Answer for TrainReport {
@@ -28,7 +32,8 @@ impl Answer for TrainReport {
 pub(super) fn run(shared: &Shared, args: &TrainArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
     let options = job::options(shared, Shrink::Refuse)?;
-    let report = job::run(shared, sameas_resolve::train(&settings, &options))??;
+    let training = sameas_resolve::train(&settings, &options, args.labels.as_deref());
+    let report = job::run(shared, training)??;
     drop(options);
     if let Some(path) = &args.report {
         write_text(path, &training_html(&report))

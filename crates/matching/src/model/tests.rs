@@ -70,6 +70,8 @@ fn model() -> Model {
                 frequent: BTreeMap::from([("00ff".to_owned(), 0.2)]),
             }),
         }],
+        interactions: Vec::new(),
+        calibration: None,
     }
 }
 

@@ -6,7 +6,7 @@ use sameas_graph::LevelPattern;
 use super::TrainingPass;
 use super::patterns::{Patterns, RulePatterns};
 use crate::Scope;
-use crate::model::LevelParameters;
+use crate::model::{Interactions, LevelParameters};
 use crate::plan::{BlockingRule, Comparison, MatchingPlan};
 
 /// EM stops when no parameter moves by more than this.
@@ -15,6 +15,8 @@ pub(super) const CONVERGED: f64 = 1e-5;
 pub(super) const ROUNDS_MAX: usize = 100;
 /// How many pairs the guessed m counts for.
 const GUESS_PAIRS: f64 = 2.0;
+/// How many labelled pairs all pairs without a label count for.
+const UNLABELLED_PAIRS: f64 = 100.0;
 /// A rule with fewer pairs teaches nothing.
 const PASS_PAIRS_LEAST: f64 = 20.0;
 
@@ -40,8 +42,14 @@ pub(super) struct Classes {
     /// Between strangers.
     pub(super) u: Levels,
     /// Between records of related entities.
-    related: Levels,
+    pub(super) related: Levels,
     pub(super) tells_related: bool,
+    /// What strangers share because they share something else.
+    pub(super) interactions: Interactions,
+    /// The shares of matches, relatives and strangers among the pairs of each rule.
+    pub(super) mixes: Vec<[f64; 3]>,
+    /// How many labelled pairs of one entity show each level.
+    pub(super) labelled: Levels,
 }
 
 /// How likely each kind of pair is among random pairs; the rest are strangers.
@@ -55,6 +63,8 @@ pub(super) struct Shares {
 struct Pass<'r> {
     patterns: &'r Patterns,
     included: Vec<usize>,
+    /// How likely each pattern is between strangers whom the rule brings together.
+    strangers: Vec<f64>,
     /// The shares of matches, relatives and strangers.
     mix: [f64; 3],
 }
@@ -67,9 +77,18 @@ impl Classes {
             m,
             u: observed.clone(),
             tells_related: plan.tells_related(),
+            interactions: Interactions::none(observed.len()),
+            mixes: Vec::new(),
+            labelled: observed.iter().map(|u| vec![0.0; u.len()]).collect(),
         };
         classes.pin_related(plan);
         classes
+    }
+
+    /// Forgets what was learnt of matches and relatives.
+    pub(super) fn guess_again(&mut self, plan: &MatchingPlan) {
+        self.m = initial_m(plan);
+        self.related.clone_from(&self.m);
     }
 
     /// Relatives differ like strangers in what is a person's own.
@@ -101,6 +120,7 @@ impl Classes {
         while moves.len() < ROUNDS_MAX && moves.last().is_none_or(|&moved| moved >= CONVERGED) {
             moves.push(self.round(plan, &mut passes));
         }
+        self.mixes = passes.iter().map(|pass| pass.mix).collect();
         let reports = plan.rules.iter().zip(rules).zip(&passes);
         let reports = reports.map(|((rule, patterns), pass)| TrainingPass {
             rule: rule.name.clone(),
@@ -118,10 +138,7 @@ impl Classes {
         rule: &BlockingRule,
         patterns: &'r RulePatterns,
     ) -> Pass<'r> {
-        let fields: Vec<_> = rule.parts.iter().map(|part| part.field).collect();
-        let included: Vec<usize> = (0..plan.comparisons.len())
-            .filter(|&c| !touches(&plan.comparisons[c], &fields))
-            .collect();
+        let included = included(plan, rule);
         let personal = included
             .iter()
             .any(|&c| plan.comparisons[c].scope == Scope::Person);
@@ -131,8 +148,13 @@ impl Classes {
         } else {
             [0.5, 0.0, 0.5]
         };
+        let strangers = patterns
+            .all
+            .par_iter()
+            .map(|&(pattern, _)| self.chance_of_strangers(pattern, &included));
         Pass {
             patterns: &patterns.all,
+            strangers: strangers.collect(),
             included,
             mix,
         }
@@ -159,7 +181,8 @@ impl Classes {
             }
         }
         for (index, comparison) in plan.comparisons.iter().enumerate() {
-            moved = moved.max(settle(&mut self.m[index], &matched[index]));
+            let matched = with_labels(&matched[index], &self.labelled[index]);
+            moved = moved.max(settle(&mut self.m[index], &matched));
             if comparison.scope != Scope::Person {
                 moved = moved.max(settle(&mut self.related[index], &related[index]));
             }
@@ -178,8 +201,8 @@ impl Classes {
         if !pass.usable() {
             return expected;
         }
-        for &(pattern, count) in pass.patterns {
-            let shares = self.shares_of(pattern, &pass.included, pass.mix);
+        for (&(pattern, count), &strangers) in pass.patterns.iter().zip(&pass.strangers) {
+            let shares = self.shares_of(pattern, &pass.included, pass.mix, strangers);
             for (sum, share) in expected.sums.iter_mut().zip(shares) {
                 *sum += share * count;
             }
@@ -194,13 +217,19 @@ impl Classes {
     }
 
     /// Returns how likely a pattern is of a match, of relatives, of strangers.
-    fn shares_of(&self, pattern: LevelPattern, included: &[usize], mix: [f64; 3]) -> [f64; 3] {
+    pub(super) fn shares_of(
+        &self,
+        pattern: LevelPattern,
+        included: &[usize],
+        mix: [f64; 3],
+        strangers: f64,
+    ) -> [f64; 3] {
         let mut odds = mix;
+        odds[2] *= strangers;
         for &c in included {
             if let level @ 1.. = pattern.level(c) as usize {
                 odds[0] *= self.m[c][level - 1];
                 odds[1] *= self.related[c][level - 1];
-                odds[2] *= self.u[c][level - 1];
             }
         }
         let total: f64 = odds.iter().sum::<f64>().max(f64::MIN_POSITIVE);
@@ -239,9 +268,34 @@ fn add(sums: &mut Levels, more: &Levels) {
 
 impl Pass<'_> {
     fn usable(&self) -> bool {
-        self.included.len() >= 2
-            && self.patterns.iter().map(|(_, count)| count).sum::<f64>() >= PASS_PAIRS_LEAST
+        teaches(&self.included, self.patterns)
     }
+}
+
+/// Tells whether a rule has comparisons and pairs enough to learn from.
+pub(super) fn teaches(included: &[usize], patterns: &Patterns) -> bool {
+    let pairs: f64 = patterns.iter().map(|(_, count)| count).sum();
+    included.len() >= 2 && pairs >= PASS_PAIRS_LEAST
+}
+
+/// Lists the comparisons that a rule does not touch.
+pub(super) fn included(plan: &MatchingPlan, rule: &BlockingRule) -> Vec<usize> {
+    let fields: Vec<_> = rule.parts.iter().map(|part| part.field).collect();
+    let all = 0..plan.comparisons.len();
+    all.filter(|&c| !touches(&plan.comparisons[c], &fields))
+        .collect()
+}
+
+/// Returns the sums beside which labelled pairs count as they should: what nobody labelled is the
+/// prior (Dirichlet's) that labels have to outweigh, as strong as so many pairs, however many it is.
+fn with_labels(sums: &[f64], labelled: &[f64]) -> Vec<f64> {
+    if labelled.iter().all(|&count| count <= 0.0) {
+        return sums.to_vec();
+    }
+    let total: f64 = sums.iter().sum();
+    let both = sums.iter().zip(labelled);
+    both.map(|(sum, labelled)| UNLABELLED_PAIRS * sum / total + labelled)
+        .collect()
 }
 
 /// Moves probabilities to their shares of the sums; returns the largest move.
@@ -283,6 +337,10 @@ pub(super) fn estimate_shares(
         matched: start,
         related,
     };
+    let owned = rules.iter().flat_map(|rule| &rule.owned);
+    let owned: Vec<(LevelPattern, f64, f64)> = owned
+        .map(|&(pattern, count)| (pattern, count, classes.chance_of_strangers(pattern, &all)))
+        .collect();
     for _ in 0..ROUNDS_MAX {
         let mix = [
             shares.matched,
@@ -290,8 +348,8 @@ pub(super) fn estimate_shares(
             1.0 - shares.matched - shares.related,
         ];
         let mut sums = [0.0; 2];
-        for (pattern, count) in rules.iter().flat_map(|rule| &rule.owned) {
-            let of = classes.shares_of(*pattern, &all, mix);
+        for &(pattern, count, strangers) in &owned {
+            let of = classes.shares_of(pattern, &all, mix, strangers);
             sums[0] += of[0] * count;
             sums[1] += of[1] * count;
         }

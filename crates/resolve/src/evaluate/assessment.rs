@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::estimate::{Estimate, Interval};
 use super::missed::{MissedPairs, missed};
+use super::reliability::Reliability;
 use super::sweep::{ThresholdPoint, Thresholds, sweep};
 use super::truth::Truth;
 use super::{EvaluateError, Evaluation};
@@ -28,6 +29,9 @@ pub struct Assessment {
     pub thresholds: Thresholds,
     /// What the model expects of its own decisions.
     pub estimate: Estimate,
+    /// What probabilities promised and what the truth found, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Reliability>,
     /// Pairs of the truth that the graph does not hold together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<MissedPairs>,
@@ -65,6 +69,10 @@ pub(crate) fn assess_graph(
         evaluation: truth.as_ref().map(|truth| truth.compare(&graph.partition)),
         thresholds: sweep(graph, settings, truth.as_ref()),
         estimate: estimate(graph, figures),
+        reliability: truth.as_ref().and_then(|truth| {
+            let entities = truth.entity_of_nodes(graph.references.len());
+            Reliability::of(&graph.evidence, &graph.legend, &entities)
+        }),
         missed: truth.as_ref().map(|truth| missed(graph, truth)),
         trace: None,
     })

@@ -1,18 +1,13 @@
 //! The records that a truth names, with the entity and the cluster of each.
 
-use std::fs::File;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
 use hashbrown::HashTable;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sameas_graph::{NodeId, Partition, ReferenceTable};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::agreement::Agreement;
+use super::rows::Rows;
 use super::{EvaluateError, Evaluation};
 
 const COLUMNS: [&str; 3] = ["source", "key", "entity"];
@@ -35,18 +30,11 @@ impl Truth {
     /// Reads a truth, Parquet by its extension, else CSV, and finds its records in a graph.
     pub(crate) fn read(path: &Path, references: &ReferenceTable) -> Result<Self, EvaluateError> {
         let mut reading = Reading {
-            path,
             truth: Self::default(),
             entities: Codes::default(),
         };
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "parquet")
-        {
-            reading.parquet()?;
-        } else {
-            reading.csv()?;
-        }
+        let rows = Rows::new(path, "source, key and entity");
+        rows.read(COLUMNS, &mut |row, texts| reading.add(&rows, row, texts))?;
         let mut truth = reading.truth;
         if truth.entities.is_empty() {
             return Err(EvaluateError::Empty {
@@ -98,6 +86,17 @@ impl Truth {
         Agreement::new(&self.entities, &clusters).evaluation(self.missing(), self.extra)
     }
 
+    /// Returns the entity of every node of a graph, as far as the truth names it.
+    pub(crate) fn entity_of_nodes(&self, count: usize) -> Vec<Option<u32>> {
+        let mut entities = vec![None; count];
+        for (&entity, &node) in self.entities.iter().zip(&self.nodes) {
+            if let Some(place) = entities.get_mut(node as usize) {
+                *place = Some(entity);
+            }
+        }
+        entities
+    }
+
     /// Returns the nodes of every entity of which the graph holds two records or more, and how
     /// many pairs of the truth the graph lacks a record of.
     pub(crate) fn entities(&self) -> (Vec<Vec<u32>>, u64) {
@@ -126,149 +125,28 @@ fn pairs_of(len: usize) -> u64 {
     len * len.saturating_sub(1) / 2
 }
 
-struct Reading<'p> {
-    path: &'p Path,
+struct Reading {
     truth: Truth,
     entities: Codes,
 }
 
-impl Reading<'_> {
-    fn csv(&mut self) -> Result<(), EvaluateError> {
-        let file = File::open(self.path).map_err(|cause| self.unreadable(cause))?;
-        let mut reader = csv::Reader::from_reader(file);
-        let header = reader
-            .byte_headers()
-            .map_err(|cause| self.csv_error(1, cause))?
-            .clone();
-        let column =
-            |name: &'static str| match header.iter().position(|column| column == name.as_bytes()) {
-                Some(position) => Ok(position),
-                None => Err(EvaluateError::NoColumn {
-                    path: self.path.to_owned(),
-                    column: name,
-                }),
-            };
-        let [source, key, entity] = [column("source")?, column("key")?, column("entity")?];
-        let mut record = csv::ByteRecord::new();
-        let mut row = 0;
-        loop {
-            row += 1;
-            match reader.read_byte_record(&mut record) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(cause) => return Err(self.csv_error(row, cause)),
-            }
-            let text = |position| std::str::from_utf8(&record[position]).ok();
-            let (Some(source), Some(key), Some(entity)) = (text(source), text(key), text(entity))
-            else {
-                return Err(self.row_error(row, "is not UTF-8"));
-            };
-            self.add(source, key, entity, row)?;
-        }
-    }
-
-    fn parquet(&mut self) -> Result<(), EvaluateError> {
-        let file = File::open(self.path).map_err(|cause| self.unreadable(cause))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-            .map_err(|cause| self.parquet_error(cause))?;
-        for column in COLUMNS {
-            if builder.schema().column_with_name(column).is_none() {
-                return Err(EvaluateError::NoColumn {
-                    path: self.path.to_owned(),
-                    column,
-                });
-            }
-        }
-        let columns = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
-        let reader = builder.with_projection(columns).build();
-        let mut row = 0;
-        for batch in reader.map_err(|cause| self.parquet_error(cause))? {
-            let batch = batch.map_err(|cause| self.parquet_error(cause))?;
-            self.batch(&batch, row)?;
-            row += batch.num_rows() as u64;
-        }
-        Ok(())
-    }
-
-    fn batch(&mut self, batch: &RecordBatch, before: u64) -> Result<(), EvaluateError> {
-        let text = |name: &'static str| {
-            let column = batch
-                .column_by_name(name)
-                .ok_or_else(|| EvaluateError::NoColumn {
-                    path: self.path.to_owned(),
-                    column: name,
-                })?;
-            cast(column, &DataType::LargeUtf8).map_err(|cause| self.parquet_error(cause))
-        };
-        let columns = [text("source")?, text("key")?, text("entity")?];
-        let [sources, keys, entities] = columns.each_ref().map(AsArray::as_string::<i64>);
-        for index in 0..batch.num_rows() {
-            let row = before + index as u64 + 1;
-            if columns.iter().any(|column| column.is_null(index)) {
-                return Err(self.row_error(row, "holds a null"));
-            }
-            self.add(
-                sources.value(index),
-                keys.value(index),
-                entities.value(index),
-                row,
-            )?;
-        }
-        Ok(())
-    }
-
+impl Reading {
     fn add(
         &mut self,
-        source: &str,
-        key: &str,
-        entity: &str,
+        rows: &Rows<'_>,
         row: u64,
+        [source, key, entity]: [&str; 3],
     ) -> Result<(), EvaluateError> {
         if row == 1 {
             source.clone_into(&mut self.truth.first_source);
         }
         let (_, is_new) = self.truth.records.insert(record_digest(source, key));
         if !is_new {
-            return Err(self.row_error(row, "names a record that an earlier row names too"));
+            return Err(rows.error(row, "names a record that an earlier row names too"));
         }
         let (entity, _) = self.entities.insert(digest(&[entity]));
         self.truth.entities.push(entity);
         Ok(())
-    }
-
-    fn unreadable(&self, cause: std::io::Error) -> EvaluateError {
-        EvaluateError::Read {
-            path: self.path.to_owned(),
-            cause,
-        }
-    }
-
-    fn row_error(&self, row: u64, what: &'static str) -> EvaluateError {
-        EvaluateError::Row {
-            path: self.path.to_owned(),
-            row,
-            what,
-        }
-    }
-
-    fn csv_error(&self, row: u64, cause: csv::Error) -> EvaluateError {
-        match cause.into_kind() {
-            csv::ErrorKind::Io(cause) => self.unreadable(cause),
-            csv::ErrorKind::UnequalLengths { .. } => {
-                self.row_error(row, "has more or fewer columns than the header")
-            }
-            _ => self.row_error(row, "is not CSV"),
-        }
-    }
-
-    fn parquet_error(
-        &self,
-        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> EvaluateError {
-        EvaluateError::Parquet {
-            path: self.path.to_owned(),
-            cause: cause.into(),
-        }
     }
 }
 

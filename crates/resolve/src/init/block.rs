@@ -257,6 +257,7 @@ impl<'a> Ground<'a> {
             plan,
             &self.settings.train,
             self.key,
+            None,
         );
         let decide = DecideSettings {
             link: least,

@@ -85,7 +85,7 @@ fn all_that_computes_runs_on_the_threads_of_the_job() {
     let heard = Arc::new(Heard::default());
     let options = options(THREADS, heard.clone());
     wait(plan(&settings, &options)).unwrap();
-    wait(train(&settings, &options)).unwrap();
+    wait(train(&settings, &options, None)).unwrap();
     std::fs::remove_file(settings.model_path()).unwrap();
     let report = wait(rebuild(&settings, &options)).unwrap();
     let heard = heard.0.lock().unwrap();
@@ -114,7 +114,7 @@ fn training_and_rebuilding_exclude_each_other() {
     let graph = graph.unwrap();
     let at_work = graph.publisher().unwrap();
     for error in [
-        wait(train(&settings, &options)).unwrap_err(),
+        wait(train(&settings, &options, None)).unwrap_err(),
         wait(rebuild(&settings, &options)).unwrap_err(),
     ] {
         assert!(
@@ -127,7 +127,7 @@ fn training_and_rebuilding_exclude_each_other() {
     }
     assert!(!settings.model_path().exists());
     drop(at_work);
-    wait(train(&settings, &options)).unwrap();
+    wait(train(&settings, &options, None)).unwrap();
     assert!(settings.model_path().exists());
     assert!(graph.publisher().is_ok(), "training has let the lock go");
 }

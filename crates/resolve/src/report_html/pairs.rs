@@ -33,7 +33,7 @@ pub(super) fn section(content: &Content<'_>) -> Section {
         ("The strongest pair for review", reviewed),
     ];
     let mut body = paragraph(
-        "How a weight comes about: the prior, which speaks against any two records, then what each comparison adds, then what rare values add and what relatives would share as well. \u{201c}sameas explain\u{201d} says this of any pair.",
+        "How a weight comes about: the prior, which speaks against any two records, then what each comparison adds, then what rare values add and what relatives would share as well or is said twice takes away. \u{201c}sameas explain\u{201d} says this of any pair.",
     );
     let mut any = false;
     for (title, edge) in shown {
@@ -113,7 +113,7 @@ fn steps(legend: &Legend, edge: &Evidence) -> Vec<Step> {
     let rest = [
         (
             "adjustment",
-            "rare values, less relatives",
+            "rare values, relatives, said twice",
             remainder.adjustment_bits,
         ),
         (

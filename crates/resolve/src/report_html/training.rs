@@ -1,6 +1,8 @@
 //! Whether training can be trusted.
 
-use super::markup::{Html, chance, count, percent, table};
+use std::fmt::Write as _;
+
+use super::markup::{Html, bits, chance, count, folded, percent, table};
 use super::svg::{Anchor, Scale, Svg};
 use super::{Section, WIDTH, figure, paragraph, warning};
 use crate::report::TrainReport;
@@ -39,11 +41,69 @@ pub(super) fn section(report: &TrainReport) -> Section {
         &head,
         rows.collect::<Vec<Vec<Html>>>(),
     ));
+    body.push(interactions(report));
+    body.push(labels(report));
     Section {
         anchor: "training",
         title: "Training",
         body,
     }
+}
+
+/// Lists what two comparisons say twice.
+fn interactions(report: &TrainReport) -> Html {
+    if report.interactions.is_empty() {
+        return Html::default();
+    }
+    let rows = report.interactions.iter().map(|interaction| {
+        let ([one, other], [i, j]) = (&interaction.comparisons, &interaction.levels);
+        vec![
+            format!("{one}: {i}").into(),
+            format!("{other}: {j}").into(),
+            bits(-interaction.bits).into(),
+        ]
+    });
+    Html::join([
+        Html::element("h3", "What is said twice"),
+        paragraph(
+            "Strangers who share the one share the other more often than chance would have it, so a pair that shows both weighs so much less than the two together.",
+        ),
+        folded(
+            "Levels and bits",
+            table("", &["one", "other", "bits"], rows.collect()),
+        ),
+    ])
+}
+
+/// Says what labels were used for.
+fn labels(report: &TrainReport) -> Html {
+    let Some(labels) = &report.labels else {
+        return Html::default();
+    };
+    let mut told = format!(
+        "{} labelled pairs of one entity taught m beside the others. {} of one and {} of two entities were held out.",
+        count(labels.taught),
+        count(labels.held_out_matches),
+        count(labels.held_out_others)
+    );
+    if let Some(line) = labels.calibration {
+        let _ = write!(
+            told,
+            " By them a bit of the model is worth {:.2}, {} bits; the squared error of probabilities goes from {:.4} to {:.4}.",
+            line.slope,
+            bits(line.offset),
+            labels.error_before,
+            labels.error_after
+        );
+    }
+    if let Some(link) = labels.proposed_link {
+        let _ = write!(
+            told,
+            " They propose link = {link:.4}: F1 {:.4} of the pairs held out, {:.4} as the settings have it.",
+            labels.proposed_f1, labels.own_f1
+        );
+    }
+    Html::join([Html::element("h3", "Labels"), paragraph(&told)])
 }
 
 /// Lists the levels whose weight is more guessed than learnt.

@@ -1,0 +1,121 @@
+//! What strangers show, and what they share because they share something else.
+
+use sameas_graph::LevelPattern;
+
+use super::classes::{Classes, Shares, included, teaches};
+use super::dependence::{self, Sample};
+use super::patterns::{Patterns, RulePatterns};
+use crate::Scope;
+use crate::plan::MatchingPlan;
+
+/// What becomes of relatives when strangers are counted.
+#[derive(Clone, Copy)]
+enum Kin {
+    /// They are told from strangers.
+    Told,
+    /// They count as strangers.
+    Strangers,
+}
+
+impl Classes {
+    /// Returns how likely strangers show some levels of a pattern, given its others.
+    ///
+    /// Exact but for what three comparisons or more say thrice.
+    pub(super) fn chance_of_strangers(&self, pattern: LevelPattern, included: &[usize]) -> f64 {
+        let count = self.u.len();
+        let given: Vec<(usize, u8)> = (0..count)
+            .filter(|c| !included.contains(c) && pattern.level(*c) > 0)
+            .map(|c| (c, pattern.level(c)))
+            .collect();
+        let mut chance = 1.0;
+        for &c in included {
+            if let level @ 1.. = usize::from(pattern.level(c)) {
+                chance *= if given.is_empty() || self.interactions.active().is_empty() {
+                    self.u[c][level - 1]
+                } else {
+                    dependence::foretold(c, &given, &self.u, &self.interactions)[level - 1]
+                };
+            }
+        }
+        let both = self.interactions.active().iter();
+        let bits = both
+            .filter(|(a, b)| included.contains(a) && included.contains(b))
+            .map(|&(a, b)| {
+                self.interactions
+                    .between((a, pattern.level(a)), (b, pattern.level(b)))
+            });
+        chance * bits.sum::<f64>().exp2()
+    }
+
+    /// Finds what strangers share because they share something else.
+    ///
+    /// Only those are asked whom even the model without interactions takes for strangers: it
+    /// takes too many pairs for matches, so that no match lends its agreements to strangers.
+    /// A rule on what is a person's own finds relatives by chance alone; whoever seems to be one
+    /// among its pairs is a stranger of that name.
+    pub(super) fn relate(
+        &mut self,
+        plan: &MatchingPlan,
+        random: &Patterns,
+        rules: &[RulePatterns],
+        shares: Shares,
+    ) {
+        let all: Vec<usize> = (0..self.m.len()).collect();
+        let mix = [
+            shares.matched,
+            shares.related,
+            1.0 - shares.matched - shares.related,
+        ];
+        let mut samples = vec![self.sample(random, &all, mix, Kin::Told)];
+        for ((rule, patterns), mix) in plan.rules.iter().zip(rules).zip(&self.mixes) {
+            let included = included(plan, rule);
+            if !teaches(&included, &patterns.all) {
+                continue;
+            }
+            let is_own = |c: &usize| plan.comparisons[*c].scope == Scope::Person;
+            let kin = match all.iter().filter(|c| !included.contains(c)).any(is_own) {
+                true => Kin::Strangers,
+                false => Kin::Told,
+            };
+            let mut sample = self.sample(&patterns.all, &included, *mix, kin);
+            // A sampled pair is one witness, whatever it stands for.
+            let stand_for: f64 = patterns.all.iter().map(|(_, count)| count).sum();
+            let drawn = patterns.pairs as f64 / stand_for;
+            sample
+                .strangers
+                .iter_mut()
+                .for_each(|count| *count *= drawn);
+            samples.push(sample);
+        }
+        let speaks = |c: usize, level: u8| {
+            let level = usize::from(level);
+            level < self.m[c].len() && self.m[c][level - 1] > self.u[c][level - 1]
+        };
+        dependence::fit(&samples, &self.u, &mut self.interactions, &speaks);
+    }
+
+    /// Counts the pairs of strangers that show each pattern, as the model without interactions sees them.
+    fn sample<'p>(
+        &self,
+        patterns: &'p Patterns,
+        included: &[usize],
+        mix: [f64; 3],
+        kin: Kin,
+    ) -> Sample<'p> {
+        let strangers = patterns.iter().map(|&(pattern, count)| {
+            let levels = included.iter().map(|&c| (c, usize::from(pattern.level(c))));
+            let present = levels.filter(|&(_, level)| level > 0);
+            let chance = present.map(|(c, level)| self.u[c][level - 1]).product();
+            let shares = self.shares_of(pattern, included, mix, chance);
+            match kin {
+                Kin::Told => shares[2] * count,
+                Kin::Strangers => (shares[1] + shares[2]) * count,
+            }
+        });
+        Sample {
+            patterns,
+            strangers: strangers.collect(),
+            free: included.to_vec(),
+        }
+    }
+}
