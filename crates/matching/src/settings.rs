@@ -149,6 +149,9 @@ pub struct TrainSettings {
     pub candidate_pairs_max: u64,
     /// Chooses the sample.
     pub seed: u64,
+    /// Whether agreements that bring each other about between strangers, such as names and the
+    /// e-mail addresses made of them, are found and counted once.
+    pub interactions: bool,
 }
 
 impl Default for TrainSettings {
@@ -157,6 +160,7 @@ impl Default for TrainSettings {
             random_pairs_max: 500_000,
             candidate_pairs_max: 500_000,
             seed: 1,
+            interactions: true,
         }
     }
 }

@@ -30,6 +30,11 @@ const FREQUENT_COUNT_MAX: usize = 10_000;
 const FREQUENT_LEAST: u32 = 4;
 /// Pseudo-count of pairs that keeps unseen levels possible.
 const SMOOTHING: f64 = 0.5;
+/// Interactions are learnt from so many comparisons on: a rule on two of them has to leave four.
+///
+/// Two classes of pairs with interactions in one of them have more unknowns than patterns below
+/// that: with k comparisons of two levels, k + 1 + k (k - 1) / 2 against 2^k - 1.
+const INTERACTING_LEAST: usize = 6;
 /// How often u, m and the prior are refined in turn.
 const REFINEMENTS: usize = 4;
 
@@ -119,11 +124,12 @@ pub fn train(
         matched: 1.0 / prepared.records.len().max(2) as f64,
         related: 0.0,
     };
+    let interacts = settings.interactions && plan.comparisons.len() >= INTERACTING_LEAST;
     for refinement in 0..REFINEMENTS {
         (training.passes, training.moves) = classes.fit(plan, &rules);
         shares = estimate_shares(&rules, &classes, total, shares.matched);
         classes.u = corrected_u(&observed, &classes, shares);
-        if refinement + 1 < REFINEMENTS {
+        if interacts && refinement + 1 < REFINEMENTS {
             classes.relate(plan, &random, &rules, shares);
         }
         if refinement == 0 && !classes.interactions.active().is_empty() {

@@ -150,6 +150,61 @@ fn a_model_of_another_format_is_refused() {
     assert!(error.to_string().contains("`sameas train`"), "{error}");
 }
 
+/// What is in the form before this one is in this one too, and weighs what it weighed.
+#[test]
+fn a_model_of_the_form_before_is_read() {
+    let plan = plan(email(), FieldKind::Email);
+    let mut before = model();
+    before.format = MODEL_FORMAT_OLDEST;
+    let text = serde_json::to_string(&before).unwrap();
+    assert!(
+        !text.contains("interactions") && !text.contains("calibration"),
+        "{text}"
+    );
+    let read: Model = serde_json::from_str(&text).unwrap();
+    assert_eq!(read.check(&plan), Ok(()));
+    assert_eq!(read.digest(), before.digest());
+}
+
+#[test]
+fn interactions_and_calibrations_that_cannot_be_used_are_refused() {
+    let plan = plan(email(), FieldKind::Email);
+    let interaction = |other: &str, level: &str, bits: f64| Interaction {
+        comparisons: ["mail".to_owned(), other.to_owned()],
+        levels: ["exact".to_owned(), level.to_owned()],
+        bits,
+    };
+    for wrong in [
+        interaction("post", "exact", 1.0),
+        interaction("mail", "exact", 1.0),
+        interaction("mail", "alike", 1.0),
+        interaction("mail", "exact", -1.0),
+        interaction("mail", "exact", f64::NAN),
+    ] {
+        let mut model = model();
+        model.interactions = vec![wrong];
+        let error = model.check(&plan).unwrap_err().to_string();
+        assert!(error.contains("interactions"), "{error}");
+        assert!(error.contains("train again with `sameas train`"), "{error}");
+    }
+    for (slope, offset) in [
+        (0.0, 0.0),
+        (-1.0, 0.0),
+        (f64::NAN, 0.0),
+        (1.0, f64::INFINITY),
+    ] {
+        let mut model = model();
+        model.calibration = Some(Calibration {
+            slope,
+            offset,
+            matches: 20,
+            others: 20,
+        });
+        let error = model.check(&plan).unwrap_err().to_string();
+        assert!(error.contains("calibration does not rise"), "{error}");
+    }
+}
+
 #[test]
 fn a_model_survives_its_text() {
     let text = serde_json::to_string(&model()).unwrap();

@@ -493,6 +493,26 @@ mod tests {
         }
     }
 
+    /// The mean of what labels say and what all others say, who count for a hundred pairs.
+    #[test]
+    fn labels_outweigh_pairs_without_a_label_as_they_become_many() {
+        let (fields, equal) = (&FIELDS[..3], &EQUAL[..3]);
+        let plan = plan(fields, ["given_name", "dob"]);
+        let rules = [
+            patterns(equal, 0, [0.1, 0.0, 0.9]),
+            patterns(equal, 1, [0.4, 0.0, 0.6]),
+        ];
+        // Member numbers are equal in 0.7 of the matches that made the pairs, in half of the labels.
+        for (count, expected) in [(0.0, 0.7), (10.0, 0.682), (100.0, 0.6), (10_000.0, 0.502)] {
+            let mut classes = Classes::guess(&plan, &observed(equal));
+            classes.labelled[2] = vec![count / 2.0; 2];
+            classes.fit(&plan, &rules);
+            let found = classes.m[2][0];
+            // What labels teach moves what the others are taken for, too.
+            assert!((found - expected).abs() < 0.02, "{count} labels: {found}");
+        }
+    }
+
     #[test]
     fn relatives_are_told_from_matches() {
         let plan = plan(&FIELDS, ["surname", "street"]);
