@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use sameas_graph::{Constraints, Evidence};
 use sameas_matching::{
     BlockSettings, Blocking, Comparer, DecideSettings, FrequencyKey, MatchingPlan, Prepared,
-    Threshold, TrainSettings, Weigher, parse_key_part, train,
+    Threshold, Weigher, parse_key_part, train,
 };
 use sameas_record::{FieldKind, Records};
 
@@ -230,12 +230,7 @@ impl<'a> Ground<'a> {
             return Ok(Choice::default());
         }
         let plan = self.plan(&first)?;
-        // Whom rules find and which sources are clean is asked of the plainest model.
-        let plainest = TrainSettings {
-            interactions: false,
-            ..self.settings.train.clone()
-        };
-        let links = self.weighed(&plan, &plainest, self.settings.decide.link);
+        let links = self.weighed(&plan, self.settings.decide.link);
         let linked = self.linked(&plan, &links);
         let pairs: Vec<(u32, u32)> = links
             .iter()
@@ -251,12 +246,18 @@ impl<'a> Ground<'a> {
     }
 
     /// Trains on the rules of a plan and returns the pairs from a probability on.
-    fn weighed(&self, plan: &MatchingPlan, train_by: &TrainSettings, least: f64) -> Vec<Evidence> {
+    fn weighed(&self, plan: &MatchingPlan, least: f64) -> Vec<Evidence> {
         let prepared = Prepared::new(self.records, plan, &self.exclusive());
         let blocking = Blocking::new(&prepared, plan, self.block_len_max());
         let comparer = Comparer::new(&prepared, plan);
         let (model, _) = train(
-            &prepared, &comparer, &blocking, plan, train_by, self.key, None,
+            &prepared,
+            &comparer,
+            &blocking,
+            plan,
+            &self.settings.train,
+            self.key,
+            None,
         );
         let decide = DecideSettings {
             link: least,
@@ -273,7 +274,7 @@ impl<'a> Ground<'a> {
     /// Returns the threshold to link from, and the F1 to expect there and at the usual one.
     pub(super) fn threshold(&self, choice: &Choice) -> Result<(f64, f64, f64), JobError> {
         let rules: Vec<Vec<String>> = choice.rules.iter().map(|rule| rule.on.clone()).collect();
-        let evidence = self.weighed(&self.plan(&rules)?, &self.settings.train, EVIDENCE_MIN);
+        let evidence = self.weighed(&self.plan(&rules)?, EVIDENCE_MIN);
         let constraints = Constraints {
             one_per_source: self.exclusive(),
             cannot_link: Vec::new(),
