@@ -15,8 +15,8 @@ use crate::model::Interactions;
 
 /// Rounds of fitting between two rounds of expectation-maximisation.
 const ROUNDS: usize = 6;
-/// Of a count no more is believed than it surely shows: its end at so many standard deviations.
-const Z: f64 = 3.0;
+/// Of a count no more is believed than it surely shows: its lower end, one-sided 95 %.
+const Z: f64 = 1.645;
 /// Several comparisons may foretell one level, so each moves half way.
 const STEP: f64 = 0.5;
 /// What two levels say twice and is less than this, in bits, is left alone.
