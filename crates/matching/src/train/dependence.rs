@@ -332,17 +332,17 @@ mod tests {
     #[test]
     fn independent_comparisons_say_nothing_twice() {
         let found = found(&strangers(1.0), vec![0, 1, 2], 3);
-        assert_eq!(found.active(), [], "{found:?}");
+        assert_eq!(found.active(), []);
     }
 
     #[test]
     fn what_made_two_levels_meet_is_found_again() {
         for free in [vec![0, 1, 2], vec![1, 2], vec![0, 2]] {
             let found = found(&strangers(16.0), free.clone(), 3);
-            assert_eq!(found.active(), [(0, 1)], "{free:?}: {found:?}");
+            assert_eq!(found.active(), [(0, 1)], "{free:?}");
             let bits = found.between((0, 1), (1, 2));
             assert!((bits - 4.0).abs() < 0.2, "{free:?}: {bits}, 4 made them");
-            assert!((found.between((0, 1), (1, 1))).abs() < 1e-9, "{found:?}");
+            assert!(found.between((0, 1), (1, 1)).abs() < 1e-9);
         }
     }
 
@@ -355,11 +355,12 @@ mod tests {
         assert!((bits - 4.0).abs() < 0.2, "{bits}, 4 made them");
     }
 
+    /// Two pairs where one tenth of one was to be expected may be chance.
     #[test]
     fn a_handful_of_pairs_proves_nothing() {
         let mut patterns = strangers(16.0);
-        patterns.iter_mut().for_each(|(_, count)| *count *= 1e-4);
+        patterns.iter_mut().for_each(|(_, count)| *count *= 4e-5);
         let found = found(&patterns, vec![0, 1, 2], 3);
-        assert_eq!(found.active(), [], "{found:?}");
+        assert_eq!(found.active(), []);
     }
 }
