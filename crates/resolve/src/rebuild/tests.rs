@@ -136,7 +136,7 @@ fn training_and_rebuilding_exclude_each_other() {
 fn training_needs_no_graph_folder_and_makes_none() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path());
-    wait(train(&settings, &options(2, Arc::new(crate::Silent)))).unwrap();
+    wait(train(&settings, &options(2, Arc::new(crate::Silent)), None)).unwrap();
     assert!(settings.model_path().exists());
     assert!(!settings.graph_path().exists());
 }
