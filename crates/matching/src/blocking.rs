@@ -40,6 +40,32 @@ impl<'b> Block<'b> {
     }
 }
 
+/// Blocks whose rows were copied at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks<'b> {
+    /// The rule.
+    pub(crate) rule: usize,
+    rows: &'b Rows,
+    batch: &'b Batch,
+}
+
+impl<'b> Blocks<'b> {
+    /// Returns the blocks in order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = Block<'b>> {
+        let (batch, width) = (self.batch, self.rows.width());
+        let starts = std::iter::once(0).chain(batch.blocks.iter().map(|&(_, end)| end));
+        let blocks = batch.blocks.iter().zip(starts);
+        blocks.map(move |(&((key, refined_by), end), start)| Block {
+            nodes: &batch.nodes[start..end],
+            rule: self.rule,
+            key,
+            refined_by,
+            rows: self.rows,
+            gathered: &batch.gathered[start * width..end * width],
+        })
+    }
+}
+
 /// One oversized block: how many records share the key, and what refining it could not save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HotKey {
@@ -225,6 +251,18 @@ impl<'p> Blocking<'p> {
         make: impl Fn() -> T + Sync,
         visit: impl Fn(&mut T, Block<'_>) + Sync,
     ) -> Vec<T> {
+        self.map_batches(rule, make, |state, blocks| {
+            blocks.iter().for_each(|block| visit(state, block));
+        })
+    }
+
+    /// Like [`Blocking::map_blocks`], but hands over several blocks at once, in order.
+    pub(crate) fn map_batches<T: Send>(
+        &self,
+        rule: usize,
+        make: impl Fn() -> T + Sync,
+        visit: impl Fn(&mut T, Blocks<'_>) + Sync,
+    ) -> Vec<T> {
         let words = &self.rules[rule].words;
         let bounds = chunk_bounds(words, self.node_bits);
         bounds
@@ -232,7 +270,7 @@ impl<'p> Blocking<'p> {
             .map(|bound| {
                 let mut state = make();
                 let mut batch = Batch::default();
-                let mut visit = |block: Block<'_>| visit(&mut state, block);
+                let mut visit = |blocks: Blocks<'_>| visit(&mut state, blocks);
                 for run in runs(&words[bound[0]..bound[1]], self.node_bits) {
                     self.visit_run(rule, run, &mut batch, &mut visit);
                 }
@@ -424,7 +462,7 @@ impl<'p> Blocking<'p> {
         rule: usize,
         run: &[u64],
         batch: &mut Batch,
-        visit: &mut dyn FnMut(Block<'_>),
+        visit: &mut dyn FnMut(Blocks<'_>),
     ) {
         let key = run[0] >> self.node_bits;
         let members = || run.iter().map(|&word| node_of(word, self.node_bits));
@@ -446,21 +484,14 @@ impl<'p> Blocking<'p> {
     }
 
     /// Copies the rows of several blocks at once, visits the blocks and forgets them.
-    fn visit_batch(&self, rule: usize, batch: &mut Batch, visit: &mut dyn FnMut(Block<'_>)) {
+    fn visit_batch(&self, rule: usize, batch: &mut Batch, visit: &mut dyn FnMut(Blocks<'_>)) {
         self.rows.gather(&batch.nodes, &mut batch.gathered);
-        let width = self.rows.width();
-        let mut from = 0;
-        for ((key, refined_by), end) in batch.blocks.drain(..) {
-            visit(Block {
-                nodes: &batch.nodes[from..end],
-                rule,
-                key,
-                refined_by,
-                rows: self.rows,
-                gathered: &batch.gathered[from * width..end * width],
-            });
-            from = end;
-        }
+        visit(Blocks {
+            rule,
+            rows: self.rows,
+            batch,
+        });
+        batch.blocks.clear();
         batch.nodes.clear();
     }
 }

@@ -7,6 +7,7 @@ use sameas_graph::LevelPattern;
 use sameas_record::{Derived, Form, ValueId};
 
 use crate::language::Test;
+use crate::machine::prefetch;
 use crate::plan::{Comparison, FieldTest, MatchingPlan, PairConditions};
 use crate::predicate::ReadyPredicate;
 use crate::prepared::{Prepared, PreparedField};
@@ -141,6 +142,18 @@ impl<'p> Comparer<'p> {
             }
         }
         best
+    }
+
+    /// Asks memory for the summaries of values that differ, which kernels will be bounded by.
+    pub(crate) fn prefetch(&self, a: NodeRow<'_>, b: NodeRow<'_>) {
+        for (index, comparison) in self.comparisons.iter().enumerate() {
+            let (x, y) = (a.value(index), b.value(index));
+            if x != y && !x.is_missing() && !y.is_missing() {
+                let signatures = &comparison.field.signatures;
+                prefetch(signatures, x.index());
+                prefetch(signatures, y.index());
+            }
+        }
     }
 
     /// Returns the levels of all comparisons.

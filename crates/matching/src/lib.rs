@@ -6,6 +6,7 @@ mod compare;
 mod day;
 mod hints;
 mod language;
+mod machine;
 mod model;
 mod plan;
 mod predicate;

@@ -50,12 +50,15 @@ pub(super) fn random_patterns(
             let mut patterns = Counter::default();
             for nodes in nodes.chunks(GATHER_LEN) {
                 rows.gather(nodes, &mut gathered);
-                for (pair, nodes) in nodes.as_chunks::<2>().0.iter().enumerate() {
-                    let [a, b] = *nodes;
-                    let a = rows.within(&gathered, 2 * pair, a);
-                    let b = rows.within(&gathered, 2 * pair + 1, b);
-                    patterns.add(comparer.pattern(a, b));
-                }
+                let pairs = || {
+                    let pairs = nodes.as_chunks::<2>().0.iter().enumerate();
+                    pairs.map(|(pair, &[a, b])| {
+                        let a = rows.within(&gathered, 2 * pair, a);
+                        (a, rows.within(&gathered, 2 * pair + 1, b))
+                    })
+                };
+                pairs().for_each(|(a, b)| comparer.prefetch(a, b));
+                pairs().for_each(|(a, b)| patterns.add(comparer.pattern(a, b)));
             }
             patterns.sorted()
         })
