@@ -257,11 +257,7 @@ fn settle(probabilities: &mut [f64], sums: &[f64]) -> f64 {
 }
 
 fn touches(comparison: &Comparison, fields: &[sameas_record::FieldId]) -> bool {
-    let clauses = comparison.levels.iter().flat_map(|level| &level.clauses);
-    fields.contains(&comparison.field)
-        || clauses
-            .into_iter()
-            .any(|c| fields.contains(&c.field) || fields.contains(&c.other))
+    fields.contains(&comparison.field) || comparison.fields().any(|f| fields.contains(&f))
 }
 
 /// Guards against switched labels: equality must speak for a match in most comparisons.
@@ -336,7 +332,7 @@ mod tests {
     use sameas_record::{FieldKind, Schema};
 
     use super::*;
-    use crate::{BlockSettings, CompareSettings};
+    use crate::{BlockSettings, CompareSettings, LevelSettings};
 
     const FIELDS: [(&str, FieldKind); 6] = [
         ("given_name", FieldKind::GivenName),
@@ -414,15 +410,44 @@ mod tests {
 
     #[test]
     fn what_made_the_pairs_is_found_again() {
+        assert_found_again(&plan(&FIELDS[..3], ["given_name", "dob"]));
+    }
+
+    /// Levels in SQL have no clauses, so a comparison that asks a rule's field in SQL was taken
+    /// for one that the rule does not touch. All fields it looks at count.
+    #[test]
+    fn what_made_the_pairs_is_found_again_by_levels_in_sql() {
+        let kinds = FIELDS.map(|(name, kind)| (name.to_owned(), Some(kind)));
+        let schema = Schema::new(&kinds.into_iter().collect());
+        let compare = FIELDS[..3].iter().map(|(name, _)| CompareSettings {
+            name: Some((*name).to_owned()),
+            field: "phone".to_owned(),
+            level: Some(vec![LevelSettings {
+                when: format!("{name}_l = {name}_r"),
+                ..LevelSettings::default()
+            }]),
+            missing: Some(format!("{name}_l IS NULL OR {name}_r IS NULL")),
+            scope: Some(Scope::Person),
+            ..CompareSettings::default()
+        });
+        let compare: Vec<_> = compare.collect();
+        let block = ["given_name", "dob"].map(|name| BlockSettings {
+            on: vec![name.to_owned()],
+        });
+        let plan = MatchingPlan::new(&schema, &compare, &block, &[]);
+        assert_found_again(&plan.expect("the settings are sound"));
+    }
+
+    /// Learns the first three fields from pairs of two rules.
+    fn assert_found_again(plan: &MatchingPlan) {
         let (fields, equal) = (&FIELDS[..3], &EQUAL[..3]);
-        let plan = plan(fields, ["given_name", "dob"]);
         assert!(!plan.tells_related());
         let rules = [
             patterns(equal, 0, [0.1, 0.0, 0.9]),
             patterns(equal, 1, [0.4, 0.0, 0.6]),
         ];
-        let mut classes = Classes::guess(&plan, &observed(equal));
-        let (passes, _) = classes.fit(&plan, &rules);
+        let mut classes = Classes::guess(plan, &observed(equal));
+        let (passes, _) = classes.fit(plan, &rules);
         for ((name, _), (found, (m, ..))) in fields.iter().zip(classes.m.iter().zip(equal)) {
             assert!(
                 (found[0] - m).abs() < 0.01,
