@@ -29,7 +29,7 @@ const REFINEMENTS: usize = 4;
 pub struct Training {
     /// Random pairs drawn.
     pub random_pairs: u64,
-    /// One pass per blocking rule.
+    /// One pass per rule, and one per field by which its oversized blocks were refined.
     pub passes: Vec<TrainingPass>,
     /// The largest move of any parameter in each round of the last refinement; EM has converged
     /// if the last is below [`Training::CONVERGED`].
@@ -54,19 +54,24 @@ pub struct Sighting {
     pub candidate: f64,
 }
 
-/// EM over the pairs of one rule.
+/// EM over the pairs of one rule, of its blocks within the bound or of groups of the others.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainingPass {
     /// The rule.
     pub rule: String,
+    /// The field in which records agree as well, for groups of blocks over the bound.
+    pub refined_by: Option<String>,
     /// Pairs looked at.
     pub pairs: u64,
     /// The share of them that EM takes for matches.
     pub matched: f64,
+    /// How many records the block of a pair holds, on average.
+    pub block_len: f64,
     /// Rounds that all passes together took; at most 100.
     pub rounds: usize,
-    /// Whether it had pairs and fields enough to teach something, and equal values speak for a
-    /// match in most of its comparisons; a pass without the first teaches nothing.
+    /// Whether it had pairs and fields enough to teach something, equal values speak for a
+    /// match in most of its comparisons, and it does not take nearly all pairs of large blocks for
+    /// matches; a pass without the first teaches nothing.
     pub used: bool,
 }
 
@@ -246,3 +251,6 @@ fn frequencies(
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;
