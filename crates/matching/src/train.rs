@@ -4,7 +4,7 @@ mod classes;
 mod patterns;
 
 use rayon::prelude::*;
-use sameas_record::ValueId;
+use sameas_record::{FieldId, ValueId};
 
 use self::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX, Shares, corrected_u, estimate_shares};
 use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
@@ -148,8 +148,8 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
             }
             let total: f64 = counts.iter().sum();
             let mut shares: Vec<f64> = counts.iter().map(|count| count / total).collect();
-            let column = prepared.field(comparison.field).column;
-            if comparison.levels[0].exact
+            if let Some(field) = equal_field(comparison)
+                && let column = prepared.field(field).column
                 && !column.is_multi_valued()
                 && let Some(exact) = chance_of_equality(&column.counts())
             {
@@ -162,6 +162,20 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
             shares
         })
         .collect()
+}
+
+/// Returns the field of which the first level is mere equality, if its values alone also decide
+/// whether a pair says nothing.
+fn equal_field(comparison: &Comparison) -> Option<FieldId> {
+    let Some(asked) = &comparison.conditions else {
+        return comparison.levels[0].exact.then_some(comparison.field);
+    };
+    let decides = match &asked.missing {
+        Some(missing) => missing.missing_field(),
+        None => Some(comparison.field),
+    };
+    let equal = asked.levels.first()?.exact_field();
+    equal.filter(|_| equal == decides)
 }
 
 /// Returns the chance that two records drawn at random have equal values, exactly.

@@ -5,7 +5,7 @@ use sameas_record::{Column, FieldKind, Records, Schema};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::*;
-use crate::{BlockSettings, CompareSettings};
+use crate::{BlockSettings, CompareSettings, LevelSettings};
 
 const FIELDS: [(&str, FieldKind); 4] = [
     ("dob", FieldKind::Date),
@@ -147,6 +147,41 @@ fn the_prior_hardly_depends_on_the_seed() {
             );
         }
     }
+}
+
+/// u of equality came from random pairs if it was asked in SQL. It is counted.
+#[test]
+fn equality_in_sql_is_as_likely_as_equality() {
+    let people = People::new(2_000, 0.3);
+    let in_sql = |missing: Option<&str>| {
+        let mut compare = equality();
+        for compare in &mut compare {
+            let name = compare.field.clone();
+            compare.levels = None;
+            compare.level = Some(vec![LevelSettings {
+                when: format!("{name}_r = {name}_l"),
+                ..LevelSettings::default()
+            }]);
+            compare.missing = missing.map(|text| text.replace('F', &name));
+        }
+        compare
+    };
+    let settings = TrainSettings {
+        random_pairs_max: 1_000,
+        ..TrainSettings::default()
+    };
+    let u_of = |compare: &[CompareSettings]| -> Vec<f64> {
+        let (model, _) = people.train(compare, &RULES, &settings);
+        model.comparisons.iter().map(|c| c.levels[0].u).collect()
+    };
+    let expected = u_of(&equality());
+    assert_eq!(u_of(&in_sql(None)), expected);
+    assert_eq!(u_of(&in_sql(Some("F_l IS NULL OR F_r IS NULL"))), expected);
+    // What else leaves pairs out may depend on whether they are equal.
+    assert_ne!(
+        u_of(&in_sql(Some("F_l IS NULL OR dob_r IS NULL"))),
+        expected
+    );
 }
 
 /// A pass that takes nearly all pairs of large blocks for matches was trusted.
