@@ -1,12 +1,14 @@
 //! Training without labels: u from random pairs, m by expectation-maximisation over level patterns.
 
 mod classes;
+mod doubts;
 mod patterns;
 
 use rayon::prelude::*;
 use sameas_record::{FieldId, ValueId};
 
-use self::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX, Shares, corrected_u, estimate_shares};
+use self::classes::{CONVERGED, Classes, Levels, Shares, corrected_u, estimate_shares, taught_by};
+use self::doubts::Doubts;
 use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
 use crate::TrainSettings;
 use crate::blocking::Blocking;
@@ -50,7 +52,8 @@ impl Training {
 pub struct Sighting {
     /// Random pairs that showed it; u comes from them.
     pub random: f64,
-    /// Candidate pairs that showed it, whatever they are; m comes from them.
+    /// Candidate pairs that showed it, whatever they are, in each pass that teaches its comparison;
+    /// m comes from them.
     pub candidate: f64,
 }
 
@@ -102,8 +105,12 @@ pub fn train(
         classes.pin_related(plan);
     }
     training.sightings = sightings(plan, &random, &rules);
-    let Classes { m, u, .. } = &classes;
-    warn(&mut training, plan, m, u);
+    let doubts = Doubts {
+        plan,
+        classes: &classes,
+        rules: &rules,
+    };
+    training.warnings = doubts.of(&training);
     let comparisons = plan
         .comparisons
         .iter()
@@ -188,50 +195,30 @@ fn chance_of_equality(counts: &[u32]) -> Option<f64> {
     (present >= 2.0).then(|| (equal.max(1.0) / (present * (present - 1.0))).min(0.999))
 }
 
-/// Counts how often each level was seen among random pairs and among candidate pairs.
+/// Counts how often each level was seen among random pairs and among the candidate pairs of the
+/// passes that teach its comparison.
 fn sightings(plan: &MatchingPlan, random: &Patterns, rules: &[RulePatterns]) -> Vec<Vec<Sighting>> {
-    let seen = |patterns: &Patterns, comparison: usize, level: usize| -> f64 {
-        let showing = patterns
-            .iter()
-            .filter(|(pattern, _)| usize::from(pattern.level(comparison)) == level);
-        showing.map(|(_, count)| count).sum()
-    };
-    let of = |comparison: usize, level: usize| Sighting {
-        random: seen(random, comparison, level),
-        candidate: rules
-            .iter()
-            .map(|rule| seen(&rule.owned, comparison, level))
-            .sum(),
-    };
-    let comparisons = plan.comparisons.iter().enumerate();
-    comparisons
-        .map(|(index, comparison)| {
-            (1..comparison.level_count())
-                .map(|level| of(index, level))
-                .collect()
-        })
-        .collect()
-}
-
-fn warn(training: &mut Training, plan: &MatchingPlan, m: &Levels, u: &Levels) {
-    for (index, comparison) in plan.comparisons.iter().enumerate() {
-        if m[index][0] <= u[index][0] {
-            training.warnings.push(format!(
-                "comparison `{}`: equal values are no likelier between records of one entity; is the field informative?",
-                comparison.name
-            ));
+    let comparisons = plan.comparisons.iter();
+    let mut sightings: Vec<Vec<Sighting>> = comparisons
+        .map(|comparison| vec![Sighting::default(); comparison.level_count() - 1])
+        .collect();
+    for (pattern, count) in random {
+        for (index, levels) in sightings.iter_mut().enumerate() {
+            if let level @ 1.. = usize::from(pattern.level(index)) {
+                levels[level - 1].random += count;
+            }
         }
     }
-    if training.passes.iter().any(|pass| pass.rounds == ROUNDS_MAX) {
-        training.warnings.push(format!(
-            "weights still moved after {ROUNDS_MAX} rounds and are used as they were then; look at them before you rely on them"
-        ));
+    for patterns in rules {
+        for index in taught_by(plan, patterns) {
+            for (pattern, count) in &patterns.all {
+                if let level @ 1.. = usize::from(pattern.level(index)) {
+                    sightings[index][level - 1].candidate += count;
+                }
+            }
+        }
     }
-    if training.passes.iter().all(|pass| !pass.used) {
-        training.warnings.push(
-            "no blocking rule gave enough pairs to learn m from; the weights are guesses: add blocking rules on different fields".to_owned(),
-        );
-    }
+    sightings
 }
 
 fn frequencies(

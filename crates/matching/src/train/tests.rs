@@ -149,6 +149,69 @@ fn the_prior_hardly_depends_on_the_seed() {
     }
 }
 
+/// Pairs in which a comparison was left out counted as evidence for its m, so that one that every
+/// rule touches kept its guess without a word.
+#[test]
+fn a_comparison_that_every_rule_touches_is_told() {
+    let people = People::new(2_000, 0.0);
+    let rules: [&[&str]; 2] = [&["surname", "dob"], &["surname", "given_name"]];
+    let (_, training) = people.train(&equality(), &rules, &TrainSettings::default());
+    let candidate = |field: usize| training.sightings[field].iter().map(|s| s.candidate).sum();
+    let pairs: Vec<f64> = (0..FIELDS.len()).map(candidate).collect();
+    assert!(
+        pairs[3] == 0.0 && pairs[0] > 0.0 && pairs[1] > 0.0,
+        "{pairs:?}"
+    );
+    let told = training
+        .warnings
+        .iter()
+        .filter(|w| w.contains("m is a guess"));
+    let told: Vec<_> = told.collect();
+    assert!(told.len() == 1 && told[0].contains("`surname`"), "{told:?}");
+}
+
+/// `equal` is asked second, so what is left for it are hardly any matches: the worse level weighs more.
+#[test]
+fn levels_in_the_wrong_order_are_told() {
+    let people = People::new(4_000, 0.0);
+    let mut compare = equality();
+    compare[0].levels = None;
+    compare[0].level = Some(
+        ["dob_l <> dob_r AND surname_l <> surname_r", "dob_l = dob_r"]
+            .map(|when| LevelSettings {
+                when: when.to_owned(),
+                ..LevelSettings::default()
+            })
+            .into(),
+    );
+    let rules: [&[&str]; 2] = [&["phone"], &["given_name"]];
+    let (_, training) = people.train(&compare, &rules, &TrainSettings::default());
+    let told = training.warnings.iter().any(|w| w.contains("below it"));
+    assert!(told, "{:?}", training.warnings);
+}
+
+/// Passes that had pairs enough but speak the wrong way round were told of as guesses.
+#[test]
+fn learnt_weights_that_speak_against_matches_are_no_guesses() {
+    let people = People::new(2_000, 0.0);
+    // Unequal values stand in the first level everywhere.
+    let compare = FIELDS.map(|(name, _)| CompareSettings {
+        field: name.to_owned(),
+        level: Some(vec![LevelSettings {
+            when: format!("{name}_l <> {name}_r"),
+            ..LevelSettings::default()
+        }]),
+        scope: Some(crate::Scope::Person),
+        ..CompareSettings::default()
+    });
+    let (_, training) = people.train(&compare, &RULES, &TrainSettings::default());
+    let says = |text: &str| training.warnings.iter().any(|w| w.contains(text));
+    let is_backward = training.passes.iter().all(|pass| !pass.used);
+    assert!(is_backward, "{:?}", training.passes);
+    assert!(says("speak against one entity"), "{:?}", training.warnings);
+    assert!(!says("are guesses"), "{:?}", training.warnings);
+}
+
 /// u of equality came from random pairs if it was asked in SQL. It is counted.
 #[test]
 fn equality_in_sql_is_as_likely_as_equality() {
