@@ -5,8 +5,8 @@ use super::patterns::RulePatterns;
 use super::{Sighting, Training, TrainingPass};
 use crate::plan::MatchingPlan;
 
-/// A level that weighs less than a lower one by fewer bits is no surprise.
-const REVERSED_BITS_LEAST: f64 = 0.5;
+/// A level that weighs fewer bits either way says nothing.
+const BITS_LEAST: f64 = 0.5;
 
 /// What was learnt, and from what.
 pub(super) struct Doubts<'d> {
@@ -65,7 +65,7 @@ impl Doubts<'_> {
             let levels = self.plan.comparisons[index].level_names();
             let bits = |level: usize| (m[level] / u[level]).log2();
             warnings.push(format!(
-                "comparison `{name}`: level `{}` weighs {:+.1} bits, less than `{}` below it with {:+.1}; let better levels come first, or join the two",
+                "comparison `{name}`: level `{}` weighs {:+.1} bits and speaks against one entity, though `{}` below it weighs {:+.1}; let better levels come first, or join the two",
                 levels[better + 1],
                 bits(better),
                 levels[worse + 1],
@@ -75,16 +75,20 @@ impl Doubts<'_> {
         warnings
     }
 
-    /// Returns the first level that weighs clearly less than the next one that was seen, and that one.
+    /// Returns the first level that speaks against one entity though a lower one speaks for it.
+    ///
+    /// A lower level that speaks for it more strongly is no surprise: exchanged names are rarer
+    /// between strangers than equal ones.
     fn reversed(&self, index: usize, seen: &[Sighting]) -> Option<(usize, usize)> {
         let (m, u) = (&self.classes.m[index], &self.classes.u[index]);
-        let bits = |level: usize| (m[level] / u[level]).log2();
+        let bits = |level: &usize| (m[*level] / u[*level]).log2();
         let levels = (0..m.len()).filter(|&level| seen[level].candidate > 0.0);
         let levels: Vec<usize> = levels.collect();
-        let reversed = levels
-            .windows(2)
-            .find(|pair| bits(pair[0]) + REVERSED_BITS_LEAST < bits(pair[1]));
-        reversed.map(|pair| (pair[0], pair[1]))
+        let worse = levels.iter().rposition(|level| bits(level) >= BITS_LEAST)?;
+        let better = levels[..worse]
+            .iter()
+            .find(|level| bits(level) <= -BITS_LEAST);
+        Some((*better?, levels[worse]))
     }
 }
 
