@@ -7,7 +7,7 @@
 mod keys;
 
 use rayon::prelude::*;
-use sameas_record::Derived;
+use sameas_record::{Derived, FieldId};
 
 use self::keys::{chunk_bounds, list_keys, mix, node_of, runs, single_key, sorted_words, truncate};
 use crate::plan::{BlockingRule, KeyPart, MatchingPlan};
@@ -34,9 +34,14 @@ impl<'b> Block<'b> {
         nodes.map(move |(index, &node)| self.rows.within(self.gathered, index, node))
     }
 
-    /// Returns a number from 0 to 1 that depends on the key and a seed alone: a sample takes blocks below a fraction.
-    pub fn sample(&self, seed: u64) -> f64 {
-        (mix(self.key, seed) >> 11) as f64 / (1u64 << 53) as f64
+    /// Returns a node with its row, by its position in the block.
+    pub(crate) fn row(self, index: usize) -> NodeRow<'b> {
+        self.rows.within(self.gathered, index, self.nodes[index])
+    }
+
+    /// Returns a number that depends on the key and a seed alone.
+    pub(crate) fn hash(self, seed: u64) -> u64 {
+        mix(self.key, seed)
     }
 }
 
@@ -143,6 +148,7 @@ impl PreparedRule<'_> {
 
 #[derive(Debug)]
 struct PreparedPart<'p> {
+    field: FieldId,
     column: &'p sameas_record::Column,
     derived: &'p Derived,
     rows: &'p Rows,
@@ -278,6 +284,12 @@ impl<'p> Blocking<'p> {
                 state
             })
             .collect()
+    }
+
+    /// Returns the field in which the nodes of a block agree beside those of its rule, if it is a
+    /// group of a block over the bound.
+    pub(crate) fn refined_by(&self, block: &Block<'_>) -> Option<FieldId> {
+        block.refined_by.map(|part| self.refinements[part].field)
     }
 
     /// Returns whether this block is where the pair belongs: no earlier rule and no earlier key makes it.
@@ -548,6 +560,7 @@ fn prepare_part<'r>(prepared: &'r Prepared<'_>, part: KeyPart) -> PreparedPart<'
     let slot = prepared.rows().slot(part.field, part.form);
     let set = prepared.rows().hint(Hint::Set(part.field, part.form));
     PreparedPart {
+        field: part.field,
         column,
         derived: prepared.derived(part.field, part.form),
         rows: prepared.rows(),

@@ -53,6 +53,13 @@ impl PreparedField<'_> {
     }
 }
 
+/// When rows are filled with hints.
+#[derive(Clone, Copy, Debug)]
+enum Filling {
+    IfDense,
+    Never,
+}
+
 /// All fields of the records in flight, prepared for one plan.
 #[derive(Debug)]
 pub struct Prepared<'a> {
@@ -70,6 +77,25 @@ impl<'a> Prepared<'a> {
     ///
     /// Pairs within a source of `one_per_source` are never candidates.
     pub fn new(records: &'a Records, plan: &MatchingPlan, one_per_source: &[SourceId]) -> Self {
+        Self::with(records, plan, one_per_source, Filling::IfDense)
+    }
+
+    /// Does the same, but fills no hints, as if there were many records and few pairs: all results
+    /// are the same, and tests hold them to it.
+    pub fn without_hints(
+        records: &'a Records,
+        plan: &MatchingPlan,
+        one_per_source: &[SourceId],
+    ) -> Self {
+        Self::with(records, plan, one_per_source, Filling::Never)
+    }
+
+    fn with(
+        records: &'a Records,
+        plan: &MatchingPlan,
+        one_per_source: &[SourceId],
+        filling: Filling,
+    ) -> Self {
         let tests: Vec<_> = plan
             .comparisons
             .iter()
@@ -138,7 +164,10 @@ impl<'a> Prepared<'a> {
                 ((test.field, test.other), crossed(from, to))
             })
             .collect();
-        let words = hint_words(records, plan, &fields, &derived, &crossed);
+        let words = match filling {
+            Filling::IfDense => hint_words(records, plan, &fields, &derived, &crossed),
+            Filling::Never => Vec::new(),
+        };
         Self {
             records,
             fields,

@@ -145,7 +145,8 @@ impl Default for DecideSettings {
 pub struct TrainSettings {
     /// The most random pairs drawn to estimate u.
     pub random_pairs_max: u64,
-    /// The most candidate pairs looked at to estimate m.
+    /// The most candidate pairs looked at to estimate m, but for a few by chance: rules share them
+    /// evenly, and of the pairs of a rule that makes more a sample is drawn.
     pub candidate_pairs_max: u64,
     /// Chooses the sample.
     pub seed: u64,

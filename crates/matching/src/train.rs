@@ -1,12 +1,14 @@
 //! Training without labels: u from random pairs, m by expectation-maximisation over level patterns.
 
 mod classes;
+mod doubts;
 mod patterns;
 
 use rayon::prelude::*;
-use sameas_record::ValueId;
+use sameas_record::{FieldId, ValueId};
 
-use self::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX, Shares, corrected_u, estimate_shares};
+use self::classes::{CONVERGED, Classes, Levels, Shares, corrected_u, estimate_shares, taught_by};
+use self::doubts::Doubts;
 use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
 use crate::TrainSettings;
 use crate::blocking::Blocking;
@@ -29,7 +31,7 @@ const REFINEMENTS: usize = 4;
 pub struct Training {
     /// Random pairs drawn.
     pub random_pairs: u64,
-    /// One pass per blocking rule.
+    /// One pass per rule, and one per field by which its oversized blocks were refined.
     pub passes: Vec<TrainingPass>,
     /// The largest move of any parameter in each round of the last refinement; EM has converged
     /// if the last is below [`Training::CONVERGED`].
@@ -50,23 +52,29 @@ impl Training {
 pub struct Sighting {
     /// Random pairs that showed it; u comes from them.
     pub random: f64,
-    /// Candidate pairs that showed it, whatever they are; m comes from them.
+    /// Candidate pairs that showed it, whatever they are, in each pass that teaches its comparison;
+    /// m comes from them.
     pub candidate: f64,
 }
 
-/// EM over the pairs of one rule.
+/// EM over the pairs of one rule, of its blocks within the bound or of groups of the others.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainingPass {
     /// The rule.
     pub rule: String,
+    /// The field in which records agree as well, for groups of blocks over the bound.
+    pub refined_by: Option<String>,
     /// Pairs looked at.
     pub pairs: u64,
     /// The share of them that EM takes for matches.
     pub matched: f64,
+    /// How many records the block of a pair holds, on average.
+    pub block_len: f64,
     /// Rounds that all passes together took; at most 100.
     pub rounds: usize,
-    /// Whether it had pairs and fields enough to teach something, and equal values speak for a
-    /// match in most of its comparisons; a pass without the first teaches nothing.
+    /// Whether it had pairs and fields enough to teach something, equal values speak for a
+    /// match in most of its comparisons, and it does not take nearly all pairs of large blocks for
+    /// matches; a pass without the first teaches nothing.
     pub used: bool,
 }
 
@@ -97,8 +105,12 @@ pub fn train(
         classes.pin_related(plan);
     }
     training.sightings = sightings(plan, &random, &rules);
-    let Classes { m, u, .. } = &classes;
-    warn(&mut training, plan, m, u);
+    let doubts = Doubts {
+        plan,
+        classes: &classes,
+        rules: &rules,
+    };
+    training.warnings = doubts.of(&training);
     let comparisons = plan
         .comparisons
         .iter()
@@ -143,8 +155,8 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
             }
             let total: f64 = counts.iter().sum();
             let mut shares: Vec<f64> = counts.iter().map(|count| count / total).collect();
-            let column = prepared.field(comparison.field).column;
-            if comparison.levels[0].exact
+            if let Some(field) = equal_field(comparison)
+                && let column = prepared.field(field).column
                 && !column.is_multi_valued()
                 && let Some(exact) = chance_of_equality(&column.counts())
             {
@@ -159,6 +171,20 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
         .collect()
 }
 
+/// Returns the field of which the first level is mere equality, if its values alone also decide
+/// whether a pair says nothing.
+fn equal_field(comparison: &Comparison) -> Option<FieldId> {
+    let Some(asked) = &comparison.conditions else {
+        return comparison.levels[0].exact.then_some(comparison.field);
+    };
+    let decides = match &asked.missing {
+        Some(missing) => missing.missing_field(),
+        None => Some(comparison.field),
+    };
+    let equal = asked.levels.first()?.exact_field();
+    equal.filter(|_| equal == decides)
+}
+
 /// Returns the chance that two records drawn at random have equal values, exactly.
 fn chance_of_equality(counts: &[u32]) -> Option<f64> {
     let present: f64 = counts[1..].iter().map(|&c| f64::from(c)).sum();
@@ -169,50 +195,30 @@ fn chance_of_equality(counts: &[u32]) -> Option<f64> {
     (present >= 2.0).then(|| (equal.max(1.0) / (present * (present - 1.0))).min(0.999))
 }
 
-/// Counts how often each level was seen among random pairs and among candidate pairs.
+/// Counts how often each level was seen among random pairs and among the candidate pairs of the
+/// passes that teach its comparison.
 fn sightings(plan: &MatchingPlan, random: &Patterns, rules: &[RulePatterns]) -> Vec<Vec<Sighting>> {
-    let seen = |patterns: &Patterns, comparison: usize, level: usize| -> f64 {
-        let showing = patterns
-            .iter()
-            .filter(|(pattern, _)| usize::from(pattern.level(comparison)) == level);
-        showing.map(|(_, count)| count).sum()
-    };
-    let of = |comparison: usize, level: usize| Sighting {
-        random: seen(random, comparison, level),
-        candidate: rules
-            .iter()
-            .map(|rule| seen(&rule.owned, comparison, level))
-            .sum(),
-    };
-    let comparisons = plan.comparisons.iter().enumerate();
-    comparisons
-        .map(|(index, comparison)| {
-            (1..comparison.level_count())
-                .map(|level| of(index, level))
-                .collect()
-        })
-        .collect()
-}
-
-fn warn(training: &mut Training, plan: &MatchingPlan, m: &Levels, u: &Levels) {
-    for (index, comparison) in plan.comparisons.iter().enumerate() {
-        if m[index][0] <= u[index][0] {
-            training.warnings.push(format!(
-                "comparison `{}`: equal values are no likelier between records of one entity; is the field informative?",
-                comparison.name
-            ));
+    let comparisons = plan.comparisons.iter();
+    let mut sightings: Vec<Vec<Sighting>> = comparisons
+        .map(|comparison| vec![Sighting::default(); comparison.level_count() - 1])
+        .collect();
+    for (pattern, count) in random {
+        for (index, levels) in sightings.iter_mut().enumerate() {
+            if let level @ 1.. = usize::from(pattern.level(index)) {
+                levels[level - 1].random += count;
+            }
         }
     }
-    if training.passes.iter().any(|pass| pass.rounds == ROUNDS_MAX) {
-        training.warnings.push(format!(
-            "weights still moved after {ROUNDS_MAX} rounds and are used as they were then; look at them before you rely on them"
-        ));
+    for patterns in rules {
+        for index in taught_by(plan, patterns) {
+            for (pattern, count) in &patterns.all {
+                if let level @ 1.. = usize::from(pattern.level(index)) {
+                    sightings[index][level - 1].candidate += count;
+                }
+            }
+        }
     }
-    if training.passes.iter().all(|pass| !pass.used) {
-        training.warnings.push(
-            "no blocking rule gave enough pairs to learn m from; the weights are guesses: add blocking rules on different fields".to_owned(),
-        );
-    }
+    sightings
 }
 
 fn frequencies(
@@ -246,3 +252,6 @@ fn frequencies(
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

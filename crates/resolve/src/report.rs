@@ -104,6 +104,9 @@ pub struct PlanReport {
 pub struct PassReport {
     /// The rule whose pairs it looked at.
     pub rule: String,
+    /// The field in which records agree as well, for groups of blocks over the bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refined_by: Option<String>,
     /// How many.
     pub pairs: u64,
     /// The share taken for matches.
@@ -111,11 +114,22 @@ pub struct PassReport {
     /// Rounds of expectation-maximisation.
     pub rounds: usize,
     /// Whether what it taught can be trusted: it had pairs enough and two comparisons or more to
-    /// learn from, and equal values speak for one entity in most of those comparisons.
+    /// learn from, equal values speak for one entity in most of those comparisons, and it does not
+    /// take nearly all pairs of large blocks for matches.
     ///
     /// A pass that had too little taught nothing. One whose comparisons speak the wrong way round
     /// taught the weights all the same.
     pub plausible: bool,
+}
+
+impl PassReport {
+    /// Returns the rule, and what its blocks were refined by.
+    pub fn name(&self) -> String {
+        match &self.refined_by {
+            Some(field) => format!("{}, refined by {field}", self.rule),
+            None => self.rule.clone(),
+        }
+    }
 }
 
 /// The weights of one comparison.
@@ -141,7 +155,8 @@ pub struct LevelReport {
     /// Random pairs that showed it; u is learnt from them.
     #[serde(default)]
     pub random_pairs: u64,
-    /// Candidate pairs that showed it, of matches or not; m is learnt from them.
+    /// Candidate pairs that showed it, of matches or not, in each pass that teaches its comparison;
+    /// m is learnt from them.
     #[serde(default)]
     pub candidate_pairs: u64,
 }
@@ -150,7 +165,7 @@ impl LevelReport {
     /// Returns what the weight lacks evidence for, if it does.
     pub fn doubt(&self) -> Option<&'static str> {
         match (self.random_pairs, self.candidate_pairs) {
-            (_, 0) => Some("never seen in a candidate pair: m is a guess"),
+            (_, 0) => Some("never seen in a candidate pair that could teach it: m is a guess"),
             (0, _) => Some("never seen in a random pair: u is bounded, not counted"),
             _ => None,
         }
@@ -164,7 +179,7 @@ pub struct TrainReport {
     pub records: u64,
     /// Random pairs drawn.
     pub random_pairs: u64,
-    /// One pass a rule.
+    /// One pass a rule, and one for each field by which its oversized blocks were refined.
     pub passes: Vec<PassReport>,
     /// Whether expectation-maximisation came to rest: no parameter moved by more than 0.00001.
     #[serde(default)]
@@ -186,6 +201,7 @@ impl TrainReport {
     pub(crate) fn of(model: &sameas_matching::Model, training: Training) -> Self {
         let pass = |pass: sameas_matching::TrainingPass| PassReport {
             rule: pass.rule,
+            refined_by: pass.refined_by,
             pairs: pass.pairs,
             matched: pass.matched,
             rounds: pass.rounds,
@@ -311,7 +327,7 @@ impl TrainReport {
             let doubt = if pass.plausible {
                 ""
             } else {
-                ", in doubt: too few pairs, or equal values speak against one entity"
+                ", in doubt: too few pairs, too many matches, or equal values speak against one entity"
             };
             let what = format!(
                 "{} pairs, {:.1} % matched, {} rounds{doubt}",
@@ -319,7 +335,7 @@ impl TrainReport {
                 100.0 * pass.matched,
                 pass.rounds
             );
-            line(&mut text, &format!("pass {}", pass.rule), what);
+            line(&mut text, &format!("pass {}", pass.name()), what);
         }
         for comparison in &self.comparisons {
             let _ = writeln!(text, "{}", comparison.comparison);
