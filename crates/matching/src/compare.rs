@@ -3,16 +3,23 @@
 //! Cost per pair and comparison: two value ids of the rows at hand when they are equal or missing;
 //! a bound over 16-byte signatures, and only then a kernel, when they are not.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use sameas_graph::LevelPattern;
-use sameas_record::{Derived, Form, ValueId};
+use sameas_record::{Derived, FieldId, Form, ValueId};
 
 use crate::language::Test;
+use crate::memo::LevelMemo;
+use crate::model::{FrequencyKey, Model};
+use crate::place::square_of_km;
 use crate::plan::{Comparison, FieldTest, MatchingPlan, PairConditions};
 use crate::predicate::ReadyPredicate;
 use crate::prepared::{Prepared, PreparedField};
 use crate::rows::NodeRow;
 use crate::sieve::Mesh;
-use crate::similarity;
+use crate::similarity::{self, Known, WordPair};
+use crate::words::WordWeights;
 
 /// A test with everything it reads at hand.
 #[derive(Debug)]
@@ -27,6 +34,10 @@ struct ReadyTest<'p> {
     derived_slot: Option<usize>,
     /// For `swapped`: the numbers of the field's values among those of the other field.
     crossed: &'p [u32],
+    /// What the words of the field weigh, for tests that weigh them.
+    weights: Option<Arc<WordWeights>>,
+    /// For distances on Earth: the largest square of the straight line between the places, in radii.
+    square_max: f64,
     /// What rows say about it before anything else is read.
     mesh: Mesh,
     /// Whether it speaks of the comparison's own field, whose values are given.
@@ -41,6 +52,8 @@ struct ReadyComparison<'p> {
     exact_first: bool,
     else_level: u8,
     conditions: Option<ReadyConditions<'p>>,
+    /// For levels that measure words and depend on the two values alone: those found before.
+    memo: Option<LevelMemo>,
 }
 
 /// Levels asked in SQL.
@@ -85,12 +98,47 @@ pub struct Comparer<'p> {
 }
 
 impl<'p> Comparer<'p> {
-    /// Puts what each test reads at hand.
+    /// Puts what each test reads at hand, to train; how rare words are is counted over the records.
     pub fn new(prepared: &'p Prepared<'p>, plan: &MatchingPlan) -> Self {
+        Self::with_weights(prepared, plan, |field| {
+            let field = prepared.field(field);
+            WordWeights::counted(field.words(), field.column)
+        })
+    }
+
+    /// Puts what each test reads at hand, to weigh; how rare words are is in the model, so that a
+    /// pair's levels depend on no other record.
+    ///
+    /// # Panics
+    /// Panics if [`Model::check`] refuses the model for the plan.
+    pub fn of_model(
+        prepared: &'p Prepared<'p>,
+        plan: &MatchingPlan,
+        model: &Model,
+        key: &FrequencyKey,
+    ) -> Self {
+        Self::with_weights(prepared, plan, |field| {
+            let name = &plan.schema.field(field).name;
+            let table = model.words.get(name);
+            let table = table.expect("a checked model has the words of every field of the plan");
+            WordWeights::listed(prepared.field(field).words(), table, name, key)
+        })
+    }
+
+    fn with_weights(
+        prepared: &'p Prepared<'p>,
+        plan: &MatchingPlan,
+        weights: impl Fn(FieldId) -> WordWeights,
+    ) -> Self {
+        let fields = plan.weighed_word_fields().into_iter();
+        let weights = fields
+            .map(|field| (field, Arc::new(weights(field))))
+            .collect();
+        let ground = Ground { prepared, weights };
         let comparisons: Vec<ReadyComparison<'_>> = plan
             .comparisons
             .iter()
-            .map(|c| ready_comparison(prepared, c))
+            .map(|c| ready_comparison(&ground, c))
             .collect();
         let conditions = plan
             .rules
@@ -100,7 +148,7 @@ impl<'p> Comparer<'p> {
             .map(|tests| {
                 tests
                     .iter()
-                    .map(|test| ready_test(prepared, test, None))
+                    .map(|test| ready_test(&ground, test, None))
                     .collect()
             })
             .collect();
@@ -156,23 +204,29 @@ impl<'p> Comparer<'p> {
     }
 }
 
-fn ready_comparison<'p>(
+/// What tests are made ready from.
+struct Ground<'p> {
     prepared: &'p Prepared<'p>,
-    comparison: &Comparison,
-) -> ReadyComparison<'p> {
+    weights: BTreeMap<FieldId, Arc<WordWeights>>,
+}
+
+fn ready_comparison<'p>(ground: &Ground<'p>, comparison: &Comparison) -> ReadyComparison<'p> {
+    let prepared = ground.prepared;
     let own = Some(comparison.field);
     let levels = comparison.levels.iter();
+    let levels: Vec<Vec<ReadyTest<'p>>> = levels
+        .map(|level| {
+            let tests = level.clauses.iter();
+            tests.map(|t| ready_test(ground, t, own)).collect()
+        })
+        .collect();
+    let mut tests = levels.iter().flatten();
+    let measures_words = tests.clone().any(|t| t.test.measures_words());
+    let is_of_values = tests.all(|t| t.own && t.derived_slot.is_none());
     ReadyComparison {
         field: prepared.field(comparison.field),
-        levels: levels
-            .map(|level| {
-                level
-                    .clauses
-                    .iter()
-                    .map(|t| ready_test(prepared, t, own))
-                    .collect()
-            })
-            .collect(),
+        levels,
+        memo: (measures_words && is_of_values).then(LevelMemo::new),
         exact_first: comparison.levels.first().is_some_and(|level| level.exact),
         else_level: comparison.levels.len() as u8 + 1,
         conditions: comparison
@@ -183,10 +237,11 @@ fn ready_comparison<'p>(
 }
 
 fn ready_test<'p>(
-    prepared: &'p Prepared<'p>,
+    ground: &Ground<'p>,
     test: &FieldTest,
     own: Option<sameas_record::FieldId>,
 ) -> ReadyTest<'p> {
+    let prepared = ground.prepared;
     let derived = match test.test {
         Test::Same(form) => Some(prepared.derived(test.field, form)),
         Test::Jaccard(_) | Test::Overlap(_) => Some(prepared.derived(test.field, Form::Tokens)),
@@ -211,9 +266,35 @@ fn ready_test<'p>(
             Test::Swapped => prepared.crossed(test.field, test.other),
             _ => &[],
         },
+        weights: ground.weights.get(&test.field).cloned(),
+        square_max: match test.test {
+            Test::Kilometres(most) => square_of_km(most),
+            _ => 0.0,
+        },
         mesh: Mesh::of(prepared, test),
         own: own == Some(test.field) && test.test != Test::Swapped,
     }
+}
+
+/// Returns the level of two values whose words are measured: what is known of a measure after one
+/// level serves the next.
+fn level_by_words(comparison: &ReadyComparison<'_>, values: (ValueId, ValueId)) -> u8 {
+    let mut known: Option<(Measure, Known)> = None;
+    let mut holds_so = |test: &ReadyTest<'_>| {
+        let Some((measure, least)) = Measure::of(test.test) else {
+            return holds(test, values);
+        };
+        let before = known.filter(|(other, _)| *other == measure);
+        if let Some(reaches) = before.and_then(|(_, known)| known.reaches(least)) {
+            return reaches;
+        }
+        let found = likeness(test, values);
+        known = Some((measure, found));
+        found.reaches(least) == Some(true)
+    };
+    let mut levels = comparison.levels.iter();
+    let level = levels.position(|tests| tests.iter().all(&mut holds_so));
+    level.map_or(comparison.else_level, |level| level as u8 + 1)
 }
 
 fn level_of(
@@ -221,6 +302,9 @@ fn level_of(
     nodes: (NodeRow<'_>, NodeRow<'_>),
     values: (ValueId, ValueId),
 ) -> u8 {
+    if let Some(memo) = &comparison.memo {
+        return memo.level(values.0, values.1, || level_by_words(comparison, values));
+    }
     let holds = |tests: &Vec<ReadyTest<'_>>| {
         let (a, b) = nodes;
         tests.iter().all(|t| t.mesh.lets_through(a, b))
@@ -317,7 +401,49 @@ fn holds(test: &ReadyTest<'_>, (a, b): (ValueId, ValueId)) -> bool {
             .is_some_and(|(a, b)| (a - b).abs() * 100.0 <= most * a.abs().max(b.abs())),
         Test::Jaccard(least) => tokens(test, a, b, similarity::jaccard) >= least,
         Test::Overlap(least) => tokens(test, a, b, similarity::overlap) >= least,
+        Test::TfIdf(least) | Test::SoftTfIdf(least) | Test::MongeElkan(least) => {
+            likeness(test, (a, b)).reaches(least) == Some(true)
+        }
+        Test::Initials => equal || similarity::agrees_in_initials(text(test, a), text(test, b)),
+        Test::Kilometres(_) => {
+            test.field.place(a).square_to(test.field.place(b)) <= test.square_max
+        }
         Test::Swapped => unreachable!("`swapped` speaks of records and is answered there"),
+    }
+}
+
+/// A way to measure how alike words are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measure {
+    TfIdf,
+    SoftTfIdf,
+    MongeElkan,
+}
+
+impl Measure {
+    /// Returns the measure that a test asks, and how much of it.
+    fn of(test: Test) -> Option<(Self, f64)> {
+        match test {
+            Test::TfIdf(least) => Some((Self::TfIdf, least)),
+            Test::SoftTfIdf(least) => Some((Self::SoftTfIdf, least)),
+            Test::MongeElkan(least) => Some((Self::MongeElkan, least)),
+            _ => None,
+        }
+    }
+}
+
+/// Measures how alike the words of two values are, at least as well as the test needs to know.
+fn likeness(test: &ReadyTest<'_>, values: (ValueId, ValueId)) -> Known {
+    let pair = WordPair::new(test.field.words(), values);
+    let weights = || {
+        let weights = test.weights.as_deref();
+        weights.expect("weights of every field whose words are weighed are ready")
+    };
+    match test.test {
+        Test::TfIdf(_) => pair.tf_idf(weights()),
+        Test::SoftTfIdf(least) => pair.soft_tf_idf(weights(), least),
+        Test::MongeElkan(least) => pair.monge_elkan(least),
+        _ => unreachable!("no other test measures words"),
     }
 }
 
@@ -366,3 +492,6 @@ fn days_apart(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> Option<u32> {
 fn numbers(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> Option<(f64, f64)> {
     Some((test.field.number(a)?, test.field.number(b)?))
 }
+
+#[cfg(test)]
+mod tests;

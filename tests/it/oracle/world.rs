@@ -1,5 +1,6 @@
 //! Small random worlds: records, settings and a model.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
@@ -385,6 +386,7 @@ impl World {
             records: self.rows.len() as u64,
             key_id: Self::key().id(),
             comparisons,
+            words: BTreeMap::new(),
         }
     }
 

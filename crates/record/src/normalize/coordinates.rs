@@ -7,6 +7,9 @@ const DECIMALS: usize = 7;
 /// Minutes of a degree, and seconds of a minute.
 const SIXTY: f64 = 60.0;
 
+/// Words that say nothing, for the order of numbers tells their units.
+const UNITS: [&str; 4] = ["deg", "degrees", "min", "sec"];
+
 /// What a number measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Axis {
@@ -126,7 +129,9 @@ fn words(text: &str) -> Option<Vec<Word>> {
             rest = after;
         } else if character.is_alphabetic() {
             let (word, after) = rest.split_at(len_of(&char::is_alphabetic));
-            words.extend(axis_of(word)?);
+            if !UNITS.contains(&word) {
+                words.push(axis_of(word)?);
+            }
             rest = after;
         } else {
             rest = &rest[character.len_utf8()..];
@@ -151,8 +156,8 @@ fn has_decimal_commas(text: &str) -> bool {
         && parts.all(|p| is_decimal(p) || !p.contains(','))
 }
 
-/// Reads a direction or the name of an axis; units say nothing, and other words stand in no place.
-fn axis_of(word: &str) -> Option<Option<Word>> {
+/// Reads a direction or the name of an axis; other words stand in no place.
+fn axis_of(word: &str) -> Option<Word> {
     use Axis::{Latitude, Longitude};
     let axis = match word {
         "n" | "north" => Word::Axis(Latitude, Some(1.0)),
@@ -161,10 +166,9 @@ fn axis_of(word: &str) -> Option<Option<Word>> {
         "w" | "west" => Word::Axis(Longitude, Some(-1.0)),
         "lat" | "latitude" => Word::Axis(Latitude, None),
         "lon" | "long" | "lng" | "longitude" => Word::Axis(Longitude, None),
-        "deg" | "degrees" | "min" | "sec" => return Some(None),
         _ => return None,
     };
-    Some(Some(axis))
+    Some(axis)
 }
 
 /// Writes degrees without needless zeros.
