@@ -123,7 +123,7 @@ mod tests {
         fn nearness_is_that_of_the_haversine_formula(
             a in (-90.0..=90.0, -180.0..=180.0_f64),
             step in (-0.5..0.5, -0.5..0.5_f64),
-            scale in 0..5_i32,
+            scale in 0..8_i32,
             km in 0.0..20_016.0_f64,
         ) {
             let scale = 10_f64.powi(-scale) * 100.0;

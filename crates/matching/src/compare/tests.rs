@@ -343,6 +343,36 @@ fn rare_words_say_more_than_frequent_ones() {
     assert_eq!(at(41, 42), 3, "nothing is shared");
 }
 
+/// Two words are as close to a third; which of them is its partner must not depend on the order of
+/// values, and decides the weight where one is rarer.
+#[test]
+fn of_two_words_as_close_the_first_in_byte_order_is_the_partner() {
+    let mut values = vec!["johnsan acme", "johnsen johnson acme"];
+    values.extend(["johnson"; 8]);
+    let values: Vec<_> = values
+        .iter()
+        .map(|value| Some((*value).to_owned()))
+        .collect();
+    let weight = weight_among(&values);
+    let (a, b) = ("johnsan acme", "johnsen johnson acme");
+    assert_eq!(
+        strsim::jaro_winkler("johnsan", "johnsen").to_bits(),
+        strsim::jaro_winkler("johnsan", "johnson").to_bits()
+    );
+    let likeness = strsim::jaro_winkler("johnsan", "johnsen");
+    let partners = weight("johnsan") * weight("johnsen") * likeness + weight("acme").powi(2);
+    let cosine = partners / (length(&set(a), &weight) * length(&set(b), &weight));
+    let levels = [cosine + 1e-6, cosine - 1e-6].map(|least| format!("soft_tf_idf >= {least}"));
+    let levels = levels.each_ref().map(String::as_str);
+    let texts: Vec<&str> = values.iter().flatten().map(String::as_str).collect();
+    assert_eq!(levels_of(FieldKind::Text, &levels, &texts)[0], 2);
+    let swapped: Vec<&str> = [b, a]
+        .into_iter()
+        .chain(texts[2..].iter().copied())
+        .collect();
+    assert_eq!(levels_of(FieldKind::Text, &levels, &swapped)[0], 2);
+}
+
 #[test]
 fn places_are_near_as_the_crow_flies() {
     let kind = FieldKind::Coordinates;
