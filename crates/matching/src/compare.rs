@@ -3,12 +3,15 @@
 //! Cost per pair and comparison: two value ids of the rows at hand when they are equal or missing;
 //! a bound over 16-byte signatures, and only then a kernel, when they are not.
 
+mod by_words;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sameas_graph::LevelPattern;
 use sameas_record::{Derived, FieldId, Form, ValueId};
 
+use self::by_words::likeness;
 use crate::language::Test;
 use crate::memo::LevelMemo;
 use crate::model::{FrequencyKey, Model};
@@ -18,7 +21,7 @@ use crate::predicate::ReadyPredicate;
 use crate::prepared::{Prepared, PreparedField};
 use crate::rows::NodeRow;
 use crate::sieve::Mesh;
-use crate::similarity::{self, Known, WordPair};
+use crate::similarity;
 use crate::words::WordWeights;
 
 /// A test with everything it reads at hand.
@@ -51,9 +54,17 @@ struct ReadyComparison<'p> {
     /// Whether level 1 is plain equality, so that equal ids decide.
     exact_first: bool,
     else_level: u8,
-    conditions: Option<ReadyConditions<'p>>,
-    /// For levels that measure words and depend on the two values alone: those found before.
-    memo: Option<LevelMemo>,
+    /// How levels are found if not by asking one test after the other.
+    otherwise: Option<Otherwise<'p>>,
+}
+
+/// Levels that are found in a way of their own.
+#[derive(Debug)]
+enum Otherwise<'p> {
+    /// By conditions in SQL.
+    Conditions(ReadyConditions<'p>),
+    /// By measuring words of the two values alone; with the levels found before.
+    Words(LevelMemo),
 }
 
 /// Levels asked in SQL.
@@ -169,8 +180,10 @@ impl<'p> Comparer<'p> {
     pub fn level(&self, comparison: usize, a: NodeRow<'_>, b: NodeRow<'_>) -> u8 {
         let values = (a.value(comparison), b.value(comparison));
         let comparison = &self.comparisons[comparison];
-        if let Some(conditions) = &comparison.conditions {
-            return conditions.level(a, b, values);
+        match &comparison.otherwise {
+            None => {}
+            Some(Otherwise::Conditions(conditions)) => return conditions.level(a, b, values),
+            Some(Otherwise::Words(memo)) => return comparison.level_by_words(memo, (a, b), values),
         }
         let column = comparison.field.column;
         if values.0.is_missing() || values.1.is_missing() {
@@ -226,13 +239,12 @@ fn ready_comparison<'p>(ground: &Ground<'p>, comparison: &Comparison) -> ReadyCo
     ReadyComparison {
         field: prepared.field(comparison.field),
         levels,
-        memo: (measures_words && is_of_values).then(LevelMemo::new),
         exact_first: comparison.levels.first().is_some_and(|level| level.exact),
         else_level: comparison.levels.len() as u8 + 1,
-        conditions: comparison
-            .conditions
-            .as_ref()
-            .map(|conditions| ReadyConditions::new(prepared, conditions)),
+        otherwise: match &comparison.conditions {
+            Some(asked) => Some(Otherwise::Conditions(ReadyConditions::new(prepared, asked))),
+            None => (measures_words && is_of_values).then(|| Otherwise::Words(LevelMemo::new())),
+        },
     }
 }
 
@@ -276,35 +288,11 @@ fn ready_test<'p>(
     }
 }
 
-/// Returns the level of two values whose words are measured: what is known of a measure after one
-/// level serves the next.
-fn level_by_words(comparison: &ReadyComparison<'_>, values: (ValueId, ValueId)) -> u8 {
-    let mut known: Option<(Measure, Known)> = None;
-    let mut holds_so = |test: &ReadyTest<'_>| {
-        let Some((measure, least)) = Measure::of(test.test) else {
-            return holds(test, values);
-        };
-        let before = known.filter(|(other, _)| *other == measure);
-        if let Some(reaches) = before.and_then(|(_, known)| known.reaches(least)) {
-            return reaches;
-        }
-        let found = likeness(test, values);
-        known = Some((measure, found));
-        found.reaches(least) == Some(true)
-    };
-    let mut levels = comparison.levels.iter();
-    let level = levels.position(|tests| tests.iter().all(&mut holds_so));
-    level.map_or(comparison.else_level, |level| level as u8 + 1)
-}
-
 fn level_of(
     comparison: &ReadyComparison<'_>,
     nodes: (NodeRow<'_>, NodeRow<'_>),
     values: (ValueId, ValueId),
 ) -> u8 {
-    if let Some(memo) = &comparison.memo {
-        return memo.level(values.0, values.1, || level_by_words(comparison, values));
-    }
     let holds = |tests: &Vec<ReadyTest<'_>>| {
         let (a, b) = nodes;
         tests.iter().all(|t| t.mesh.lets_through(a, b))
@@ -409,41 +397,6 @@ fn holds(test: &ReadyTest<'_>, (a, b): (ValueId, ValueId)) -> bool {
             test.field.place(a).square_to(test.field.place(b)) <= test.square_max
         }
         Test::Swapped => unreachable!("`swapped` speaks of records and is answered there"),
-    }
-}
-
-/// A way to measure how alike words are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Measure {
-    TfIdf,
-    SoftTfIdf,
-    MongeElkan,
-}
-
-impl Measure {
-    /// Returns the measure that a test asks, and how much of it.
-    fn of(test: Test) -> Option<(Self, f64)> {
-        match test {
-            Test::TfIdf(least) => Some((Self::TfIdf, least)),
-            Test::SoftTfIdf(least) => Some((Self::SoftTfIdf, least)),
-            Test::MongeElkan(least) => Some((Self::MongeElkan, least)),
-            _ => None,
-        }
-    }
-}
-
-/// Measures how alike the words of two values are, at least as well as the test needs to know.
-fn likeness(test: &ReadyTest<'_>, values: (ValueId, ValueId)) -> Known {
-    let pair = WordPair::new(test.field.words(), values);
-    let weights = || {
-        let weights = test.weights.as_deref();
-        weights.expect("weights of every field whose words are weighed are ready")
-    };
-    match test.test {
-        Test::TfIdf(_) => pair.tf_idf(weights()),
-        Test::SoftTfIdf(least) => pair.soft_tf_idf(weights(), least),
-        Test::MongeElkan(least) => pair.monge_elkan(least),
-        _ => unreachable!("no other test measures words"),
     }
 }
 

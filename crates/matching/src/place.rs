@@ -59,7 +59,9 @@ pub(crate) fn square_in_rows(square_max: f64) -> f64 {
 }
 
 /// Tells whether two places may be near, by the largest square in rows of those that are.
-#[inline]
+///
+/// Not inlined, or the sieve's other questions would not be either, and they are asked far oftener.
+#[inline(never)]
 pub(crate) fn may_be_near(a: &[u32], b: &[u32], square_in_rows: f64) -> bool {
     let coordinate = |word: u32| f64::from(f32::from_bits(word));
     let point = |words: &[u32]| {
