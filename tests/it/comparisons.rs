@@ -17,7 +17,7 @@ key = "id"
 name = "name"
 title = "title"
 maker = "maker"
-place = "concat(lat, ',', lon)"
+place = "concat(lat, ' ', lon)"
 
 [[source]]
 name = "shop"
