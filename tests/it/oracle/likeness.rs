@@ -57,7 +57,7 @@ impl fmt::Display for Ask {
 
 impl Ask {
     /// Answers for two values.
-    pub(super) fn holds(self, a: &str, b: &str, share: WordShare<'_>) -> bool {
+    pub(super) fn holds(self, a: &str, b: &str, word_share: WordShare<'_>) -> bool {
         match self {
             Self::Exact => a == b,
             Self::Same(form) => !forms(form, a).is_disjoint(&forms(form, b)),
@@ -90,9 +90,11 @@ impl Ask {
             Self::Initials => stands_for(&words(a), &words(b)) || stands_for(&words(b), &words(a)),
             Self::TfIdf(least) => {
                 let shared = words(a).into_iter().filter(|word| words(b).contains(word));
-                cosine(shared.map(|word| (word, word, 1.0)), (a, b), share) >= least
+                cosine(shared.map(|word| (word, word, 1.0)), (a, b), word_share) >= least
             }
-            Self::SoftTfIdf(least) => cosine(partners(a, b).into_iter(), (a, b), share) >= least,
+            Self::SoftTfIdf(least) => {
+                cosine(partners(a, b).into_iter(), (a, b), word_share) >= least
+            }
             Self::MongeElkan(least) => (mean_closest(a, b) + mean_closest(b, a)) / 2.0 >= least,
             Self::Kilometres(most) => kilometres(a, b) <= most,
             Self::Swapped(_) => unreachable!("asked of records"),
