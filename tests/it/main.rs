@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cli;
+mod comparisons;
 mod continuity;
 mod crash;
 mod determinism;

@@ -37,8 +37,8 @@ fn product(world: &World, threshold: Threshold, prepare: Prepare) -> (Weighed, P
     let exclusive = world.exclusive(&records);
     let prepared = prepare(&records, &plan, &exclusive);
     let blocking = Blocking::new(&prepared, &plan, world.block_len_max);
-    let comparer = Comparer::new(&prepared, &plan);
     let model = world.model(&plan);
+    let comparer = Comparer::of_model(&prepared, &plan, &model, &World::key());
     let weigher = Weigher::new(
         &prepared,
         &comparer,

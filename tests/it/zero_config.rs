@@ -121,6 +121,46 @@ fn columns_of_other_languages_meet_and_labels_are_left_out() {
     assert!(!text.to_lowercase().contains("brandau"), "{text}");
 }
 
+/// Two numbers that are each within some hundredths of each other are no evidence of one place.
+#[test]
+fn latitude_and_longitude_become_a_place() {
+    let root = tempfile::tempdir().unwrap();
+    let mut one = "id,company,city,lat,lng\n".to_owned();
+    let mut other = "nr,firma,ort,Breitengrad,Längengrad\n".to_owned();
+    for n in 0..60 {
+        let (company, city) = (format!("Firm{n} Name{}", n % 7), format!("Town{}", n % 9));
+        let (lat, lon) = (40.0 + f64::from(n) / 7.0, 5.0 + f64::from(n) / 11.0);
+        let _ = writeln!(one, "a{n},{company},{city},{lat:.5},{lon:.5}");
+        let lat = lat + 0.0004;
+        let _ = writeln!(
+            other,
+            "b{n},{company} GmbH,{city},\"{}\",\"{}\"",
+            format!("{lat:.5}").replace('.', ","),
+            format!("{lon:.5}").replace('.', ",")
+        );
+    }
+    let files = [("one.csv", one), ("other.csv", other)].map(|(name, text)| {
+        fs::write(root.path().join(name), text).unwrap();
+        root.path().join(name)
+    });
+    let out = root.path().join("out");
+    let found = init(&out, &[], &files);
+    assert_eq!(found.code, Some(0), "{found:?}");
+    let settings = fs::read_to_string(out.join("sameas.toml")).unwrap();
+    for line in [
+        "coordinates = \"\"\"concat(\"lat\", ' ', \"lng\")\"\"\"",
+        "field = \"coordinates\"",
+        "\"km <= 1\"",
+    ] {
+        assert!(settings.contains(line), "{line} in\n{settings}");
+    }
+    let settings = out.join("sameas.toml");
+    let rebuilt = sameas(&settings, &["rebuild", "--quiet"]);
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:?}");
+    let told = sameas(&settings, &["explain", "one", "a3", "other", "b3"]);
+    assert!(told.stdout.contains("km <= 0.1"), "{told:?}");
+}
+
 #[test]
 fn settings_that_are_there_stay_unless_forced() {
     let root = tempfile::tempdir().unwrap();

@@ -93,6 +93,19 @@ pub(crate) fn hint_words(
                 };
                 values.map(set).collect()
             }
+            Hint::Words(field) => {
+                let words = fields[field.index()].words();
+                let values = (0..records.column(field).dictionary().len() as u32).map(ValueId::new);
+                let set = |value| {
+                    let words = words.of_value(value).iter();
+                    words.fold(0, |set, word| set | 1 << (word & 31))
+                };
+                values.map(set).collect()
+            }
+            Hint::Place(field) => {
+                let places = fields[field.index()].places.iter();
+                places.flat_map(|place| place.words()).collect()
+            }
             Hint::Crossed(field, other) => crossed[&(field, other)].clone(),
             Hint::Days(field) => {
                 let field = &fields[field.index()];
@@ -138,7 +151,14 @@ fn hints(
                     Some(Hint::Days(test.field))
                 }
                 Test::Swapped => Some(Hint::Crossed(test.field, test.other)),
-                Test::Exact | Test::Difference(_) | Test::Percent(_) => None,
+                Test::TfIdf(_) => Some(Hint::Words(test.field)),
+                Test::Kilometres(_) => Some(Hint::Place(test.field)),
+                Test::Exact
+                | Test::Initials
+                | Test::Difference(_)
+                | Test::Percent(_)
+                | Test::SoftTfIdf(_)
+                | Test::MongeElkan(_) => None,
             }
         })
         .chain(sets)

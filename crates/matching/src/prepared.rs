@@ -9,9 +9,11 @@ use sameas_record::{Column, Derived, FieldId, FieldKind, Form, Records, ValueId}
 use crate::day::{days_of, transposed_days_of};
 use crate::hints::hint_words;
 use crate::language::Test;
+use crate::place::Place;
 use crate::plan::MatchingPlan;
 use crate::rows::Rows;
 use crate::similarity::Signature;
+use crate::words::Words;
 
 /// Values that are not numbers or dates hold this.
 pub(crate) const NOT_A_DAY: i32 = i32::MIN;
@@ -27,6 +29,9 @@ pub struct PreparedField<'a> {
     /// Days of the date with day and month exchanged.
     transposed_days: Vec<i32>,
     numbers: Vec<f64>,
+    pub(crate) places: Vec<Place>,
+    /// The words of values, if a test measures how alike they are.
+    words: Option<Words>,
 }
 
 impl PreparedField<'_> {
@@ -42,6 +47,21 @@ impl PreparedField<'_> {
     pub fn transposed_days(&self, value: ValueId) -> Option<i32> {
         let days = self.transposed_days.get(value.index()).copied();
         days.filter(|&days| days != NOT_A_DAY)
+    }
+
+    /// Returns a value's place on Earth.
+    pub(crate) fn place(&self, value: ValueId) -> Place {
+        let place = self.places.get(value.index()).copied();
+        place.unwrap_or(Place::NOWHERE)
+    }
+
+    /// Returns the words of values.
+    ///
+    /// # Panics
+    /// Panics if no test of the plan measures how alike they are.
+    pub(crate) fn words(&self) -> &Words {
+        let words = self.words.as_ref();
+        words.expect("words of every field whose words are measured are prepared")
     }
 
     /// Returns a numeric value.
@@ -96,17 +116,7 @@ impl<'a> Prepared<'a> {
         one_per_source: &[SourceId],
         filling: Filling,
     ) -> Self {
-        let tests: Vec<_> = plan
-            .comparisons
-            .iter()
-            .flat_map(|c| c.levels.iter().flat_map(|l| &l.clauses))
-            .chain(
-                plan.rules
-                    .iter()
-                    .filter_map(|r| r.links_when.as_ref())
-                    .flatten(),
-            )
-            .collect();
+        let tests: Vec<_> = plan.tests().collect();
         let ids: Vec<FieldId> = records.schema().ids().collect();
         let fields: Vec<PreparedField<'_>> = ids
             .par_iter()
@@ -127,6 +137,8 @@ impl<'a> Prepared<'a> {
                     numbers: per_value(column, needs(is_number_test), |v| {
                         v.parse().unwrap_or(f64::NAN)
                     }),
+                    places: per_value(column, needs(is_place_test), Place::of),
+                    words: needs(|t| t.measures_words()).then(|| Words::of(column)),
                 }
             })
             .collect();
@@ -307,6 +319,10 @@ fn is_date_test(test: &Test) -> bool {
 
 fn is_number_test(test: &Test) -> bool {
     matches!(test, Test::Difference(_) | Test::Percent(_))
+}
+
+fn is_place_test(test: &Test) -> bool {
+    matches!(test, Test::Kilometres(_))
 }
 
 fn form_of(test: &Test) -> Option<Form> {

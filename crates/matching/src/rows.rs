@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use sameas_record::{Derived, FieldId, Form, Records, ValueId};
 
+use crate::place::PLACE_LEN;
 use crate::plan::MatchingPlan;
 use crate::similarity::SKETCH_LEN;
 
@@ -67,6 +68,10 @@ pub(crate) enum Hint {
     Crossed(FieldId, FieldId),
     /// The date as days, and with day and month exchanged, as the bits of [`i32`]; two words.
     Days(FieldId),
+    /// The set of words, a bit each, several words to a bit.
+    Words(FieldId),
+    /// A place; [`PLACE_LEN`] words.
+    Place(FieldId),
 }
 
 impl Hint {
@@ -75,7 +80,8 @@ impl Hint {
         match self {
             Self::Sketch(_) => SKETCH_LEN,
             Self::Days(_) => 2,
-            Self::Set(..) | Self::Crossed(..) => 1,
+            Self::Place(_) => PLACE_LEN,
+            Self::Set(..) | Self::Crossed(..) | Self::Words(_) => 1,
         }
     }
 
@@ -84,7 +90,9 @@ impl Hint {
         let (Self::Sketch(field)
         | Self::Set(field, _)
         | Self::Crossed(field, _)
-        | Self::Days(field)) = self;
+        | Self::Days(field)
+        | Self::Words(field)
+        | Self::Place(field)) = self;
         field
     }
 }

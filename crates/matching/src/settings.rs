@@ -31,6 +31,12 @@ pub struct CompareSettings {
     /// A named list of levels (`name`, `date`, `email`, …); the field's kind decides when absent.
     pub kind: Option<String>,
     /// The levels, best first, in the level language; instead of `kind`.
+    ///
+    /// A level is tests joined by `and`, each of the comparison's field unless `FIELD:` stands
+    /// before it: `exact`, `same FORM`, `jaro_winkler >= N`, `levenshtein <= N`, `damerau <= N`,
+    /// `initial`, `initials`, `swapped FIELD`, `jaccard >= N`, `overlap >= N`, `tf_idf >= N`,
+    /// `soft_tf_idf >= N`, `monge_elkan >= N`, `transposed`, `days <= N`, `months <= N`,
+    /// `years <= N`, `difference <= N`, `percent <= N`, `km <= N`.
     pub levels: Option<Vec<String>>,
     /// The levels, best first, as conditions in SQL; instead of `levels` and `kind`.
     pub level: Option<Vec<LevelSettings>>,

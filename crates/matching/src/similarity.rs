@@ -7,7 +7,9 @@
 
 mod closest;
 mod edit;
+mod initials;
 mod jaro;
+mod measure;
 mod positions;
 mod short;
 mod signature;
@@ -16,7 +18,9 @@ mod tokens;
 
 pub use closest::closest;
 pub use edit::{damerau, damerau_within, levenshtein, levenshtein_within};
+pub use initials::agrees_in_initials;
 pub use jaro::{jaro, jaro_winkler, jaro_winkler_reaches};
+pub(crate) use measure::{Known, WordPair};
 pub use signature::{Signature, jaro_winkler_may_reach, levenshtein_may_be_within};
 pub(crate) use sketch::{Reach, SKETCH_LEN, may_be_initial, may_be_within, sketch};
 pub use tokens::{jaccard, overlap};

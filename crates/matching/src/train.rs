@@ -4,6 +4,8 @@ mod classes;
 mod doubts;
 mod patterns;
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use sameas_record::{FieldId, ValueId};
 
@@ -13,14 +15,13 @@ use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
 use crate::TrainSettings;
 use crate::blocking::Blocking;
 use crate::compare::Comparer;
-use crate::model::{ComparisonParameters, FrequencyKey, FrequencyTable, MODEL_FORMAT, Model};
+use crate::model::{
+    ComparisonParameters, FREQUENT_COUNT_MAX, FREQUENT_LEAST, FrequencyKey, FrequencyTable,
+    MODEL_FORMAT, Model,
+};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::Prepared;
 
-/// Values listed in a frequency table, at most.
-const FREQUENT_COUNT_MAX: usize = 10_000;
-/// Values listed in a frequency table occur at least this often.
-const FREQUENT_LEAST: u32 = 4;
 /// Pseudo-count of pairs that keeps unseen levels possible.
 const SMOOTHING: f64 = 0.5;
 /// How often u, m and the prior are refined in turn.
@@ -138,6 +139,7 @@ pub fn train(
         records,
         key_id: key.id(),
         comparisons,
+        words: word_frequencies(prepared, plan, key),
     };
     (model.rounded(), training)
 }
@@ -219,6 +221,20 @@ fn sightings(plan: &MatchingPlan, random: &Patterns, rules: &[RulePatterns]) -> 
         }
     }
     sightings
+}
+
+/// Lists how frequent words are, by field, where their rarity weighs.
+fn word_frequencies(
+    prepared: &Prepared<'_>,
+    plan: &MatchingPlan,
+    key: &FrequencyKey,
+) -> BTreeMap<String, FrequencyTable> {
+    let table = |field: FieldId| {
+        let name = &plan.schema.field(field).name;
+        let field = prepared.field(field);
+        (name.clone(), field.words().table(field.column, name, key))
+    };
+    plan.weighed_word_fields().into_iter().map(table).collect()
 }
 
 fn frequencies(

@@ -6,6 +6,8 @@ mod tokens;
 
 use std::fmt;
 
+pub use tokens::words;
+
 use crate::FieldKind;
 
 /// The longest prefix or suffix that can be asked for.
@@ -155,9 +157,14 @@ fn has_words(kind: FieldKind) -> bool {
         K::GivenName | K::Surname | K::FullName | K::Street | K::City | K::Company | K::Text => {
             true
         }
-        K::Date | K::Email | K::Phone | K::Postcode | K::Identifier | K::Number | K::Verbatim => {
-            false
-        }
+        K::Date
+        | K::Email
+        | K::Phone
+        | K::Postcode
+        | K::Identifier
+        | K::Number
+        | K::Coordinates
+        | K::Verbatim => false,
     }
 }
 

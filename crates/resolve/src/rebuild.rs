@@ -363,7 +363,7 @@ impl<'s> Job<'s> {
         };
         stages.begin("weigh", Some(pair_count(&blocking)));
         let progress = stages.progress();
-        let comparer = Comparer::new(&prepared, &self.plan);
+        let comparer = Comparer::of_model(&prepared, &self.plan, &model, key);
         let threshold = Threshold::of(&self.settings.decide);
         let weigher = Weigher::new(&prepared, &comparer, &self.plan, &model, key, threshold);
         let rule_count = self.plan.rules.len();

@@ -6,6 +6,7 @@ mod document;
 mod levels;
 mod model;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sameas_matching::{ComparisonParameters, MODEL_FORMAT, MatchingPlan, Model};
@@ -200,6 +201,7 @@ fn model_of(splink: &SplinkModel, imported: &[Imported], plan: &MatchingPlan) ->
         records: 0,
         key_id: String::new(),
         comparisons: comparisons.collect(),
+        words: BTreeMap::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use sameas_graph::Decision;
 use sameas_matching::{LevelParameters, MatchingPlan, Model, Scope, Threshold};
 
-use super::likeness::{Ask, forms};
+use super::likeness::{Ask, WordShare, forms};
 use super::world::{Comparison, World};
 
 /// What a rule that fires weighs, at least.
@@ -191,10 +191,11 @@ fn is_single(world: &World, (field, form): Part) -> bool {
 
 fn edge(world: &World, plan: &MatchingPlan, model: &Model, pair: Pair, first_rule: usize) -> Edge {
     let nodes = (pair.0 as usize, pair.1 as usize);
+    let share = |word: &str| word_share(model, word);
     let levels: Vec<u8> = world
         .comparisons
         .iter()
-        .map(|c| level(world, c, nodes))
+        .map(|c| level(world, c, nodes, &share))
         .collect();
     let mut bits = (model.prior / (1.0 - model.prior)).log2();
     let mut related = model.related.map(|related| (model.prior / related).log2());
@@ -227,7 +228,7 @@ fn edge(world: &World, plan: &MatchingPlan, model: &Model, pair: Pair, first_rul
     let holds = |tests: &Vec<(&str, Ask)>| {
         tests
             .iter()
-            .all(|(f, ask)| any_holds(world, f, *ask, nodes))
+            .all(|(f, ask)| any_holds(world, f, *ask, nodes, &share))
     };
     Edge {
         levels,
@@ -256,8 +257,20 @@ fn rarity(
     (parameters.levels[0].u / frequency).log2()
 }
 
+/// Returns the share of titles that have a word, as a model lists it.
+fn word_share(model: &Model, word: &str) -> f64 {
+    let table = &model.words["title"];
+    let token = World::key().word_token("title", word);
+    table.frequent.get(&token).copied().unwrap_or(table.rest)
+}
+
 /// Returns the best level of any two values: 0 if a value is missing.
-fn level(world: &World, comparison: &Comparison, nodes: (usize, usize)) -> u8 {
+fn level(
+    world: &World,
+    comparison: &Comparison,
+    nodes: (usize, usize),
+    share: WordShare<'_>,
+) -> u8 {
     let (of_a, of_b) = (
         world.texts(nodes.0, comparison.field),
         world.texts(nodes.1, comparison.field),
@@ -267,8 +280,8 @@ fn level(world: &World, comparison: &Comparison, nodes: (usize, usize)) -> u8 {
     }
     let holds = |(field, ask): &(Option<&str>, Ask), a: &str, b: &str| match (field, ask) {
         (None, Ask::Swapped(other)) => swapped(world, comparison.field, other, nodes),
-        (None, ask) => ask.holds(a, b),
-        (Some(field), ask) => any_holds(world, field, *ask, nodes),
+        (None, ask) => ask.holds(a, b, share),
+        (Some(field), ask) => any_holds(world, field, *ask, nodes, share),
     };
     for (position, level) in comparison.levels.iter().enumerate() {
         let met = |a: &str, b: &str| level.iter().all(|clause| holds(clause, a, b));
@@ -279,12 +292,18 @@ fn level(world: &World, comparison: &Comparison, nodes: (usize, usize)) -> u8 {
     comparison.levels.len() as u8 + 1
 }
 
-fn any_holds(world: &World, field: &str, ask: Ask, (a, b): (usize, usize)) -> bool {
+fn any_holds(
+    world: &World,
+    field: &str,
+    ask: Ask,
+    (a, b): (usize, usize),
+    share: WordShare<'_>,
+) -> bool {
     let of_b = world.texts(b, field);
     world
         .texts(a, field)
         .iter()
-        .any(|x| of_b.iter().any(|y| ask.holds(x, y)))
+        .any(|x| of_b.iter().any(|y| ask.holds(x, y, share)))
 }
 
 fn swapped(world: &World, field: &str, other: &str, (a, b): (usize, usize)) -> bool {

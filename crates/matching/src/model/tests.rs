@@ -70,6 +70,7 @@ fn model() -> Model {
                 frequent: BTreeMap::from([("00ff".to_owned(), 0.2)]),
             }),
         }],
+        words: BTreeMap::new(),
     }
 }
 

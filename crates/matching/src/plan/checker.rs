@@ -315,9 +315,16 @@ impl Checker<'_> {
             Test::Difference(_) | Test::Percent(_) => {
                 (field.kind != FieldKind::Number).then_some("a number")
             }
-            Test::Jaccard(_) | Test::Overlap(_) => {
+            Test::Kilometres(_) => (field.kind != FieldKind::Coordinates)
+                .then_some("coordinates (`latitude,longitude`)"),
+            Test::Jaccard(_)
+            | Test::Overlap(_)
+            | Test::TfIdf(_)
+            | Test::SoftTfIdf(_)
+            | Test::MongeElkan(_) => {
                 (!Form::Tokens.applies_to(field.kind)).then_some("of words or e-mail")
             }
+            Test::Initials => (!Form::Sorted.applies_to(field.kind)).then_some("of words"),
             Test::Same(form) if !form.applies_to(field.kind) => Some("of another kind"),
             _ => None,
         };

@@ -6,6 +6,7 @@ fn schema() -> Schema {
     let fields = [
         ("dob", FieldKind::Date),
         ("email", FieldKind::Email),
+        ("home", FieldKind::Coordinates),
         ("passport", FieldKind::Identifier),
         ("surname", FieldKind::Surname),
     ];
@@ -81,6 +82,50 @@ fn tests_of_tokens_need_a_field_that_has_tokens() {
         }
         assert!(plan("surname", &format!("dob: {level}")).is_err());
     }
+}
+
+#[test]
+fn tests_of_words_and_places_need_fields_that_have_them() {
+    let plan =
+        |field: &str, level: &str| MatchingPlan::new(&schema(), &[compare(field, level)], &[], &[]);
+    let words = ["tf_idf >= 0.5", "soft_tf_idf >= 0.5", "monge_elkan >= 0.5"];
+    for (levels, fits, does_not, says) in [
+        (&words[..], "email", "dob", "of words or e-mail"),
+        (&["initials"], "surname", "email", "of words"),
+        (
+            &["km <= 0.5"],
+            "home",
+            "surname",
+            "coordinates (`latitude,longitude`)",
+        ),
+    ] {
+        for level in levels {
+            assert!(plan(fits, level).is_ok(), "{fits}: {level}");
+            assert!(plan("passport", &format!("{fits}: {level}")).is_ok());
+            let errors = plan(does_not, level).unwrap_err();
+            let says = format!("needs a field that is {says}, `{does_not}` is");
+            assert!(errors[0].message.contains(&says), "{}", errors[0]);
+        }
+    }
+    for level in [
+        "km <= -1",
+        "km <= 30000",
+        "km >= 1",
+        "tf_idf >= 1.5",
+        "initials >= 1",
+        "tf_idf",
+    ] {
+        assert!(plan("surname", level).is_err(), "{level}");
+    }
+    // A field of coordinates brings its levels along.
+    let home = CompareSettings {
+        field: "home".to_owned(),
+        ..CompareSettings::default()
+    };
+    let plan = MatchingPlan::new(&schema(), &[home], &[], &[]).unwrap();
+    let levels = &plan.comparisons[0].level_names();
+    assert_eq!(levels[1..5], ["exact", "km <= 0.1", "km <= 1", "km <= 10"]);
+    assert_eq!(plan.comparisons[0].scope, Scope::Household);
 }
 
 #[test]

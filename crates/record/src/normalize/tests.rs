@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use crate::DateOrder;
 
-const KINDS: [FieldKind; 13] = [
+const KINDS: [FieldKind; 14] = [
     FieldKind::GivenName,
     FieldKind::Surname,
     FieldKind::FullName,
@@ -17,6 +17,7 @@ const KINDS: [FieldKind; 13] = [
     FieldKind::Identifier,
     FieldKind::Text,
     FieldKind::Number,
+    FieldKind::Coordinates,
 ];
 
 fn locale(region: &str, date_order: DateOrder) -> Locale {
@@ -503,6 +504,19 @@ fn companies() {
             ("Universal Exports Intl", "universal exports international"),
             ("Müllenkranz AG", "mullenkranz"),
             ("Foo Pty Ltd", "foo"),
+            ("Ejemplo, S.A. de C.V.", "ejemplo"),
+            ("Przykład Sp. z o.o.", "przyklad"),
+            ("Eksempel A/S", "eksempel"),
+            ("Primjer d.o.o.", "primjer"),
+            ("Példa Kft.", "pelda"),
+            ("ООО «Ромашка»", "romashka"),
+            (
+                "Beispiel Gesellschaft m.b.H. & Co. KGaA",
+                "beispiel gesellschaft",
+            ),
+            ("Exemple Ltée", "exemple"),
+            ("Esempio S.p.A.", "esempio"),
+            ("Příklad s.r.o.", "priklad"),
             ("Ltd", "ltd"),
             ("The", "the"),
             ("The The 2", "2"),
@@ -641,4 +655,68 @@ proptest! {
             normal_with(FieldKind::Text, Some(part), &Locale::default(), &raw);
         }
     }
+}
+
+#[test]
+fn coordinates() {
+    check(
+        FieldKind::Coordinates,
+        &[
+            ("48.137154, 11.576124", "48.137154,11.576124"),
+            ("48.137154 11.576124", "48.137154,11.576124"),
+            ("(48.137154; 11.576124)", "48.137154,11.576124"),
+            ("-33.8679,151.2073", "-33.8679,151.2073"),
+            ("48.10,11.50000001", "48.1,11.5"),
+            ("48,11", "48,11"),
+            ("48, 11", "48,11"),
+            ("48,137154; 11,576124", "48.137154,11.576124"),
+            ("48,137154 11,576124", "48.137154,11.576124"),
+            ("48° 8' 15\" N, 11° 34' 30\" E", "48.1375,11.575"),
+            ("48°8′15″N 11°34′30″E", "48.1375,11.575"),
+            ("N 48° 30' W 11° 15'", "48.5,-11.25"),
+            ("33.5 S 151.25 E", "-33.5,151.25"),
+            ("11.5 E, 48.25 N", "48.25,11.5"),
+            ("lat: 48.1, lon: -11.5", "48.1,-11.5"),
+            ("{\"lng\":-11.5,\"lat\":48.1}", "48.1,-11.5"),
+            ("POINT (11.576124 48.137154)", "48.137154,11.576124"),
+            ("SRID=4326;POINT(-11.5 48.1)", "48.1,-11.5"),
+            ("geo:48.2010,16.3695", "48.201,16.3695"),
+            ("0, 11.5", "0,11.5"),
+            ("-0.0,11.5", "0,11.5"),
+            ("51.5,-180", "51.5,180"),
+            ("90,12", "90,0"),
+            // Systems fill in the point where equator and first meridian meet.
+            ("0,0", ""),
+            ("0.0, -0.0", ""),
+            ("91,0", ""),
+            ("48.1,181", ""),
+            ("48.1", ""),
+            ("48.1,", ""),
+            (",", ""),
+            ("48.1,11.5,520", ""),
+            ("48 8 15 11 34 30", ""),
+            ("48° 75' N, 11° E", ""),
+            ("-48.1 N, 11.5 E", ""),
+            ("48.1 N, 48.2 N", ""),
+            ("n e", ""),
+            ("12 king st", ""),
+            ("1-2,3", ""),
+            ("POINT EMPTY", ""),
+            ("unknown", ""),
+            ("n/a", ""),
+        ],
+    );
+}
+
+#[test]
+fn names_in_other_scripts_meet_their_transliteration() {
+    check(
+        FieldKind::FullName,
+        &[
+            ("Юлия Смирнова", "iuliia smirnova"),
+            ("Γιώργος Παπαδόπουλος", "giorgos papadopoulos"),
+            ("Søren Kierkegård", "soren kierkegard"),
+            ("Łukasz Żółć", "lukasz zolc"),
+        ],
+    );
 }

@@ -89,7 +89,7 @@ fn forms(kind: FieldKind) -> &'static [&'static str] {
         FieldKind::Company => &["", "tokens", "phonetic", "prefix6"],
         FieldKind::Identifier => &["", "prefix4", "last4"],
         FieldKind::Text => &["", "prefix8", "tokens", "first_token", "last_token"],
-        FieldKind::Number | FieldKind::Verbatim => &[""],
+        FieldKind::Number | FieldKind::Coordinates | FieldKind::Verbatim => &[""],
     }
 }
 
@@ -264,6 +264,7 @@ impl<'a> Ground<'a> {
             ..DecideSettings::default()
         };
         let threshold = Threshold::of(&decide);
+        let comparer = Comparer::of_model(&prepared, plan, &model, self.key);
         let weigher = Weigher::new(&prepared, &comparer, plan, &model, self.key, threshold);
         weigher
             .weigh_all(&blocking, plan.rules.len(), &|_| {})

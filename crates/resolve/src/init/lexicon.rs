@@ -158,6 +158,7 @@ const ENTRIES: &[Entry] = &[
     (Role::Date, "release_date", &["release date", "publication date", "published", "founded", "founding date", "grundungsdatum", "erscheinungsdatum"]),
     (Role::Number, "price", &["price", "list price", "preis", "prix", "precio", "prezzo", "preco", "prijs", "cena"]),
     (Role::Number, "duration", &["duration", "runtime", "dauer", "duree", "duracion", "durata", "playtime"]),
+    (Role::Place, "coordinates", &["coordinates", "coordinate", "lat lon", "lat lng", "lat long", "latlng", "latlon", "geo point", "gps", "koordinaten", "coordonnees", "coordenadas", "coordinate gps"]),
     (Role::Number, "latitude", &["latitude", "lat", "breitengrad"]),
     (Role::Number, "longitude", &["longitude", "lon", "lng", "long", "langengrad"]),
     (Role::Text, "pages", &["pages", "seiten", "page numbers"]),

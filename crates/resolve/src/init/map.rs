@@ -129,6 +129,7 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
         let mut taken = BTreeSet::from([profile.key]);
         names(profile, source, &mut fields, &mut taken);
         addresses(profile, source, &mut fields, &mut taken);
+        places(profile, source, &mut fields, &mut taken);
         plain(
             profile,
             source,
@@ -346,6 +347,37 @@ fn addresses(
         );
     }
     taken.insert(whole);
+}
+
+/// Maps latitude and longitude as one place: how near two records are, neither tells alone.
+fn places(
+    profile: &Profile,
+    source: usize,
+    fields: &mut BTreeMap<String, Field>,
+    taken: &mut BTreeSet<usize>,
+) {
+    let column = |field: &str| {
+        (0..profile.meanings.len()).find(|&c| {
+            let info = &profile.sample.columns[c];
+            c != profile.key
+                && profile.meanings[c].field == field
+                && info.is_readable
+                && info.filled > 0
+        })
+    };
+    let (Some(latitude), Some(longitude)) = (column("latitude"), column("longitude")) else {
+        return;
+    };
+    let name = |c: usize| quoted(&profile.sample.columns[c].name);
+    let text = format!("concat({}, ' ', {})", name(latitude), name(longitude));
+    let mapped = Mapped {
+        mapping: FieldMapping::From(one(&text)),
+        columns: vec![latitude, longitude],
+        remark: "latitude and longitude together are a place".to_owned(),
+        is_sure: profile.meanings[latitude].is_sure && profile.meanings[longitude].is_sure,
+    };
+    insert(fields, "coordinates", Role::Place, source, mapped);
+    taken.extend([latitude, longitude]);
 }
 
 /// Returns the share of names that have a part.

@@ -92,6 +92,7 @@ pub(super) fn fits(role: Role, shape: &Shape) -> f64 {
         Role::Number => shape
             .number
             .max(not(shape.letters) * f64::from(u8::from(shape.digits > 0.3))),
+        Role::Place => f64::from(u8::from(shape.digits > 0.3)),
         Role::Phone => shape.phone.max(if shape.digits > 0.6 { 0.7 } else { 0.0 }),
         // Names that were made unknowable ("Name17") are names still, but not surely.
         Role::GivenName | Role::Surname | Role::FullName | Role::MiddleName => {

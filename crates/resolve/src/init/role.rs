@@ -37,6 +37,8 @@ pub(super) enum Role {
     Group,
     Year,
     Number,
+    /// Where on Earth: latitude and longitude.
+    Place,
     Website,
     Text,
     /// Something about the row, not about the entity: when it was written, its state.
@@ -63,6 +65,7 @@ impl Role {
             Self::Company => FieldKind::Company,
             Self::Identifier | Self::HouseNumber | Self::Website => FieldKind::Identifier,
             Self::Year | Self::Number => FieldKind::Number,
+            Self::Place => FieldKind::Coordinates,
             Self::Suffix
             | Self::Gender
             | Self::Title
@@ -174,6 +177,7 @@ impl Role {
                 "jaccard >= 0.3",
             ],
             Self::Year => &["exact", "difference <= 1"],
+            Self::Place => &["exact", "km <= 0.1", "km <= 1", "km <= 10"],
             Self::Number => &["exact", "percent <= 2", "percent <= 10", "percent <= 30"],
         }
     }
@@ -191,7 +195,7 @@ impl Role {
             | Self::FullName
             | Self::Name => 9,
             Self::Phone | Self::Postcode | Self::Street | Self::Address | Self::People => 8,
-            Self::City | Self::Year | Self::Website | Self::Group => 6,
+            Self::City | Self::Year | Self::Website | Self::Group | Self::Place => 6,
             Self::MiddleName | Self::HouseNumber | Self::AddressLine2 | Self::Date => 5,
             Self::Suffix | Self::Gender | Self::Number => 4,
             Self::Text | Self::State => 3,
@@ -228,6 +232,7 @@ impl Role {
             Self::Group => "a group that records share",
             Self::Year => "a year",
             Self::Number => "a number",
+            Self::Place => "a place on Earth",
             Self::Website => "a web address",
             Self::Text => "text",
             Self::Internal => "about the row, not the entity",

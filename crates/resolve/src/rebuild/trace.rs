@@ -77,7 +77,7 @@ pub async fn trace(
         let prepared = job.prepared();
         let blocking = job.block(&prepared, &mut stages)?;
         stages.begin("trace", None);
-        let comparer = Comparer::new(&prepared, &job.plan);
+        let comparer = Comparer::of_model(&prepared, &job.plan, &model, &key);
         let threshold = Threshold::of(&settings.decide);
         let tracer = Tracer {
             graph: &graph,

@@ -129,6 +129,21 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     (
         "field = \"email\"",
+        "field = \"email\"\nlevels = [\"soft_tfidf >= 0.9\"]",
+        ":25:11: compare[1].levels[0]: unknown test `soft_tfidf`, did you mean `soft_tf_idf`?",
+    ),
+    (
+        "field = \"email\"",
+        "field = \"email\"\nlevels = [\"monge_elkan >= 90\"]",
+        ":25:11: compare[1].levels[0]: `monge_elkan >= 90`: write `monge_elkan >= N` with N from 0 to 1`",
+    ),
+    (
+        "field = \"email\"",
+        "field = \"email\"\nlevels = [\"km <= 1\"]",
+        ":25:11: compare[1].levels[0]: the test needs a field that is coordinates",
+    ),
+    (
+        "field = \"email\"",
         "field = \"email\"\nkind = \"emial\"",
         ":25:1: compare[1].kind: unknown kind of comparison `emial`, did you mean `email`?",
     ),
