@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use sameas_graph::{ReferenceTableBuilder, SourceId};
-use sameas_matching::{BlockSettings, Blocking, CompareSettings, MatchingPlan, Prepared};
+use sameas_matching::{
+    BlockSettings, Blocking, BudgetSettings, CompareSettings, MatchingPlan, Prepared,
+};
 use sameas_record::{Column, FieldKind, Records, Schema};
 use sameas_resolve::{Evaluation, RebuildReport, Settings, evaluate};
 use sameas_store::{GraphFolder, Snapshot};
@@ -53,6 +55,13 @@ fn plan(records: &Records) -> MatchingPlan {
     MatchingPlan::new(records.schema(), &[compare], &blocks, &[]).unwrap()
 }
 
+fn bound(block_len_max: u32) -> BudgetSettings {
+    BudgetSettings {
+        block_len_max,
+        ..BudgetSettings::default()
+    }
+}
+
 fn pairs_of(len: u64) -> u64 {
     len * (len - 1) / 2
 }
@@ -63,7 +72,7 @@ fn a_block_within_the_bound_is_whole_at_any_length() {
         let records = one_phone(len);
         let plan = plan(&records);
         let prepared = Prepared::new(&records, &plan, &[]);
-        let blocking = Blocking::new(&prepared, &plan, len);
+        let blocking = Blocking::new(&prepared, &plan, &bound(len));
         let cost = &blocking.costs()[0];
         assert_eq!(
             (cost.keyed_records, cost.blocks),
@@ -94,7 +103,7 @@ fn a_block_over_the_bound_is_refined_and_its_pairs_are_counted_once() {
         let records = one_phone(len);
         let plan = plan(&records);
         let prepared = Prepared::new(&records, &plan, &[]);
-        let blocking = Blocking::new(&prepared, &plan, len - 1);
+        let blocking = Blocking::new(&prepared, &plan, &bound(len - 1));
         let (groups, rest) = (len / GROUP_LEN, u64::from(len % GROUP_LEN));
         let refined =
             u64::from(groups) * pairs_of(GROUP_LEN.into()) + rest * rest.saturating_sub(1) / 2;
@@ -278,7 +287,7 @@ fn keys_beyond_the_bound_are_counted_and_chosen_by_content() {
         };
         let plan = MatchingPlan::new(records.schema(), &[compare], &[block], &[]).unwrap();
         let prepared = Prepared::new(&records, &plan, &[]);
-        let blocking = Blocking::new(&prepared, &plan, 10);
+        let blocking = Blocking::new(&prepared, &plan, &bound(10));
         let cost = blocking.costs()[0].clone();
         assert_eq!((cost.keyed_records, cost.cut_records), (3, 2));
         cost.pairs

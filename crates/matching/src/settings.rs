@@ -169,6 +169,9 @@ pub struct BudgetSettings {
     pub pairs_per_record_max: u64,
     /// The most records of one block; larger blocks are refined, and what cannot be refined is reported.
     pub block_len_max: u32,
+    /// The most pairs that refining a larger block makes, per record in it: those of records that share
+    /// another value with the fewest.
+    pub refined_pairs_per_record_max: f64,
 }
 
 impl Default for BudgetSettings {
@@ -176,6 +179,7 @@ impl Default for BudgetSettings {
         Self {
             pairs_per_record_max: 200,
             block_len_max: 200,
+            refined_pairs_per_record_max: 4.0,
         }
     }
 }

@@ -112,6 +112,9 @@ fn merge(chunks: impl IntoIterator<Item = Patterns>) -> Patterns {
 }
 
 /// Looks at the pairs of every rule, or at a sample of its blocks if there are many.
+///
+/// Groups that oversized blocks were cut into teach nothing: their records agree in a value that is
+/// none of the rule's own, and rarely by chance, for the smallest were taken.
 pub(super) fn rule_patterns(
     prepared: &Prepared<'_>,
     comparer: &Comparer<'_>,
@@ -124,12 +127,13 @@ pub(super) fn rule_patterns(
     let rules = blocking.costs().iter().enumerate();
     rules
         .map(|(rule, cost)| {
-            let fraction = (share as f64 / cost.pairs.max(1) as f64).min(1.0);
+            let pairs = cost.pairs - cost.refined_pairs;
+            let fraction = (share as f64 / pairs.max(1) as f64).min(1.0);
             let parts = blocking.map_blocks(
                 rule,
                 || (Counter::default(), Counter::default(), 0u64),
                 |(all, owned, pairs), block| {
-                    if block.sample(settings.seed) >= fraction {
+                    if block.is_refined || block.sample(settings.seed) >= fraction {
                         return;
                     }
                     for (i, a) in block.rows().enumerate() {

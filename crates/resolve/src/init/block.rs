@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use sameas_graph::{Constraints, Evidence};
 use sameas_matching::{
-    BlockSettings, Blocking, Comparer, DecideSettings, FrequencyKey, MatchingPlan, Prepared,
+    BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan, Prepared,
     Threshold, Weigher, parse_key_part, train,
 };
 use sameas_record::{FieldKind, Records};
@@ -150,10 +150,15 @@ impl<'a> Ground<'a> {
             .collect()
     }
 
-    /// Returns the bound on blocks at which a block of the sample is one over the bound of all.
-    fn block_len_max(&self) -> u32 {
-        let bound = f64::from(self.settings.budget.block_len_max) * self.share;
-        (bound as u32).max(2)
+    /// Returns the bounds at which a block of the sample is one over the bound of all.
+    fn budget(&self) -> BudgetSettings {
+        let budget = &self.settings.budget;
+        let block_len_max = f64::from(budget.block_len_max) * self.share;
+        BudgetSettings {
+            block_len_max: (block_len_max as u32).max(2),
+            refined_pairs_per_record_max: budget.refined_pairs_per_record_max * self.share,
+            ..budget.clone()
+        }
     }
 
     /// Counts the pairs of rules and scales them.
@@ -162,7 +167,7 @@ impl<'a> Ground<'a> {
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
             let prepared = Prepared::new(self.records, &plan, &self.exclusive());
-            let blocking = Blocking::new(&prepared, &plan, self.block_len_max());
+            let blocking = Blocking::new(&prepared, &plan, &self.budget());
             // A pair of the sample stands for 1/share² pairs of all, a record for 1/share.
             let scale = 1.0 / (self.share * self.records.len() as f64);
             let costs = rules.iter().zip(blocking.costs());
@@ -248,7 +253,7 @@ impl<'a> Ground<'a> {
     /// Trains on the rules of a plan and returns the pairs from a probability on.
     fn weighed(&self, plan: &MatchingPlan, least: f64) -> Vec<Evidence> {
         let prepared = Prepared::new(self.records, plan, &self.exclusive());
-        let blocking = Blocking::new(&prepared, plan, self.block_len_max());
+        let blocking = Blocking::new(&prepared, plan, &self.budget());
         let comparer = Comparer::new(&prepared, plan);
         let (model, _) = train(
             &prepared,
