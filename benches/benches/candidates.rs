@@ -9,8 +9,8 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sameas_graph::{ReferenceTableBuilder, SourceId};
 use sameas_matching::{
-    BlockSettings, Blocking, BudgetSettings, CompareSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
-    Model, Prepared, Threshold, TrainSettings, Weigher, train,
+    BlockSettings, Blocking, BudgetSettings, CompareSettings, Comparer, DecideSettings,
+    FrequencyKey, MatchingPlan, Model, Prepared, Threshold, TrainSettings, Weigher, train,
 };
 use sameas_record::{Column, FieldKind, Records, Schema, ValueId};
 use sameas_tests::{Draw, people};

@@ -32,7 +32,7 @@ fn product(world: &World, threshold: Threshold) -> (Weighed, Partition, u64) {
     let plan = world.plan(&records);
     let exclusive = world.exclusive(&records);
     let prepared = Prepared::new(&records, &plan, &exclusive);
-    let blocking = Blocking::new(&prepared, &plan, world.block_len_max);
+    let blocking = Blocking::new(&prepared, &plan, &world.budget);
     let comparer = Comparer::new(&prepared, &plan);
     let model = world.model(&plan);
     let weigher = Weigher::new(

@@ -172,7 +172,9 @@ impl<'p> Blocking<'p> {
             }
             visitor.finish()
         });
-        let starts = (0..refined.len()).into_par_iter().step_by(REFINED_CHUNK_LEN);
+        let starts = (0..refined.len())
+            .into_par_iter()
+            .step_by(REFINED_CHUNK_LEN);
         let refined_chunks = starts.map(|from| {
             let mut visitor = Visitor::new(self, rule, make(), &visit);
             for index in from..refined.len().min(from + REFINED_CHUNK_LEN) {
@@ -221,12 +223,7 @@ impl<'p> Blocking<'p> {
     }
 
     /// Returns the smallest key by which a rule makes a pair, or the first group of its block.
-    fn first_key(
-        &self,
-        rule: &PreparedRule<'_>,
-        a: NodeRow<'_>,
-        b: NodeRow<'_>,
-    ) -> Option<u64> {
+    fn first_key(&self, rule: &PreparedRule<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> Option<u64> {
         if !rule.multi {
             if rule.parts.iter().any(|part| part.agreed(a, b).is_none()) {
                 return None;

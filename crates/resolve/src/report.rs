@@ -60,7 +60,10 @@ pub struct RuleReport {
     pub hot_blocks: u64,
     /// Sizes of the largest of them.
     pub hot_sizes: Vec<u64>,
-    /// Pairs of them that no refinement makes, at most.
+    /// Pairs of the groups that they were cut into.
+    #[serde(default)]
+    pub refined_pairs: u64,
+    /// Pairs of them that no group holds, at most.
     pub refused_pairs: u64,
     /// Records with so many keys that only some of them are used.
     pub cut_records: u64,
@@ -76,6 +79,7 @@ impl RuleReport {
             largest_block: cost.largest,
             hot_blocks: cost.hot_count,
             hot_sizes: cost.hot.iter().map(|hot| hot.len).collect(),
+            refined_pairs: cost.refined_pairs,
             refused_pairs: cost.refused_pairs,
             cut_records: cost.cut_records,
         }
@@ -453,7 +457,7 @@ fn render_rules(text: &mut String, rules: &[RuleReport]) {
             .map_or_else(String::new, |n| format!(", first for {n}"));
         let hot = if rule.hot_blocks > 0 {
             format!(
-                ", {} blocks refined (largest {}), at most {} pairs refused",
+                ", {} blocks refined (largest {}) to {} pairs, at most {} pairs refused",
                 rule.hot_blocks,
                 rule.hot_sizes
                     .iter()
@@ -461,6 +465,7 @@ fn render_rules(text: &mut String, rules: &[RuleReport]) {
                     .map(u64::to_string)
                     .collect::<Vec<_>>()
                     .join(" "),
+                rule.refined_pairs,
                 rule.refused_pairs
             )
         } else {

@@ -200,7 +200,8 @@ impl<'r, 'p> Refiner<'r, 'p> {
         self.count(grouping, run, counts);
         for node in self.nodes(run) {
             let count = std::mem::take(&mut counts[grouping.part.id(node as usize) as usize]);
-            let is_short = count <= self.budget.block_len_max && pairs_of(count.into()) <= pairs_max;
+            let is_short =
+                count <= self.budget.block_len_max && pairs_of(count.into()) <= pairs_max;
             if count > 1 && is_short && !self.is_covered(grouping, node) {
                 let size = count as usize;
                 sizes.resize(sizes.len().max(size + 1), 0);
@@ -222,8 +223,8 @@ impl<'r, 'p> Refiner<'r, 'p> {
                 let id = grouping.part.id(node as usize);
                 let count = &mut counts[id as usize];
                 if *count & TAKEN == 0 {
-                    let is_taken = (2..=group_len_max).contains(count)
-                        && !self.is_covered(grouping, node);
+                    let is_taken =
+                        (2..=group_len_max).contains(count) && !self.is_covered(grouping, node);
                     *count = if is_taken { TAKEN } else { 0 };
                 }
                 if *count == TAKEN {
@@ -288,3 +289,6 @@ fn largest_within(sizes: &[&[u64]], pairs_max: u64) -> u32 {
     }
     longest.saturating_sub(1) as u32
 }
+
+#[cfg(test)]
+mod tests;

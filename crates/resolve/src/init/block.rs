@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use sameas_graph::{Constraints, Evidence};
 use sameas_matching::{
-    BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan, Prepared,
-    Threshold, Weigher, parse_key_part, train,
+    BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
+    Prepared, Threshold, Weigher, parse_key_part, train,
 };
 use sameas_record::{FieldKind, Records};
 
@@ -366,7 +366,7 @@ impl<'a> Ground<'a> {
         linked
     }
 
-    /// Returns, for each candidate, which pairs it finds.
+    /// Returns, for each candidate, which pairs it finds; what it refuses it does not find.
     fn found(
         &self,
         candidates: &[Candidate],
@@ -377,24 +377,14 @@ impl<'a> Ground<'a> {
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
             let prepared = Prepared::new(self.records, &plan, &self.exclusive());
-            let share = |field, form, a: u32, b: u32| {
-                let (column, derived) =
-                    (prepared.field(field).column, prepared.derived(field, form));
-                column.values(a as usize).any(|x| {
-                    column.values(b as usize).any(|y| {
-                        let (x, y) = (derived.ids(x), derived.ids(y));
-                        x.iter().any(|id| *id != 0 && y.contains(id))
-                    })
-                })
-            };
-            for rule in &plan.rules {
-                let finds = pairs.iter().map(|&(a, b)| {
-                    rule.parts
-                        .iter()
-                        .all(|part| share(part.field, part.form, a, b))
-                });
-                found.push(finds.collect());
+            let blocking = Blocking::new(&prepared, &plan, &self.budget());
+            let mut of_rules = vec![vec![false; pairs.len()]; rules.len()];
+            for (pair, &(a, b)) in pairs.iter().enumerate() {
+                for rule in blocking.makers(a, b).made_by {
+                    of_rules[rule][pair] = true;
+                }
             }
+            found.extend(of_rules);
         }
         Ok(found)
     }
