@@ -161,13 +161,18 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// Counts the pairs of rules and scales them.
+    /// Counts the pairs of rules and scales them, groups of hot blocks as if no budget held them: a rule
+    /// that finds little but by the grace of a budget is no good one.
     fn cost(&self, rules: &[Vec<String>]) -> Result<Vec<Candidate>, JobError> {
         let mut candidates = Vec::new();
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
             let prepared = Prepared::new(self.records, &plan, &self.exclusive());
-            let blocking = Blocking::new(&prepared, &plan, &self.budget());
+            let budget = BudgetSettings {
+                refined_pairs_per_record_max: f64::MAX,
+                ..self.budget()
+            };
+            let blocking = Blocking::new(&prepared, &plan, &budget);
             // A pair of the sample stands for 1/share² pairs of all, a record for 1/share.
             let scale = 1.0 / (self.share * self.records.len() as f64);
             let costs = rules.iter().zip(blocking.costs());
