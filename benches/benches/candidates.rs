@@ -93,6 +93,7 @@ fn plan(records: &Records) -> MatchingPlan {
     });
     let block = RULES.map(|on| BlockSettings {
         on: on.iter().map(ToString::to_string).collect(),
+        ..BlockSettings::default()
     });
     MatchingPlan::new(records.schema(), &compare, &block, &[]).expect("the settings fit the fields")
 }

@@ -56,6 +56,7 @@ fn plan(records: &Records, second: &[&str]) -> MatchingPlan {
     };
     let block = |fields: &[&str]| BlockSettings {
         on: fields.iter().map(|&field| field.to_owned()).collect(),
+        ..BlockSettings::default()
     };
     let blocks = [block(&["phone"]), block(second)];
     MatchingPlan::new(records.schema(), &[compare], &blocks, &[]).unwrap()
@@ -323,6 +324,7 @@ fn keys_beyond_the_bound_are_counted_and_chosen_by_content() {
         };
         let block = BlockSettings {
             on: vec!["title.tokens".to_owned()],
+            ..BlockSettings::default()
         };
         let plan = MatchingPlan::new(records.schema(), &[compare], &[block], &[]).unwrap();
         let prepared = Prepared::new(&records, &plan, &[]);

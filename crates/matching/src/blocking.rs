@@ -7,6 +7,7 @@
 mod keys;
 mod refine;
 mod rule;
+mod window;
 
 use rayon::prelude::*;
 
@@ -30,6 +31,8 @@ pub struct Block<'b> {
     pub rule: usize,
     /// Whether it is a group of a block over the bound, whose records agree in something else too.
     pub is_refined: bool,
+    /// How many pairs of them the rule makes by this key.
+    pub pairs: u64,
     key: u64,
     rows: &'b Rows,
     gathered: &'b [u32],
@@ -165,9 +168,9 @@ impl<'p> Blocking<'p> {
         let chunks = bounds.par_windows(2).map(|bound| {
             let mut visitor = Visitor::new(self, rule, make(), &visit);
             for run in runs(&words[bound[0]..bound[1]], self.node_bits) {
-                if run.len() <= self.block_len_max {
-                    let nodes = run.iter().map(|&word| node_of(word, self.node_bits));
-                    visitor.push((run[0] >> self.node_bits, false), nodes);
+                if self.is_within(&self.rules[rule], run) {
+                    let pairs = self.pairs_of(&self.rules[rule], run);
+                    visitor.push((run[0] >> self.node_bits, false, pairs), self.nodes(run));
                 }
             }
             visitor.finish()
@@ -179,7 +182,8 @@ impl<'p> Blocking<'p> {
             let mut visitor = Visitor::new(self, rule, make(), &visit);
             for index in from..refined.len().min(from + REFINED_CHUNK_LEN) {
                 let (key, nodes) = refined.get(index);
-                visitor.push((key, true), nodes.iter().copied());
+                let len = nodes.len() as u64;
+                visitor.push((key, true, len * (len - 1) / 2), nodes.iter().copied());
             }
             visitor.finish()
         });
@@ -224,6 +228,10 @@ impl<'p> Blocking<'p> {
 
     /// Returns the smallest key by which a rule makes a pair, or the first group of its block.
     fn first_key(&self, rule: &PreparedRule<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> Option<u64> {
+        if let Some(window) = &rule.window {
+            let key = window.key(a.node, b.node)?;
+            return Some(truncate(key, self.node_bits));
+        }
         if !rule.multi {
             if rule.parts.iter().any(|part| part.agreed(a, b).is_none()) {
                 return None;
@@ -271,6 +279,25 @@ impl<'p> Blocking<'p> {
         })
     }
 
+    /// Tells whether a block is taken whole; neighbours never are too many.
+    fn is_within(&self, rule: &PreparedRule<'_>, run: &[u64]) -> bool {
+        run.len() <= self.block_len_max || rule.window.is_some()
+    }
+
+    /// Returns how many pairs of a block a rule makes by its key.
+    fn pairs_of(&self, rule: &PreparedRule<'_>, run: &[u64]) -> u64 {
+        let len = run.len() as u64;
+        let window = rule.window.as_ref();
+        window.map_or(len * (len - 1) / 2, |window| {
+            window.pairs_of(self.nodes(run))
+        })
+    }
+
+    fn nodes<'n>(&self, run: &'n [u64]) -> impl Iterator<Item = u32> + use<'n> {
+        let node_bits = self.node_bits;
+        run.iter().map(move |&word| node_of(word, node_bits))
+    }
+
     /// Computes the keys of a rule and what its blocks cost; those over the bound are not refined yet.
     fn prepare_rule<'r>(
         &self,
@@ -278,7 +305,7 @@ impl<'p> Blocking<'p> {
         len: usize,
     ) -> (PreparedRule<'r>, RuleCost) {
         let mut cost = RuleCost::default();
-        if rule.multi {
+        if rule.multi && rule.window.is_none() {
             cost.cut_records = list_keys(&mut rule, len);
         }
         (rule.words, cost.keyed_records) = sorted_words(&rule, len, self.node_bits);
@@ -286,8 +313,8 @@ impl<'p> Blocking<'p> {
             let len = run.len() as u64;
             cost.blocks += 1;
             cost.largest = cost.largest.max(len);
-            if run.len() <= self.block_len_max {
-                cost.pairs += len * (len - 1) / 2;
+            if self.is_within(&rule, run) {
+                cost.pairs += self.pairs_of(&rule, run);
             } else {
                 rule.hot.push(run[0] >> self.node_bits);
             }
@@ -307,7 +334,8 @@ impl<'p> Blocking<'p> {
             node_bits: self.node_bits,
         };
         let runs = runs(&self.rules[rule].words, self.node_bits);
-        let hot: Vec<&[u64]> = runs.filter(|run| run.len() > self.block_len_max).collect();
+        let hot = runs.filter(|run| !self.is_within(&self.rules[rule], run));
+        let hot: Vec<&[u64]> = hot.collect();
         let (refined, pairs, mut keys) = refiner.refine(rule, &hot);
         let cost = &mut self.costs[rule];
         cost.hot_count = keys.len() as u64;
@@ -341,7 +369,7 @@ impl<'v, 'p, T, V: Fn(&mut T, Block<'_>)> Visitor<'v, 'p, T, V> {
         }
     }
 
-    fn push(&mut self, key: (u64, bool), nodes: impl Iterator<Item = u32>) {
+    fn push(&mut self, key: (u64, bool, u64), nodes: impl Iterator<Item = u32>) {
         self.batch.nodes.extend(nodes);
         self.batch.blocks.push((key, self.batch.nodes.len()));
         if self.batch.nodes.len() >= GATHER_LEN {
@@ -360,12 +388,13 @@ impl<'v, 'p, T, V: Fn(&mut T, Block<'_>)> Visitor<'v, 'p, T, V> {
         rows.gather(&batch.nodes, &mut batch.gathered);
         let width = rows.width();
         let mut from = 0;
-        for ((key, is_refined), end) in batch.blocks.drain(..) {
+        for ((key, is_refined, pairs), end) in batch.blocks.drain(..) {
             let block = Block {
                 nodes: &batch.nodes[from..end],
                 rule: self.rule,
                 key,
                 is_refined,
+                pairs,
                 rows,
                 gathered: &batch.gathered[from * width..end * width],
             };
@@ -381,6 +410,6 @@ impl<'v, 'p, T, V: Fn(&mut T, Block<'_>)> Visitor<'v, 'p, T, V> {
 struct Batch {
     nodes: Vec<u32>,
     gathered: Vec<u32>,
-    /// Key, whether it is a group of a refined block, and where the nodes end, of each block.
-    blocks: Vec<((u64, bool), usize)>,
+    /// Key, whether it is a group of a refined block, pairs, and where the nodes end, of each block.
+    blocks: Vec<((u64, bool, u64), usize)>,
 }

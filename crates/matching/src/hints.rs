@@ -58,6 +58,9 @@ fn is_dense(
                 Some(spread(key.rotate_left(29) ^ u64::from(id)))
             })
         };
+        if let Some(window) = rule.window {
+            return sample.len() as f64 * f64::from(window - 1) / DENSITY_STEP as f64;
+        }
         let mut keys: Vec<u64> = sample.iter().filter_map(key_of).collect();
         keys.sort_unstable();
         let runs = keys.chunk_by(|a, b| a == b).map(|run| run.len() as f64);

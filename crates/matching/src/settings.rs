@@ -97,6 +97,10 @@ pub enum FrequencyBase {
 pub struct BlockSettings {
     /// Fields with an optional form: `surname.phonetic`, `dob.year`, `email`.
     pub on: Vec<String>,
+    /// Compares each record with so many of its neighbours, itself counted, in the order of these values
+    /// instead of those that share them; records of equal values are in the order of their references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
 }
 
 /// One deterministic rule: a pair for which it holds is linked at once.

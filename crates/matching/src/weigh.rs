@@ -217,7 +217,7 @@ impl<'p> Weigher<'p> {
             let asked_from = hot.map_or(rule, |hot| hot.min(rule));
             let parts = blocking.map_blocks(rule, Part::default, |part, block| {
                 self.weigh_block(blocking, block, asked_from, part);
-                part.untold += pairs_of(block.nodes.len());
+                part.untold += block.pairs;
                 if part.untold >= PAIRS_TOLD {
                     advance(std::mem::take(&mut part.untold));
                 }
@@ -419,11 +419,6 @@ struct Part {
     compared: u64,
     /// Pairs of blocks that nobody was told of yet.
     untold: u64,
-}
-
-fn pairs_of(len: usize) -> u64 {
-    let len = len as u64;
-    len * len.saturating_sub(1) / 2
 }
 
 /// Returns `log2(u / frequency)` of every value: what its equality says beyond that of an average value

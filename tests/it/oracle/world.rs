@@ -313,6 +313,7 @@ impl World {
                 .iter()
                 .map(|(field, form)| format!("{field}.{form}"))
                 .collect(),
+            ..BlockSettings::default()
         });
         let rule = self.rules.iter().enumerate().map(|(index, tests)| {
             let tests: Level = tests

@@ -4,6 +4,7 @@ use sameas_record::{Column, Derived};
 
 use super::keys::{single_key, truncate};
 use super::refine::RefinedBlocks;
+use super::window::Window;
 use crate::plan::{BlockingRule, KeyPart};
 use crate::prepared::Prepared;
 use crate::rows::{Hint, NodeRow, Rows};
@@ -19,6 +20,8 @@ pub(super) struct PreparedRule<'p> {
     pub(super) keys: Vec<u64>,
     /// Sorted words of (hash bits, node).
     pub(super) words: Vec<u64>,
+    /// Where nodes stand, if the rule brings neighbours together; it has no keys then.
+    pub(super) window: Option<Window>,
     /// The slots of the parts of which a node has at most one value: nodes that share a key agree
     /// in them, and share a key if they do unless the rule has other parts.
     slots: Vec<usize>,
@@ -38,8 +41,12 @@ impl<'p> PreparedRule<'p> {
             .iter()
             .map(|&part| PreparedPart::new(prepared, part))
             .collect();
+        let window = rule
+            .window
+            .map(|len| Window::new(prepared, &rule.parts, len));
         Self {
-            multi: !parts.iter().all(PreparedPart::single),
+            multi: window.is_some() || !parts.iter().all(PreparedPart::single),
+            window,
             slots: parts.iter().filter_map(|part| part.slot).collect(),
             sets: parts.iter().filter_map(|part| part.set).collect(),
             parts,
@@ -51,11 +58,15 @@ impl<'p> PreparedRule<'p> {
         }
     }
 
-    /// Tells whether two nodes agree in all slots of the rule, and may share a value of the other parts.
+    /// Tells whether two nodes agree in all slots of the rule, and may share a value of the other
+    /// parts, or whether they are neighbours.
     #[inline]
     pub(super) fn agrees(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
         let equal = |&slot: &usize| a.id(slot) == b.id(slot) && a.id(slot) != 0;
         let shares = |&at: &usize| a.hints(at)[0] & b.hints(at)[0] != 0;
+        if let Some(window) = &self.window {
+            return window.key(a.node, b.node).is_some();
+        }
         self.slots.iter().all(equal) && self.sets.iter().all(shares)
     }
 
@@ -77,6 +88,9 @@ impl<'p> PreparedRule<'p> {
 
     /// Returns whether two nodes have a key in common, however many others share it.
     pub(super) fn shares_key(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        if let Some(window) = &self.window {
+            return window.key(a.node, b.node).is_some();
+        }
         if self.multi {
             let keys = self.keys(b.node as usize);
             let mut wanted = self.keys(a.node as usize).iter();

@@ -370,6 +370,7 @@ mod tests {
         let compare: Vec<_> = compare.collect();
         let block = blocks.map(|name| BlockSettings {
             on: vec![name.to_owned()],
+            ..BlockSettings::default()
         });
         MatchingPlan::new(&schema, &compare, &block, &[]).expect("the settings are sound")
     }

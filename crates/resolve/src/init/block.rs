@@ -130,7 +130,10 @@ impl<'a> Ground<'a> {
     fn plan(&self, rules: &[Vec<String>]) -> Result<MatchingPlan, JobError> {
         let blocks: Vec<BlockSettings> = rules
             .iter()
-            .map(|on| BlockSettings { on: on.clone() })
+            .map(|on| BlockSettings {
+                on: on.clone(),
+                ..BlockSettings::default()
+            })
             .collect();
         MatchingPlan::new(
             self.records.schema(),
