@@ -75,6 +75,8 @@ pub struct RuleCost {
     pub hot: Vec<HotKey>,
     /// How many blocks are over the bound.
     pub hot_count: u64,
+    /// How many records they hold; one with several keys counts in each.
+    pub hot_records: u64,
     /// How many pairs the groups make that they are cut into; they are among the pairs.
     pub refined_pairs: u64,
     /// How many pairs of them no group holds, at most: those that the part which makes most of a
@@ -316,6 +318,7 @@ impl<'p> Blocking<'p> {
             if self.is_within(&rule, run) {
                 cost.pairs += self.pairs_of(&rule, run);
             } else {
+                cost.hot_records += len;
                 rule.hot.push(run[0] >> self.node_bits);
             }
         }

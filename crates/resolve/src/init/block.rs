@@ -99,6 +99,8 @@ struct Candidate {
     on: Vec<String>,
     pairs: f64,
     hot_count: u64,
+    /// Whether most records that have a key have a hot one.
+    mostly_hot: bool,
     largest: f64,
     refused: f64,
 }
@@ -183,6 +185,7 @@ impl<'a> Ground<'a> {
                 on: on.clone(),
                 pairs: cost.pairs as f64 * scale,
                 hot_count: cost.hot_count,
+                mostly_hot: cost.hot_records * 2 > cost.keyed_records,
                 largest: cost.largest as f64 / self.share,
                 refused: cost.refused_pairs as f64 * scale,
             }));
@@ -222,8 +225,10 @@ impl<'a> Ground<'a> {
         let pairs: Vec<Vec<String>> = pairs.into_iter().map(|(_, on)| on).collect();
         let paired = self.cost(&pairs)?;
         cheap.extend(paired.into_iter().filter(|c| c.pairs > 0.0 && is_cheap(c)));
-        // A single key whose hot blocks are refined is a rule too, if it stays within the bound.
-        cheap.extend(costly.into_iter().filter(|c| c.pairs <= PAIRS_PER_RULE_MAX));
+        // A single key whose hot blocks are refined is a rule too, if it stays within the bound and
+        // lives by its other blocks.
+        let is_rule = |c: &Candidate| c.pairs <= PAIRS_PER_RULE_MAX && !c.mostly_hot;
+        cheap.extend(costly.into_iter().filter(is_rule));
         Ok(cheap)
     }
 
