@@ -26,7 +26,7 @@ const BLOCKS: [&[&str]; 6] = [
     &["surname", "dob"],
     &["given_name", "dob"],
     &["postcode", "surname"],
-    &["street", "postcode"],
+    &["street", "city"],
 ];
 
 /// The least that rebuilds took.
