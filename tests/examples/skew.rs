@@ -76,9 +76,10 @@ fn main() -> ExitCode {
     let named = text.lines().filter(|line| line.contains("refined"));
     named.for_each(|line| println!("{line}"));
     println!("the largest entity has {} records", skewed.largest_cluster);
-    match ratio <= RATIO_MAX {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    if ratio <= RATIO_MAX {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
@@ -93,7 +94,7 @@ fn write(systems: &Systems, folder: &Path) -> PathBuf {
     let rules_from = text.find("[[rule]]").expect("the settings have rules");
     let mut text = text[..rules_from].to_owned();
     for on in BLOCKS {
-        text.push_str(&format!("[[block]]\non = {on:?}\n"));
+        text = format!("{text}[[block]]\non = {on:?}\n");
     }
     fs::write(&path, text).expect("the folder is this example's own");
     path

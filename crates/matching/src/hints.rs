@@ -65,9 +65,12 @@ fn is_dense(
         keys.sort_unstable();
         let runs = keys.chunk_by(|a, b| a == b).map(|run| run.len() as f64);
         // Of a block over the bound refining makes so many pairs a record at most.
-        let pairs = |len: f64| match len * DENSITY_STEP as f64 > budget.block_len_max.into() {
-            true => len * budget.refined_pairs_per_record_max / DENSITY_STEP as f64,
-            false => len * (len - 1.0) / 2.0,
+        let pairs = |len: f64| {
+            if len * DENSITY_STEP as f64 > budget.block_len_max.into() {
+                len * budget.refined_pairs_per_record_max / DENSITY_STEP as f64
+            } else {
+                len * (len - 1.0) / 2.0
+            }
         };
         runs.map(pairs).sum::<f64>()
     };

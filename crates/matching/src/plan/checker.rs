@@ -379,7 +379,7 @@ impl Checker<'_> {
                 self.refuse("block", index, "window", None, message);
                 return None;
             }
-            name.push_str(&format!(" (window {window})"));
+            name = format!("{name} (window {window})");
         }
         Some(BlockingRule {
             name,

@@ -62,7 +62,7 @@ pub(super) fn of_grams(value: &str, percent: u8, emit: &mut dyn FnMut(&str)) {
         starts.push(value.len());
     }
     let grams = starts.iter().zip(&starts[GRAM_LEN..]);
-    let parts = grams.map(|(&from, &to)| xxh3_64(value[from..to].as_bytes()));
+    let parts = grams.map(|(&from, &to)| xxh3_64(&value.as_bytes()[from..to]));
     emit_bands(&parts.collect::<Vec<_>>(), Bands::of(percent), emit);
 }
 

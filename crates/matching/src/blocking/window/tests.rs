@@ -39,7 +39,7 @@ fn plan(records: &Records, window: u32) -> MatchingPlan {
         block(&["title"], None),
         block(&["surname"], Some(2)),
     ];
-    MatchingPlan::new(records.schema(), &[compare], &blocks, &[]).unwrap()
+    MatchingPlan::new(records.schema(), &[compare], &blocks, &[]).expect("the settings are sound")
 }
 
 /// Returns the pairs of each rule the obvious way, those of earlier rules included.

@@ -4,13 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn bands(of: fn(&str, u8, &mut dyn FnMut(&str)), value: &str, percent: u8) -> Vec<String> {
+type Of = fn(&str, u8, &mut dyn FnMut(&str));
+
+fn bands(of: Of, value: &str, percent: u8) -> Vec<String> {
     let mut all = Vec::new();
     of(value, percent, &mut |band| all.push(band.to_owned()));
     all
 }
 
-fn shares_band(of: fn(&str, u8, &mut dyn FnMut(&str)), a: &str, b: &str, percent: u8) -> bool {
+fn shares_band(of: Of, a: &str, b: &str, percent: u8) -> bool {
     let (a, b) = (bands(of, a, percent), bands(of, b, percent));
     a.iter().any(|band| b.contains(band))
 }
@@ -59,9 +61,13 @@ fn values_share_bands_as_often_as_their_similarity_says() {
             let own = 60 - shared;
             let similarity = f64::from(shared) / f64::from(60 + own);
             let text = |case: u32, side: u32| {
-                let words = (0..60).map(|n| match n < shared {
-                    true => format!("w{case}x{n}"),
-                    false => format!("w{case}x{n}y{side}"),
+                let words = (0..60).map(|n| {
+                    let own = if n < shared {
+                        String::new()
+                    } else {
+                        format!("y{side}")
+                    };
+                    format!("w{case}x{n}{own}")
                 });
                 words.collect::<Vec<_>>().join(" ")
             };
