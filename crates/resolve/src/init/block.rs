@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use sameas_graph::{Constraints, Evidence};
 use sameas_matching::{
     BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
-    Prepared, Threshold, Weigher, parse_key_part, train,
+    Prepared, RuleCost, Threshold, Weigher, parse_key_part, train,
 };
 use sameas_record::{FieldKind, Records};
 
@@ -22,6 +22,9 @@ use crate::job::JobError;
 
 /// A rule that makes more pairs a record than this is no candidate.
 const PAIRS_PER_RULE_MAX: f64 = 25.0;
+
+/// A key that is hot for more of the records is no rule alone: most of what it should find it refuses.
+const OFTEN_HOT: f64 = 0.25;
 
 /// What all chosen rules may make together, in pairs a record.
 const PAIRS_MAX: f64 = 80.0;
@@ -99,8 +102,8 @@ struct Candidate {
     on: Vec<String>,
     pairs: f64,
     hot_count: u64,
-    /// Whether most records that have a key have a hot one.
-    mostly_hot: bool,
+    /// Whether hot keys are the rule and not default values.
+    often_hot: bool,
     largest: f64,
     refused: f64,
 }
@@ -185,7 +188,7 @@ impl<'a> Ground<'a> {
                 on: on.clone(),
                 pairs: cost.pairs as f64 * scale,
                 hot_count: cost.hot_count,
-                mostly_hot: cost.hot_records * 2 > cost.keyed_records,
+                often_hot: is_often_hot(cost),
                 largest: cost.largest as f64 / self.share,
                 refused: cost.refused_pairs as f64 * scale,
             }));
@@ -227,7 +230,7 @@ impl<'a> Ground<'a> {
         cheap.extend(paired.into_iter().filter(|c| c.pairs > 0.0 && is_cheap(c)));
         // A single key whose hot blocks are refined is a rule too, if it stays within the bound and
         // lives by its other blocks.
-        let is_rule = |c: &Candidate| c.pairs <= PAIRS_PER_RULE_MAX && !c.mostly_hot;
+        let is_rule = |c: &Candidate| c.pairs <= PAIRS_PER_RULE_MAX && !c.often_hot;
         cheap.extend(costly.into_iter().filter(is_rule));
         Ok(cheap)
     }
@@ -401,6 +404,13 @@ impl<'a> Ground<'a> {
         }
         Ok(found)
     }
+}
+
+/// Tells whether many records have hot keys, those of the largest blocks left out: they may be default values.
+fn is_often_hot(cost: &RuleCost) -> bool {
+    let largest: u64 = cost.hot.iter().map(|hot| hot.len).sum();
+    let hot = cost.hot_records.saturating_sub(largest);
+    hot as f64 > OFTEN_HOT * cost.keyed_records.saturating_sub(largest) as f64
 }
 
 fn field_of(part: &str) -> String {
