@@ -36,7 +36,7 @@ fn product(world: &World, threshold: Threshold, prepare: Prepare) -> (Weighed, P
     let plan = world.plan(&records);
     let exclusive = world.exclusive(&records);
     let prepared = prepare(&records, &plan, &exclusive);
-    let blocking = Blocking::new(&prepared, &plan, world.block_len_max);
+    let blocking = Blocking::new(&prepared, &plan, &world.budget);
     let model = world.model(&plan);
     let comparer = Comparer::of_model(&prepared, &plan, &model, &World::key());
     let weigher = Weigher::new(

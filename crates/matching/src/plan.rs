@@ -167,6 +167,9 @@ pub struct BlockingRule {
     pub name: String,
     /// The derived values.
     pub parts: Vec<KeyPart>,
+    /// Of how many records in the order of these values each two are brought together, if it is
+    /// neighbours that the rule brings together instead of equals.
+    pub window: Option<u32>,
     /// What must hold as well for the pair to be linked at once; none for a plain blocking rule.
     pub links_when: Option<Vec<FieldTest>>,
 }

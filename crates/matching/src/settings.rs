@@ -103,6 +103,10 @@ pub enum FrequencyBase {
 pub struct BlockSettings {
     /// Fields with an optional form: `surname.phonetic`, `dob.year`, `email`.
     pub on: Vec<String>,
+    /// Compares each record with so many of its neighbours, itself counted, in the order of these values
+    /// instead of those that share them; records of equal values are in the order of their references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
 }
 
 /// One deterministic rule: a pair for which it holds is linked at once.
@@ -176,6 +180,9 @@ pub struct BudgetSettings {
     pub pairs_per_record_max: u64,
     /// The most records of one block; larger blocks are refined, and what cannot be refined is reported.
     pub block_len_max: u32,
+    /// The most pairs that refining a larger block makes, per record in it: those of records that share
+    /// another value with the fewest.
+    pub refined_pairs_per_record_max: f64,
 }
 
 impl Default for BudgetSettings {
@@ -183,6 +190,7 @@ impl Default for BudgetSettings {
         Self {
             pairs_per_record_max: 200,
             block_len_max: 200,
+            refined_pairs_per_record_max: 4.0,
         }
     }
 }

@@ -58,13 +58,11 @@ pub struct Sighting {
     pub candidate: f64,
 }
 
-/// EM over the pairs of one rule, of its blocks within the bound or of groups of the others.
+/// EM over the pairs of one rule's blocks within the bound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainingPass {
     /// The rule.
     pub rule: String,
-    /// The field in which records agree as well, for groups of blocks over the bound.
-    pub refined_by: Option<String>,
     /// Pairs looked at.
     pub pairs: u64,
     /// The share of them that EM takes for matches.

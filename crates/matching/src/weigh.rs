@@ -220,10 +220,7 @@ impl<'p> Weigher<'p> {
             let asked_from = hot.map_or(rule, |hot| hot.min(rule));
             let parts = blocking.map_batches(rule, Part::default, |part, blocks| {
                 self.weigh_blocks(blocking, blocks, asked_from, part);
-                part.untold += blocks
-                    .iter()
-                    .map(|block| pairs_of(block.nodes.len()))
-                    .sum::<u64>();
+                part.untold += blocks.iter().map(|block| block.pairs).sum::<u64>();
                 if part.untold >= PAIRS_TOLD {
                     advance(std::mem::take(&mut part.untold));
                 }
@@ -466,11 +463,6 @@ struct Promising<'b> {
     bound: f64,
     /// The deterministic rule that links it.
     linked: Option<usize>,
-}
-
-fn pairs_of(len: usize) -> u64 {
-    let len = len as u64;
-    len * len.saturating_sub(1) / 2
 }
 
 /// Returns `log2(u / frequency)` of every value: what its equality says beyond that of an average value

@@ -230,6 +230,7 @@ pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitRep
     }
     let blocks = choice.rules.iter().map(|rule| BlockSettings {
         on: rule.on.clone(),
+        ..BlockSettings::default()
     });
     found.settings.blocks = blocks.collect();
     let text = write::text(&found, &choice);

@@ -42,7 +42,7 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
         stages.begin("prepare", None);
         let prepared = job.prepared();
         stages.begin("block", None);
-        let blocking = Blocking::new(&prepared, &job.plan, settings.budget.block_len_max);
+        let blocking = Blocking::new(&prepared, &job.plan, &settings.budget);
         report.rules = rule_reports(&job.plan, &blocking);
         report.pairs = pair_count(&blocking);
         report.budget = job.pair_budget();
@@ -278,7 +278,7 @@ impl<'s> Job<'s> {
         stages: &mut Stages<'_>,
     ) -> Result<Blocking<'p>, JobError> {
         stages.begin("block", None);
-        let blocking = Blocking::new(prepared, &self.plan, self.settings.budget.block_len_max);
+        let blocking = Blocking::new(prepared, &self.plan, &self.settings.budget);
         self.refuse_excess(&blocking)?;
         Ok(blocking)
     }

@@ -60,7 +60,10 @@ pub struct RuleReport {
     pub hot_blocks: u64,
     /// Sizes of the largest of them.
     pub hot_sizes: Vec<u64>,
-    /// Pairs of them that no refinement makes, at most.
+    /// Pairs of the groups that they were cut into.
+    #[serde(default)]
+    pub refined_pairs: u64,
+    /// Pairs of them that no group holds, at most.
     pub refused_pairs: u64,
     /// Records with so many keys that only some of them are used.
     pub cut_records: u64,
@@ -76,6 +79,7 @@ impl RuleReport {
             largest_block: cost.largest,
             hot_blocks: cost.hot_count,
             hot_sizes: cost.hot.iter().map(|hot| hot.len).collect(),
+            refined_pairs: cost.refined_pairs,
             refused_pairs: cost.refused_pairs,
             cut_records: cost.cut_records,
         }
@@ -104,9 +108,6 @@ pub struct PlanReport {
 pub struct PassReport {
     /// The rule whose pairs it looked at.
     pub rule: String,
-    /// The field in which records agree as well, for groups of blocks over the bound.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refined_by: Option<String>,
     /// How many.
     pub pairs: u64,
     /// The share taken for matches.
@@ -120,16 +121,6 @@ pub struct PassReport {
     /// A pass that had too little taught nothing. One whose comparisons speak the wrong way round
     /// taught the weights all the same.
     pub plausible: bool,
-}
-
-impl PassReport {
-    /// Returns the rule, and what its blocks were refined by.
-    pub fn name(&self) -> String {
-        match &self.refined_by {
-            Some(field) => format!("{}, refined by {field}", self.rule),
-            None => self.rule.clone(),
-        }
-    }
 }
 
 /// The weights of one comparison.
@@ -201,7 +192,6 @@ impl TrainReport {
     pub(crate) fn of(model: &sameas_matching::Model, training: Training) -> Self {
         let pass = |pass: sameas_matching::TrainingPass| PassReport {
             rule: pass.rule,
-            refined_by: pass.refined_by,
             pairs: pass.pairs,
             matched: pass.matched,
             rounds: pass.rounds,
@@ -335,7 +325,7 @@ impl TrainReport {
                 100.0 * pass.matched,
                 pass.rounds
             );
-            line(&mut text, &format!("pass {}", pass.name()), what);
+            line(&mut text, &format!("pass {}", pass.rule), what);
         }
         for comparison in &self.comparisons {
             let _ = writeln!(text, "{}", comparison.comparison);
@@ -469,7 +459,7 @@ fn render_rules(text: &mut String, rules: &[RuleReport]) {
             .map_or_else(String::new, |n| format!(", first for {n}"));
         let hot = if rule.hot_blocks > 0 {
             format!(
-                ", {} blocks refined (largest {}), at most {} pairs refused",
+                ", {} blocks refined (largest {}) to {} pairs, at most {} pairs refused",
                 rule.hot_blocks,
                 rule.hot_sizes
                     .iter()
@@ -477,6 +467,7 @@ fn render_rules(text: &mut String, rules: &[RuleReport]) {
                     .map(u64::to_string)
                     .collect::<Vec<_>>()
                     .join(" "),
+                rule.refined_pairs,
                 rule.refused_pairs
             )
         } else {

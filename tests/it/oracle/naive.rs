@@ -70,13 +70,13 @@ impl Naive {
         let rules = rule_parts(world);
         for (rule, parts) in rules.iter().enumerate() {
             for block in blocks(world, parts) {
-                let made = if block.len() <= world.block_len_max as usize {
+                let made = if is_within(world, block.len()) {
                     pairs(&block)
                 } else {
                     hot_blocks += 1;
                     let pairs = pairs(&block).into_iter();
                     hot_pairs.extend(pairs.filter(|&pair| !excluded(world, pair)));
-                    refined(world, &rules, &block).into_iter().collect()
+                    refined(world, &rules, rule, &block).into_iter().collect()
                 };
                 for pair in made.into_iter().filter(|&pair| !excluded(world, pair)) {
                     candidates.entry(pair).or_insert(rule);
@@ -165,23 +165,60 @@ fn excluded(world: &World, (a, b): Pair) -> bool {
     source(a) == source(b) && world.one_per_source.contains(&source(a))
 }
 
-/// Returns the pairs of a hot block that also share a further value in a group that is not hot.
-fn refined(world: &World, rules: &[Vec<Part>], block: &[u32]) -> BTreeSet<Pair> {
-    let mut made = BTreeSet::new();
+/// Returns the pairs of a hot block that share a further value with few: the smallest groups make
+/// as many as the budget gives the block's records, equal lengths all or none.
+fn refined(world: &World, rules: &[Vec<Part>], rule: usize, block: &[u32]) -> BTreeSet<Pair> {
     let parts: BTreeSet<Part> = rules.iter().flatten().copied().collect();
-    for part in parts.into_iter().filter(|&part| is_single(world, part)) {
+    let parts = parts.into_iter().filter(|&part| is_single(world, part));
+    let mut of_len: BTreeMap<usize, Vec<Vec<Pair>>> = BTreeMap::new();
+    for part in parts.filter(|part| !rules[rule].contains(part)) {
         let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for &node in block {
             for value in part_values(world, node as usize, part) {
                 groups.entry(value).or_default().push(node);
             }
         }
-        let groups = groups
-            .values()
-            .filter(|group| group.len() <= world.block_len_max as usize);
-        made.extend(groups.flat_map(|group| pairs(group)));
+        for group in groups.into_values() {
+            if is_within(world, group.len()) && !is_covered(world, rules, rule, part, group[0]) {
+                of_len.entry(group.len()).or_default().push(pairs(&group));
+            }
+        }
+    }
+    let mut left = world.budget.refined_pairs_per_record_max * block.len() as f64;
+    let mut made = BTreeSet::new();
+    for groups in of_len.into_values() {
+        left -= groups.iter().map(Vec::len).sum::<usize>() as f64;
+        if left < 0.0 {
+            break;
+        }
+        made.extend(groups.into_iter().flatten());
     }
     made
+}
+
+/// Tells whether another rule makes the pairs of a group: those of a block of one rule that share a
+/// value with a record.
+fn is_covered(world: &World, rules: &[Vec<Part>], rule: usize, part: Part, node: u32) -> bool {
+    let others = rules.iter().enumerate().filter(|&(other, _)| other != rule);
+    let asks_no_more = |parts: &Vec<Part>| {
+        let mut parts = parts.iter();
+        parts.all(|&p| is_single(world, p) && (p == part || rules[rule].contains(&p)))
+    };
+    others
+        .filter(|(_, parts)| asks_no_more(parts))
+        .any(|(_, parts)| {
+            let key = |node: usize| -> Vec<_> {
+                let values = parts.iter();
+                values.map(|&part| part_values(world, node, part)).collect()
+            };
+            let own = key(node as usize);
+            let sharing = (0..world.rows.len()).filter(|&other| key(other) == own);
+            is_within(world, sharing.count())
+        })
+}
+
+fn is_within(world: &World, len: usize) -> bool {
+    len <= world.budget.block_len_max as usize
 }
 
 /// Tells whether every record has at most one value of a part.

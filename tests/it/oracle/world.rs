@@ -11,8 +11,9 @@ use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilde
 use proptest::prelude::*;
 use sameas_graph::SourceId;
 use sameas_matching::{
-    BlockSettings, CompareSettings, ComparisonParameters, FrequencyKey, FrequencyTable,
-    LevelParameters, MODEL_FORMAT, MatchingPlan, Model, RuleSettings, Scope, Threshold,
+    BlockSettings, BudgetSettings, CompareSettings, ComparisonParameters, FrequencyKey,
+    FrequencyTable, LevelParameters, MODEL_FORMAT, MatchingPlan, Model, RuleSettings, Scope,
+    Threshold,
 };
 use sameas_record::{
     DuplicateKeys, FieldPlan, Locale, PartitionIngest, Records, Schema, SourceParts, SourcePlan,
@@ -187,7 +188,7 @@ pub(super) struct World {
     /// Blocking rules: fields and forms.
     pub(super) blocks: Vec<Vec<(&'static str, &'static str)>>,
     pub(super) one_per_source: Vec<usize>,
-    pub(super) block_len_max: u32,
+    pub(super) budget: BudgetSettings,
     seed: u64,
 }
 
@@ -205,14 +206,18 @@ impl World {
         draw.shuffle(&mut rules);
         rules.truncate(draw.below(3));
         let one_per_source = (0..SOURCES.len()).filter(|_| draw.chance(0.3)).collect();
-        let block_len_max = *draw.pick(&[2, 3, 6, 12, 1_000]);
+        let budget = BudgetSettings {
+            pairs_per_record_max: 100_000,
+            block_len_max: *draw.pick(&[2, 3, 6, 12, 1_000]),
+            refined_pairs_per_record_max: *draw.pick(&[0.0, 0.3, 1.0, 2.5, 100.0]),
+        };
         Self {
             rows,
             comparisons,
             rules,
             blocks,
             one_per_source,
-            block_len_max,
+            budget,
             seed,
         }
     }
@@ -325,6 +330,7 @@ impl World {
                 .iter()
                 .map(|(field, form)| format!("{field}.{form}"))
                 .collect(),
+            ..BlockSettings::default()
         });
         let rule = self.rules.iter().enumerate().map(|(index, tests)| {
             let tests: Level = tests
@@ -447,8 +453,10 @@ impl World {
         settings.push_str(&tables("rule", &rule));
         writeln!(
             settings,
-            "[budget]\nblock_len_max = {}\npairs_per_record_max = 100000",
-            self.block_len_max.max(2)
+            "[budget]\nblock_len_max = {}\npairs_per_record_max = {}\nrefined_pairs_per_record_max = {}",
+            self.budget.block_len_max,
+            self.budget.pairs_per_record_max,
+            self.budget.refined_pairs_per_record_max
         )
         .unwrap();
         let path = folder.join("sameas.toml");

@@ -123,7 +123,10 @@ pub(super) fn sorted_words(rule: &PreparedRule<'_>, len: usize, node_bits: u32) 
             let mut keyed = 0;
             for node in nodes {
                 let from = words.len();
-                if rule.multi {
+                if let Some(window) = &rule.window {
+                    let keys = window.keys_of(node as u32);
+                    words.extend(keys.map(|key| pack(key, node, node_bits)));
+                } else if rule.multi {
                     words.extend(packed(rule.keys(node), node, node_bits));
                 } else if let Some(key) = single_key(rule, node) {
                     words.push(pack(key, node, node_bits));

@@ -25,9 +25,44 @@ fn compare(field: &str, level: &str) -> CompareSettings {
     }
 }
 
+#[test]
+fn a_window_wants_a_length_and_one_value_a_record() {
+    for (on, window, problem) in [
+        ("surname", 1, "window: expected a number from 2 to 100"),
+        ("surname", 101, "window: expected a number from 2 to 100"),
+        (
+            "surname.tokens",
+            5,
+            "on: a window needs one value a record to sort by, and `tokens` has several; use `sorted` or another form",
+        ),
+        ("surname.sorted", 5, ""),
+    ] {
+        let block = BlockSettings {
+            on: vec![on.to_owned()],
+            window: Some(window),
+        };
+        let plan = MatchingPlan::new(
+            &schema(),
+            &[compare("surname", "jaro_winkler >= 0.9")],
+            &[block],
+            &[],
+        );
+        let found = plan.map(|plan| plan.rules[0].name.clone());
+        match found {
+            Ok(name) => assert_eq!((name.as_str(), problem), ("surname.sorted (window 5)", "")),
+            Err(errors) => {
+                assert_eq!(errors.len(), 1, "{errors:?}");
+                let told = format!("{}: {}", errors[0].place.key, errors[0].message);
+                assert_eq!(told, problem);
+            }
+        }
+    }
+}
+
 fn blocks(count: usize) -> Vec<BlockSettings> {
     let block = BlockSettings {
         on: vec!["email".to_owned()],
+        ..BlockSettings::default()
     };
     vec![block; count]
 }
@@ -148,6 +183,7 @@ fn used_fields_are_those_that_tests_and_keys_name() {
     let compared = [compare("surname", "passport: exact")];
     let block = BlockSettings {
         on: vec!["dob.year".to_owned()],
+        ..BlockSettings::default()
     };
     let plan = MatchingPlan::new(&schema(), &compared, &[block], &[]).unwrap();
     let names = plan.used_fields();

@@ -103,11 +103,9 @@ impl Classes {
         while moves.len() < ROUNDS_MAX && moves.last().is_none_or(|&moved| moved >= CONVERGED) {
             moves.push(self.round(plan, &mut passes));
         }
-        let field = |field| plan.schema.field(field).name.clone();
         let reports = rules.iter().zip(&passes);
         let reports = reports.map(|(patterns, pass)| TrainingPass {
             rule: plan.rules[patterns.rule].name.clone(),
-            refined_by: patterns.refined_by.map(field),
             pairs: patterns.pairs,
             matched: pass.mix[0],
             block_len: patterns.block_len,
@@ -260,8 +258,7 @@ fn settle(probabilities: &mut [f64], sums: &[f64]) -> f64 {
 /// in which the pairs agree because of how they were made.
 fn included(plan: &MatchingPlan, patterns: &RulePatterns) -> Vec<usize> {
     let parts = plan.rules[patterns.rule].parts.iter();
-    let agreed = parts.map(|part| part.field).chain(patterns.refined_by);
-    let agreed: Vec<FieldId> = agreed.collect();
+    let agreed: Vec<FieldId> = parts.map(|part| part.field).collect();
     let touches = |comparison: &Comparison| {
         agreed.contains(&comparison.field) || comparison.fields().any(|f| agreed.contains(&f))
     };
@@ -398,6 +395,7 @@ mod tests {
         let compare: Vec<_> = compare.collect();
         let block = blocks.map(|name| BlockSettings {
             on: vec![name.to_owned()],
+            ..BlockSettings::default()
         });
         MatchingPlan::new(&schema, &compare, &block, &[]).expect("the settings are sound")
     }
@@ -431,7 +429,6 @@ mod tests {
         all.sort_unstable_by_key(|&(pattern, _)| pattern);
         RulePatterns {
             rule: 0,
-            refined_by: None,
             owned: all.clone(),
             all,
             pairs: 1_000_000,

@@ -93,13 +93,9 @@ impl Doubts<'_> {
 }
 
 fn of_pass(pass: &TrainingPass) -> Option<String> {
-    let cut = pass
-        .refined_by
-        .as_ref()
-        .map_or_else(String::new, |field| format!(", refined by {field}"));
     takes_too_many(pass).then(|| {
         format!(
-            "rule `{}`{cut}: nearly all of its pairs are taken for matches, though their blocks hold {:.0} records on average; are entities so large?",
+            "rule `{}`: nearly all of its pairs are taken for matches, though their blocks hold {:.0} records on average; are entities so large?",
             pass.rule, pass.block_len
         )
     })

@@ -1,10 +1,7 @@
 //! Level patterns of random pairs and of the pairs that rules make.
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 use sameas_graph::LevelPattern;
-use sameas_record::FieldId;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::TrainSettings;
@@ -17,12 +14,9 @@ use crate::rows::GATHER_LEN;
 /// Counts of level patterns, in pattern order; a pattern stands for all pairs that show it.
 pub(super) type Patterns = Vec<(LevelPattern, f64)>;
 
-/// Pairs of one rule, of its blocks within the bound or of groups of those over it that one field
-/// makes: all, and those that no earlier rule makes.
+/// Pairs of one rule's blocks within the bound: all, and those that no earlier rule makes.
 pub(super) struct RulePatterns {
     pub(super) rule: usize,
-    /// The field that the groups agree in.
-    pub(super) refined_by: Option<FieldId>,
     pub(super) all: Patterns,
     pub(super) owned: Patterns,
     /// Pairs looked at; the patterns are counted for all pairs they stand for.
@@ -124,53 +118,7 @@ fn merge(chunks: impl IntoIterator<Item = Patterns>) -> Patterns {
     all
 }
 
-/// Draws pairs evenly from the blocks that it is shown one after the other, however large each is:
-/// of so many pairs in a row one, and which is left to a hash.
-struct Draws {
-    step: u64,
-    seed: u64,
-    /// The hash of the first block.
-    first: Option<u64>,
-    /// Pairs of the blocks before, and the next to be drawn, counted alike.
-    passed: u64,
-    next: u64,
-}
-
-impl Draws {
-    fn new(step: u64, seed: u64) -> Self {
-        Self {
-            step,
-            seed,
-            first: None,
-            passed: 0,
-            next: 0,
-        }
-    }
-
-    /// Hands the positions in a block of the pairs that are drawn from it to a consumer.
-    fn from(&mut self, block: &Block<'_>, draw: &mut dyn FnMut(usize, usize)) {
-        if self.first.is_none() {
-            self.first = Some(block.hash(self.seed));
-            self.next = self.of_row(0);
-        }
-        let len = block.nodes.len() as u64;
-        let end = self.passed + len * len.saturating_sub(1) / 2;
-        while self.next < end {
-            let (a, b) = nth_pair(self.next - self.passed);
-            draw(b as usize, a as usize);
-            self.next = self.of_row(self.next / self.step + 1);
-        }
-        self.passed = end;
-    }
-
-    /// Returns which pair of a row of pairs is drawn.
-    fn of_row(&self, row: u64) -> u64 {
-        let hash = xxh3_64_with_seed(&row.to_le_bytes(), self.first.unwrap_or(0));
-        row * self.step + hash % self.step
-    }
-}
-
-/// What was drawn from the blocks of a rule that were refined by one field, or not at all.
+/// What was drawn from the blocks of a rule.
 #[derive(Default)]
 struct Drawn {
     all: Counter,
@@ -179,10 +127,10 @@ struct Drawn {
     block_len: u64,
 }
 
-/// Looks at the pairs of every rule, or at a sample of them if there are many.
+/// Looks at the pairs of every rule, or at a sample of its blocks if there are many.
 ///
-/// The groups of blocks over the bound are kept apart by the field they agree in, because it says
-/// as little in their pairs as the rule's own fields do.
+/// Groups that oversized blocks were cut into teach nothing: their records agree in a value that is
+/// none of the rule's own, and rarely by chance, for the smallest were taken.
 pub(super) fn rule_patterns(
     prepared: &Prepared<'_>,
     comparer: &Comparer<'_>,
@@ -194,40 +142,37 @@ pub(super) fn rule_patterns(
     let share = settings.candidate_pairs_max / plan.rules.len().max(1) as u64;
     let rules = blocking.costs().iter().enumerate();
     let of_rule = |(rule, cost): (usize, &RuleCost)| {
-        let step = cost.pairs.div_ceil(share.max(1)).max(1);
-        let new = || (Draws::new(step, settings.seed), BTreeMap::new());
-        let parts = blocking.map_blocks(rule, new, |(draws, drawn), block| {
-            draws.from(&block, &mut |a, b| {
-                let (a, b) = (block.row(a), block.row(b));
-                if !exclusive.may_pair(a.node, b.node) {
-                    return;
+        let pairs = cost.pairs - cost.refined_pairs;
+        let fraction = (share as f64 / pairs.max(1) as f64).min(1.0);
+        let parts = blocking.map_batches(rule, Drawn::default, |drawn, blocks| {
+            let sampled =
+                |block: &Block<'_>| !block.is_refined && block.sample(settings.seed) < fraction;
+            let mut pairs = Vec::new();
+            for block in blocks.iter().filter(sampled) {
+                for (i, a) in block.rows().enumerate() {
+                    let later = block.rows().skip(i + 1);
+                    for b in later.filter(|b| exclusive.may_pair(a.node, b.node)) {
+                        comparer.prefetch(a, b);
+                        pairs.push((block, a, b));
+                    }
                 }
-                let drawn: &mut Drawn = drawn.entry(blocking.refined_by(&block)).or_default();
+            }
+            for (block, a, b) in pairs {
                 let pattern = comparer.pattern(a, b);
                 drawn.all.add(pattern);
                 drawn.block_len += block.nodes.len() as u64;
                 if blocking.owns(&block, a, b) {
                     drawn.owned.add(pattern);
                 }
-            });
+            }
         });
-        let mut by_field: BTreeMap<Option<FieldId>, Vec<Drawn>> = BTreeMap::new();
-        for (field, drawn) in parts.into_iter().flat_map(|(_, drawn)| drawn) {
-            by_field.entry(field).or_default().push(drawn);
-        }
-        // A rule without pairs has a pass too, for the report to say so.
-        if by_field.is_empty() {
-            by_field.insert(None, Vec::new());
-        }
-        by_field
-            .into_iter()
-            .map(move |(refined_by, drawn)| RulePatterns::of(rule, refined_by, drawn, step))
+        RulePatterns::of(rule, parts, fraction)
     };
-    rules.flat_map(of_rule).collect()
+    rules.map(of_rule).collect()
 }
 
 impl RulePatterns {
-    fn of(rule: usize, refined_by: Option<FieldId>, drawn: Vec<Drawn>, step: u64) -> Self {
+    fn of(rule: usize, drawn: Vec<Drawn>, fraction: f64) -> Self {
         let pairs = drawn.iter().map(|drawn| drawn.all.0.len() as u64).sum();
         let block_len: u64 = drawn.iter().map(|drawn| drawn.block_len).sum();
         let (mut all, mut owned) = (Vec::new(), Vec::new());
@@ -238,10 +183,9 @@ impl RulePatterns {
         let (mut all, mut owned) = (merge(all), merge(owned));
         all.iter_mut()
             .chain(&mut owned)
-            .for_each(|(_, count)| *count *= step as f64);
+            .for_each(|(_, count)| *count /= fraction);
         Self {
             rule,
-            refined_by,
             all,
             owned,
             pairs,

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use sameas_graph::{Constraints, Evidence};
 use sameas_matching::{
-    BlockSettings, Blocking, Comparer, DecideSettings, FrequencyKey, MatchingPlan, Prepared,
-    Threshold, Weigher, parse_key_part, train,
+    BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
+    Prepared, RuleCost, Threshold, Weigher, parse_key_part, train,
 };
 use sameas_record::{FieldKind, Records};
 
@@ -22,6 +22,9 @@ use crate::job::JobError;
 
 /// A rule that makes more pairs a record than this is no candidate.
 const PAIRS_PER_RULE_MAX: f64 = 25.0;
+
+/// A key that is hot for more of the records is no rule alone: most of what it should find it refuses.
+const OFTEN_HOT: f64 = 0.25;
 
 /// What all chosen rules may make together, in pairs a record.
 const PAIRS_MAX: f64 = 80.0;
@@ -99,6 +102,8 @@ struct Candidate {
     on: Vec<String>,
     pairs: f64,
     hot_count: u64,
+    /// Whether hot keys are the rule and not default values.
+    often_hot: bool,
     largest: f64,
     refused: f64,
 }
@@ -130,7 +135,10 @@ impl<'a> Ground<'a> {
     fn plan(&self, rules: &[Vec<String>]) -> Result<MatchingPlan, JobError> {
         let blocks: Vec<BlockSettings> = rules
             .iter()
-            .map(|on| BlockSettings { on: on.clone() })
+            .map(|on| BlockSettings {
+                on: on.clone(),
+                ..BlockSettings::default()
+            })
             .collect();
         MatchingPlan::new(
             self.records.schema(),
@@ -150,19 +158,29 @@ impl<'a> Ground<'a> {
             .collect()
     }
 
-    /// Returns the bound on blocks at which a block of the sample is one over the bound of all.
-    fn block_len_max(&self) -> u32 {
-        let bound = f64::from(self.settings.budget.block_len_max) * self.share;
-        (bound as u32).max(2)
+    /// Returns the bounds at which a block of the sample is one over the bound of all.
+    fn budget(&self) -> BudgetSettings {
+        let budget = &self.settings.budget;
+        let block_len_max = f64::from(budget.block_len_max) * self.share;
+        BudgetSettings {
+            block_len_max: (block_len_max as u32).max(2),
+            refined_pairs_per_record_max: budget.refined_pairs_per_record_max * self.share,
+            ..budget.clone()
+        }
     }
 
-    /// Counts the pairs of rules and scales them.
+    /// Counts the pairs of rules and scales them, groups of hot blocks as if no budget held them: a rule
+    /// that finds little but by the grace of a budget is no good one.
     fn cost(&self, rules: &[Vec<String>]) -> Result<Vec<Candidate>, JobError> {
         let mut candidates = Vec::new();
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
             let prepared = Prepared::new(self.records, &plan, &self.exclusive());
-            let blocking = Blocking::new(&prepared, &plan, self.block_len_max());
+            let budget = BudgetSettings {
+                refined_pairs_per_record_max: f64::MAX,
+                ..self.budget()
+            };
+            let blocking = Blocking::new(&prepared, &plan, &budget);
             // A pair of the sample stands for 1/share² pairs of all, a record for 1/share.
             let scale = 1.0 / (self.share * self.records.len() as f64);
             let costs = rules.iter().zip(blocking.costs());
@@ -170,6 +188,7 @@ impl<'a> Ground<'a> {
                 on: on.clone(),
                 pairs: cost.pairs as f64 * scale,
                 hot_count: cost.hot_count,
+                often_hot: is_often_hot(cost),
                 largest: cost.largest as f64 / self.share,
                 refused: cost.refused_pairs as f64 * scale,
             }));
@@ -209,8 +228,10 @@ impl<'a> Ground<'a> {
         let pairs: Vec<Vec<String>> = pairs.into_iter().map(|(_, on)| on).collect();
         let paired = self.cost(&pairs)?;
         cheap.extend(paired.into_iter().filter(|c| c.pairs > 0.0 && is_cheap(c)));
-        // A single key whose hot blocks are refined is a rule too, if it stays within the bound.
-        cheap.extend(costly.into_iter().filter(|c| c.pairs <= PAIRS_PER_RULE_MAX));
+        // A single key whose hot blocks are refined is a rule too, if it stays within the bound and
+        // lives by its other blocks.
+        let is_rule = |c: &Candidate| c.pairs <= PAIRS_PER_RULE_MAX && !c.often_hot;
+        cheap.extend(costly.into_iter().filter(is_rule));
         Ok(cheap)
     }
 
@@ -248,7 +269,7 @@ impl<'a> Ground<'a> {
     /// Trains on the rules of a plan and returns the pairs from a probability on.
     fn weighed(&self, plan: &MatchingPlan, least: f64) -> Vec<Evidence> {
         let prepared = Prepared::new(self.records, plan, &self.exclusive());
-        let blocking = Blocking::new(&prepared, plan, self.block_len_max());
+        let blocking = Blocking::new(&prepared, plan, &self.budget());
         let comparer = Comparer::new(&prepared, plan);
         let (model, _) = train(
             &prepared,
@@ -362,7 +383,7 @@ impl<'a> Ground<'a> {
         linked
     }
 
-    /// Returns, for each candidate, which pairs it finds.
+    /// Returns, for each candidate, which pairs it finds; what it refuses it does not find.
     fn found(
         &self,
         candidates: &[Candidate],
@@ -373,27 +394,24 @@ impl<'a> Ground<'a> {
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
             let prepared = Prepared::new(self.records, &plan, &self.exclusive());
-            let share = |field, form, a: u32, b: u32| {
-                let (column, derived) =
-                    (prepared.field(field).column, prepared.derived(field, form));
-                column.values(a as usize).any(|x| {
-                    column.values(b as usize).any(|y| {
-                        let (x, y) = (derived.ids(x), derived.ids(y));
-                        x.iter().any(|id| *id != 0 && y.contains(id))
-                    })
-                })
-            };
-            for rule in &plan.rules {
-                let finds = pairs.iter().map(|&(a, b)| {
-                    rule.parts
-                        .iter()
-                        .all(|part| share(part.field, part.form, a, b))
-                });
-                found.push(finds.collect());
+            let blocking = Blocking::new(&prepared, &plan, &self.budget());
+            let mut of_rules = vec![vec![false; pairs.len()]; rules.len()];
+            for (pair, &(a, b)) in pairs.iter().enumerate() {
+                for rule in blocking.makers(a, b).made_by {
+                    of_rules[rule][pair] = true;
+                }
             }
+            found.extend(of_rules);
         }
         Ok(found)
     }
+}
+
+/// Tells whether many records have hot keys, those of the largest blocks left out: they may be default values.
+fn is_often_hot(cost: &RuleCost) -> bool {
+    let largest: u64 = cost.hot.iter().map(|hot| hot.len).sum();
+    let hot = cost.hot_records.saturating_sub(largest);
+    hot as f64 > OFTEN_HOT * cost.keyed_records.saturating_sub(largest) as f64
 }
 
 fn field_of(part: &str) -> String {

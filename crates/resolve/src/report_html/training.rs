@@ -27,7 +27,7 @@ pub(super) fn section(report: &TrainReport) -> Section {
     let rows = report.passes.iter().map(|pass| {
         let trusted = if pass.plausible { "yes" } else { "in doubt" };
         vec![
-            pass.name().as_str().into(),
+            pass.rule.as_str().into(),
             count(pass.pairs).into(),
             percent(pass.matched).into(),
             trusted.into(),

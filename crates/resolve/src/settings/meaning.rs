@@ -344,6 +344,11 @@ impl Meaning<'_> {
         if budget.block_len_max < 2 {
             self.say(key("budget", "block_len_max"), "expected at least 2");
         }
+        let refined = budget.refined_pairs_per_record_max;
+        if !(refined.is_finite() && refined >= 0.0) {
+            let path = key("budget", "refined_pairs_per_record_max");
+            self.say(path, "expected a number of at least 0");
+        }
     }
 
     fn field(&mut self, name: &str, path: KeyPath) {
