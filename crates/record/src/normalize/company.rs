@@ -36,7 +36,6 @@ const LEGAL_FORMS: &[&str] = &[
     "sarl",
     "sas",
     "sdn",
-    "spa",
     "srl",
     "sro",
     "ug",
@@ -45,7 +44,7 @@ const LEGAL_FORMS: &[&str] = &[
 /// Legal forms that are also ordinary words and are dropped only at the end; in byte order.
 const TRAILING_FORMS: &[&str] = &[
     "ag", "and", "as", "asa", "co", "company", "ek", "kg", "kk", "lp", "oo", "pc", "private", "sa",
-    "se", "sl", "the", "z",
+    "se", "sl", "spa", "the", "z",
 ];
 
 /// What is written to what is kept; in byte order.
