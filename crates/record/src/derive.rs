@@ -6,6 +6,8 @@ mod tokens;
 
 use std::fmt;
 
+pub use nickname::is_known_given_name;
+
 use crate::FieldKind;
 
 /// The longest prefix or suffix that can be asked for.
