@@ -27,7 +27,10 @@ const TOO_NEAR_BITS: f64 = 0.001;
 
 /// How records are prepared: with hints, as few are, or without, as many of few pairs are.
 type Prepare = for<'a> fn(&'a Records, &MatchingPlan, &[SourceId]) -> Prepared<'a>;
-const PREPARE: [Prepare; 2] = [Prepared::new, Prepared::without_hints];
+const PREPARE: [Prepare; 2] = [
+    |records, plan, exclusive| Prepared::new(records, plan, exclusive),
+    |records, plan, exclusive| Prepared::without_hints(records, plan, exclusive),
+];
 
 /// Weighs the records of a world as a rebuild does, and clusters them; says at most how many pairs
 /// of blocks were refused, too.
@@ -127,7 +130,7 @@ proptest! {
         let world = World::new(rows, seed);
         let low = world.threshold();
         let high = Threshold { link: low.link + 2.5, ..low };
-        let clusters = |threshold| product(&world, threshold, Prepared::new).1;
+        let clusters = |threshold| product(&world, threshold, PREPARE[0]).1;
         let (loose, strict) = (clusters(low), clusters(high));
         for members in (0..strict.cluster_count()).map(|c| {
             strict.members(sameas_graph::ClusterId::new(c as u32))

@@ -1,6 +1,8 @@
 //! What `sameas init` makes of files that nobody has written settings for: quality against a truth,
 //! what the file says, and what it refuses.
 
+mod renamed;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;

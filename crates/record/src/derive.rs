@@ -7,6 +7,7 @@ mod tokens;
 
 use std::fmt;
 
+pub use nickname::is_known_given_name;
 pub use tokens::words;
 
 use crate::FieldKind;

@@ -32,8 +32,16 @@ fn plan_of(records: &Records, levels: &[String]) -> MatchingPlan {
     };
     let block = BlockSettings {
         on: vec!["field.prefix1".to_owned()],
+        window: None,
     };
     MatchingPlan::new(records.schema(), &[compare], &[block], &[]).unwrap()
+}
+
+fn within(block_len_max: u32) -> crate::BudgetSettings {
+    crate::BudgetSettings {
+        block_len_max,
+        ..crate::BudgetSettings::default()
+    }
 }
 
 /// The set of words of a value.
@@ -151,7 +159,7 @@ fn hold_to(
     let records = records(kind, values);
     let plan = plan_of(&records, &levels);
     let prepared = Prepared::new(&records, &plan, &[]);
-    let blocking = Blocking::new(&prepared, &plan, 1_000);
+    let blocking = Blocking::new(&prepared, &plan, &within(1_000));
     let key = FrequencyKey::new([7; 32]);
     let counting = Comparer::new(&prepared, &plan);
     let settings = TrainSettings::default();
@@ -417,7 +425,7 @@ fn a_model_without_the_words_of_a_rule_is_refused() {
     let records = records(FieldKind::Text, &values);
     let plan = plan_of(&records, &["exact".to_owned()]);
     let prepared = Prepared::new(&records, &plan, &[]);
-    let blocking = Blocking::new(&prepared, &plan, 10);
+    let blocking = Blocking::new(&prepared, &plan, &within(10));
     let comparer = Comparer::new(&prepared, &plan);
     let key = FrequencyKey::new([7; 32]);
     let settings = TrainSettings::default();

@@ -473,6 +473,7 @@ mod tests {
         let compare: Vec<_> = compare.collect();
         let block = ["given_name", "dob"].map(|name| BlockSettings {
             on: vec![name.to_owned()],
+            window: None,
         });
         let plan = MatchingPlan::new(&schema, &compare, &block, &[]);
         assert_found_again(&plan.expect("the settings are sound"));

@@ -70,12 +70,17 @@ impl People {
     ) -> (Model, Training) {
         let block = |on: &&[&str]| BlockSettings {
             on: on.iter().map(|&part| part.to_owned()).collect(),
+            window: None,
         };
         let block: Vec<_> = rules.iter().map(block).collect();
         let plan = MatchingPlan::new(self.records.schema(), compare, &block, &[])
             .expect("the settings are sound");
         let prepared = Prepared::new(&self.records, &plan, &[]);
-        let blocking = Blocking::new(&prepared, &plan, BLOCK_LEN_MAX);
+        let budget = crate::BudgetSettings {
+            block_len_max: BLOCK_LEN_MAX,
+            ..crate::BudgetSettings::default()
+        };
+        let blocking = Blocking::new(&prepared, &plan, &budget);
         let comparer = Comparer::new(&prepared, &plan);
         let key = FrequencyKey::new([7; 32]);
         train(&prepared, &comparer, &blocking, &plan, settings, &key)

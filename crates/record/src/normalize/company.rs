@@ -61,7 +61,6 @@ const LEGAL_FORMS: &[&str] = &[
     "sasu",
     "sdn",
     "snc",
-    "spa",
     "sprl",
     "srl",
     "sro",
@@ -75,7 +74,7 @@ const LEGAL_FORMS: &[&str] = &[
 /// Legal forms that are also ordinary words and are dropped only at the end; in byte order.
 const TRAILING_FORMS: &[&str] = &[
     "ag", "and", "as", "asa", "co", "company", "cv", "de", "doo", "ek", "kg", "kk", "lp", "oo",
-    "pc", "private", "sa", "se", "sl", "the", "z",
+    "pc", "private", "sa", "se", "sl", "spa", "the", "z",
 ];
 
 /// What stands before a name and is dropped there: articles, and the legal forms of Russia; in byte order.

@@ -212,3 +212,37 @@ fn text_of(array: &ArrayRef) -> ArrayRef {
     };
     cast(&array, &DataType::Utf8).unwrap_or_else(|_| none())
 }
+
+#[cfg(test)]
+impl SourceSample {
+    /// Makes the sample of rows of text; an empty text is missing.
+    pub(super) fn of_rows(names: &[&str], rows: &[Vec<String>]) -> Self {
+        let column = |name: &&str| ColumnSample {
+            name: (*name).to_owned(),
+            filled: 0,
+            is_unique: true,
+            sketch: BTreeSet::new(),
+            seen: HashTable::new(),
+            is_readable: true,
+        };
+        let mut sample = Self {
+            columns: names.iter().map(column).collect(),
+            row_count: 0,
+            rows: BTreeMap::new(),
+        };
+        let array = |column: usize| -> ArrayRef {
+            let values = rows.iter().map(|row| row[column].as_str());
+            std::sync::Arc::new(StringArray::from_iter_values(values))
+        };
+        let keyed = std::iter::once(0).chain(0..names.len());
+        let arrays = keyed
+            .enumerate()
+            .map(|(at, column)| (at.to_string(), array(column)));
+        let batch = RecordBatch::try_from_iter(arrays).expect("columns are of one length");
+        sample.push(&batch);
+        for column in &mut sample.columns {
+            column.is_unique &= column.filled == sample.row_count;
+        }
+        sample
+    }
+}
