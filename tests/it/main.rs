@@ -11,6 +11,7 @@ mod cli;
 mod continuity;
 mod crash;
 mod determinism;
+mod init;
 mod limits;
 mod oracle;
 mod privacy;

@@ -7,6 +7,7 @@
 mod block;
 mod compare;
 mod decide;
+mod frequent;
 mod header;
 mod key;
 mod lexicon;
@@ -275,7 +276,11 @@ pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitRep
     write::make_folder(&request.folder)?;
     let mut found = Found::read(request, options).await?;
     let threads = crate::rebuild::threads(options)?;
-    let (records, share) = ground(&found.settings, &found.profiles, options, &threads).await?;
+    let (mut records, share) = ground(&found.settings, &found.profiles, options, &threads).await?;
+    let Found {
+        settings, fields, ..
+    } = &mut found;
+    found.frequent = frequent::ignore(settings, fields, &mut records, share);
     options.progress.stage("choose rules", None);
     let secret = FrequencyKey::new(options.new_key);
     let choice = threads.install(|| found.decide(&records, share, &secret))?;
@@ -306,6 +311,8 @@ struct Found {
     /// On the key of each source, and on the rest of each source.
     keys: Vec<String>,
     sources: Vec<Vec<String>>,
+    /// On each field of which some values are ignored.
+    frequent: Vec<String>,
     compare: Vec<String>,
     decide: Vec<String>,
 }
@@ -351,6 +358,7 @@ impl Found {
             fields,
             keys,
             sources,
+            frequent: Vec::new(),
             compare,
             decide: Vec::new(),
         })
@@ -488,7 +496,7 @@ impl Found {
                 .map(|rule| (rule.on.join(" + "), rule.pairs))
                 .collect(),
             recall: choice.recall,
-            remarks: unsure.into_iter().chain(self.decide).collect(),
+            remarks: [unsure, self.frequent, self.decide].concat(),
         }
     }
 }

@@ -229,8 +229,14 @@ impl<'a> Ground<'a> {
         };
         let (references, comparisons) = (self.records.references(), plan.comparisons.len());
         let repeats = repeats::count(references, &links, is_else, comparisons, self.share);
-        let candidates_apart = decide::may_hold_apart(self.settings, fields).into_iter();
-        let differing = candidates_apart.map(|index| self.differing(&model, &first, index));
+        // Once sources are known to be clean, only the rules are chosen again.
+        let asked = match self.exclusive().is_empty() {
+            true => decide::may_hold_apart(self.settings, fields),
+            false => Vec::new(),
+        };
+        let differing = asked
+            .into_iter()
+            .map(|index| self.differing(&model, &first, index));
         let differing = differing.collect::<Result<_, _>>()?;
         let pairs: Vec<(u32, u32)> = links
             .iter()

@@ -22,6 +22,7 @@ pub(super) fn text(found: &Found, choice: &Choice) -> String {
         source_text(&mut out, index, source, found);
     }
     fields_text(&mut out, settings);
+    frequent_text(&mut out, found);
     let _ = writeln!(
         out,
         "\n# What is compared, most telling levels first. Weights are learnt from the records."
@@ -137,6 +138,19 @@ fn fields_text(out: &mut String, settings: &Settings) {
     out.push_str("\n[fields]\n");
     for (name, kind) in named {
         let _ = writeln!(out, "{name} = {}", string(&kind_word(*kind)));
+    }
+}
+
+fn frequent_text(out: &mut String, found: &Found) {
+    if found.frequent.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\n# Values that more records share are taken for missing.\n[ignore_shared_by_more_than]\n",
+    );
+    let ignored = found.settings.ignore_shared_by_more_than.iter();
+    for ((field, max), remark) in ignored.zip(&found.frequent) {
+        let _ = writeln!(out, "{field} = {max}  # {}", line(remark));
     }
 }
 
