@@ -55,7 +55,7 @@ fn a_file_without_a_header_is_refused_without_a_word_of_it() {
                 C2,Bartholomew,Quill,1969-11-30,b.quill@mail.test,+43 1 5550177\n";
     fs::write(&file, rows).unwrap();
     let out = root.path().join("out");
-    for more in [&[][..], &["--key", "id"], &["--format", "json"]] {
+    for more in [&[][..], &["--key", "id"][..], &["--format", "json"][..]] {
         let refused = init(&out, more, std::slice::from_ref(&file));
         assert_eq!(refused.code, Some(2), "{refused:?}");
         assert!(refused.stderr.contains("header"), "{refused:?}");

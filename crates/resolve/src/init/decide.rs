@@ -33,15 +33,15 @@ fn clean_sources(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<Str
         };
         let name = &source.name;
         let figures = format!(
-            "of {} records looked at {} surely have a partner in other sources, {} surely repeat another one, {} do where another source repeats it as often",
-            repeats.records, repeats.partnered, repeats.surplus, repeats.mirrored
+            "of {} records looked at {} surely have a partner in other sources, {} of them beyond the first of their entity; {} more repeat another where no source, or one that repeats it as often, knows it too",
+            repeats.records, repeats.partnered, repeats.surplus, repeats.doubtful
         );
         let (is_clean, told) = match repeats.verdict() {
             Verdict::Clean => (
                 true,
                 format!("`{name}` seems to hold each entity once: {figures}"),
             ),
-            Verdict::Mirrored => (
+            Verdict::Doubtful => (
                 true,
                 format!(
                     "UNSURE: `{name}` seems to hold each entity once: {figures}; if those are copies, not a series, take it out of one_per_source, or none of its duplicates is ever found"

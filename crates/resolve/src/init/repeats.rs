@@ -1,7 +1,8 @@
 //! Whether a source holds each entity once, from what a first model links surely.
 //!
-//! Like is compared with like: a sure pair is held to the same within a source as between sources,
-//! and what share of pairs between sources is sure tells how many pairs within were not seen.
+//! Like is compared with like: a pair within a source is sure by the same measure as one between
+//! sources, and what counts is how often entities repeat that another source surely knows. What no
+//! other source knows is as often a series (editorials, test records) as an entity.
 
 use std::collections::BTreeMap;
 
@@ -25,13 +26,16 @@ pub(super) struct Repeats {
     pub(super) records: u64,
     /// Those with a sure partner in another source.
     pub(super) partnered: u64,
-    /// Records beyond the first of their entity that no other source repeats as often.
+    /// Entities that such records are of.
+    pub(super) entities: u64,
+    /// Records beyond the first of such an entity that no other source repeats as often.
     pub(super) surplus: u64,
-    /// Those that another source repeats as often: a series, or copies that were copied along.
-    pub(super) mirrored: u64,
-    /// The share of the source's records that a surplus or mirrored record stands for.
-    pub(super) weight: f64,
-    /// The share of records that may repeat before the source does.
+    /// Records beyond the first that another source repeats as often, or of which no other source
+    /// knows: a series, or copies.
+    pub(super) doubtful: u64,
+    /// From 0 to 1; of the repetitions of an entity in the sample, the share that is in it too.
+    pub(super) share: f64,
+    /// The share of entities that may repeat before the source does.
     pub(super) bound: f64,
 }
 
@@ -40,8 +44,8 @@ pub(super) struct Repeats {
 pub(super) enum Verdict {
     /// It holds each entity once.
     Clean,
-    /// It does, unless what other sources repeat too are copies.
-    Mirrored,
+    /// It does, unless what is doubtful are copies.
+    Doubtful,
     /// It may, or may not.
     Unknown,
     /// It repeats entities.
@@ -50,15 +54,15 @@ pub(super) enum Verdict {
 
 impl Repeats {
     pub(super) fn verdict(&self) -> Verdict {
-        let most = |count: u64| upper(count) * self.weight;
-        if self.surplus as f64 * self.weight > self.bound {
+        let share = |count: f64| count / (self.entities as f64 * self.share).max(f64::MIN_POSITIVE);
+        if share(self.surplus as f64) > self.bound {
             return Verdict::Repeating;
         }
-        if self.partnered < PARTNERED_MIN || most(self.surplus) > self.bound {
+        if self.partnered < PARTNERED_MIN || share(upper(self.surplus)) > self.bound {
             return Verdict::Unknown;
         }
-        if most(self.surplus + self.mirrored) > self.bound {
-            return Verdict::Mirrored;
+        if share(upper(self.surplus + self.doubtful)) > self.bound {
+            return Verdict::Doubtful;
         }
         Verdict::Clean
     }
@@ -102,19 +106,16 @@ pub(super) fn count(
         .collect();
     let is_sure =
         |e: &&Evidence| e.weight >= median && !binding.iter().any(|&index| is_else(e, index));
-    let sure_between = between.iter().copied().filter(is_sure).count();
-    let seen = sure_between as f64 / (between.len() as f64).max(1.0);
     let wrong: f64 = between.iter().map(|e| 1.0 - e.weight.probability()).sum();
     let error = wrong / (between.len() as f64).max(1.0);
     let sure: Vec<Evidence> = links.iter().filter(is_sure).copied().collect();
     let sources = 0..references.sources().len() as u16;
     let mut repeats: Vec<Repeats> = sources
         .map(|source| {
-            let records = references.nodes_of(SourceId::new(source)).len() as f64;
+            let records = references.nodes_of(SourceId::new(source)).len();
             Repeats {
                 records: records as u64,
-                // Both records of a pair must be in the sample, and the pair must be seen.
-                weight: 1.0 / (records * share * seen).max(f64::MIN_POSITIVE),
+                share,
                 bound: error.clamp(ERROR_MIN, ERROR_MAX),
                 ..Repeats::default()
             }
@@ -129,9 +130,14 @@ pub(super) fn count(
             let others = of_source.iter().filter(|(other, _)| **other != source);
             let most = others.map(|(_, &count)| count).max().unwrap_or(0);
             let repeats = &mut repeats[source];
-            repeats.partnered += if most > 0 { count } else { 0 };
-            repeats.surplus += count - count.min(most.max(1));
-            repeats.mirrored += count.min(most.max(1)) - 1;
+            if most == 0 {
+                repeats.doubtful += count - 1;
+                continue;
+            }
+            repeats.partnered += count;
+            repeats.entities += 1;
+            repeats.surplus += count - count.min(most);
+            repeats.doubtful += count.min(most) - 1;
         }
     }
     repeats
@@ -198,7 +204,7 @@ mod tests {
         assert_eq!(verdicts(2_000, 40, false)[0], Verdict::Repeating);
         assert_eq!(verdicts(2_000, 40, false)[1], Verdict::Clean);
         // The same in another source may be a series in both, or copies that were copied along.
-        assert_eq!(verdicts(2_000, 40, true), [Verdict::Mirrored; 2]);
+        assert_eq!(verdicts(2_000, 40, true), [Verdict::Doubtful; 2]);
     }
 
     #[test]
