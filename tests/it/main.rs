@@ -12,6 +12,7 @@ mod comparisons;
 mod continuity;
 mod crash;
 mod determinism;
+mod init;
 mod limits;
 mod oracle;
 mod privacy;

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use sameas_tests::{Ran, run, sameas};
+use sameas_tests::{Layout, Ran, SOURCES, Systems, run, sameas};
 use serde_json::Value;
 
 /// Sets in `../shared/data`, their files, and the least pairwise F1 at the threshold `init` chose.
@@ -59,7 +59,15 @@ fn settings_that_nobody_touched_reach_what_is_promised() {
         is_low |= f1 < bound;
         let _ = writeln!(table, "{set:<12}{f1:>9.4}{bound:>9.3}{mark}");
     };
-    if data.is_dir() {
+    if !data.is_dir() {
+        // Print macros would be captured.
+        let told = format!(
+            "\n{} is not there: {} sets of it are not held to their bounds, only generated ones are\n",
+            data.display(),
+            SETS.len()
+        );
+        let _ = std::io::stderr().write_all(told.as_bytes());
+    } else {
         for (set, names, bound) in SETS {
             let folder = data.join(set);
             let files: Vec<_> = names
@@ -77,6 +85,12 @@ fn settings_that_nobody_touched_reach_what_is_promised() {
     line(
         "firms",
         f1_of(&root.path().join("firms"), &firms.files, &firms.truth),
+        0.9,
+    );
+    let people = systems(root.path());
+    line(
+        "people",
+        f1_of(&root.path().join("people"), &people.files, &people.truth),
         0.9,
     );
     let songs = songs(root.path());
@@ -322,6 +336,25 @@ impl Firms {
             files: vec![path("kunden.csv", &german), path("accounts.csv", &english)],
             truth: path("firms-truth.csv", &truth),
         }
+    }
+}
+
+/// People in three systems of different formats.
+fn systems(root: &Path) -> Firms {
+    let below = root.join("systems");
+    fs::create_dir(&below).unwrap();
+    Systems::new(1_000, 11).write(&below, &Layout::default());
+    let file = |name: &&str| {
+        let part = fs::read_dir(below.join(name)).unwrap().next().unwrap();
+        let part = part.unwrap().path();
+        let format = part.extension().unwrap().to_str().unwrap();
+        let file = root.join(format!("{name}.{format}"));
+        fs::copy(&part, &file).unwrap();
+        file
+    };
+    Firms {
+        files: SOURCES.iter().map(file).collect(),
+        truth: below.join("truth.csv"),
     }
 }
 

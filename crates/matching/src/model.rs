@@ -70,6 +70,14 @@ pub struct ComparisonParameters {
 }
 
 impl ComparisonParameters {
+    /// Takes all weight from the comparison: every level says as much for as against a pair.
+    pub fn mute(&mut self) {
+        for level in &mut self.levels {
+            (level.m, level.related) = (level.u, None);
+        }
+        self.frequency = None;
+    }
+
     /// Says in what it was trained for another question than this comparison asks.
     ///
     /// The name is not enough: with other values, other normal forms or other people to tell apart,

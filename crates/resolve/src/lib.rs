@@ -12,6 +12,7 @@ mod ingest;
 mod init;
 mod job;
 mod model_file;
+mod output;
 mod rebuild;
 mod report;
 mod report_html;
@@ -28,6 +29,7 @@ pub use figures::{Captures, LevelCount, RebuildFigures, WeightBin};
 pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;
+pub use output::{OutputError, refuse_output};
 pub use rebuild::{RuleTrace, Trace, plan, rebuild, trace, train};
 pub use report::{
     ComparisonReport, FieldReport, LevelReport, PassReport, PlanReport, RebuildReport, RuleReport,
@@ -38,5 +40,5 @@ pub use settings::{
     GraphSettings, KeyPath, KeyStep, ServeSettings, Settings, SettingsError, SettingsProblem,
     json_schema,
 };
-pub use splink::{ImportError, ImportReport, import_splink};
+pub use splink::{ImportError, ImportReport, ImportRequest, import_splink};
 pub use weigh::{RecordName, weigh};

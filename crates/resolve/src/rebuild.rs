@@ -230,10 +230,19 @@ impl<'s> Job<'s> {
         stages.begin("read", expected);
         let scanned = ingest::scan(sources, options, Take::All).await?;
         let (long_cells, skipped) = (scanned.long_cells, scanned.skipped.clone());
-        let records = threads.install(|| {
+        let mut records = threads.install(|| {
             stages.begin("encode", None);
             scanned.assemble(schema)
         })?;
+        for (name, &max) in &settings.ignore_shared_by_more_than {
+            let field = records.schema().field_id(name);
+            let ignored = field.map_or(0, |field| records.ignore_shared(field, max));
+            if ignored > 0 {
+                options.progress.note(&format!(
+                    "field `{name}`: {ignored} values that more than {max} records share each are taken for missing"
+                ));
+            }
+        }
         Ok(Self {
             settings,
             plan,

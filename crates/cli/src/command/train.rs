@@ -27,6 +27,9 @@ impl Answer for TrainReport {
 
 pub(super) fn run(shared: &Shared, args: &TrainArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
+    if let Some(path) = &args.report {
+        job::refuse_output(shared, &settings, &[], path)?;
+    }
     let options = job::options(shared, Shrink::Refuse)?;
     let report = job::run(shared, sameas_resolve::train(&settings, &options))??;
     drop(options);

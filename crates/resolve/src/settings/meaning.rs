@@ -365,6 +365,14 @@ impl Meaning<'_> {
         for name in self.settings.fields.keys() {
             self.field(name, key("fields", name));
         }
+        for (name, &max) in &self.settings.ignore_shared_by_more_than {
+            let path = key("ignore_shared_by_more_than", name);
+            if max < 2 {
+                let message = "expected at least 2: what one record has alone joins nothing";
+                self.say(path.clone(), message);
+            }
+            self.field(name, path);
+        }
     }
 
     /// Every mapped field must matter: one that nothing reads is a misspelling or a forgotten rule.

@@ -118,6 +118,16 @@ const CASES: &[(&str, &str, &str)] = &[
         ":20:1: fields.nikname: no source maps a field \"nikname\"; did you mean \"nickname\"?",
     ),
     (
+        "[fields]\nnickname",
+        "[ignore_shared_by_more_than]\nphon = 500\n[fields]\nnickname",
+        ":20:1: ignore_shared_by_more_than.phon: no source maps a field \"phon\"",
+    ),
+    (
+        "[fields]\nnickname",
+        "[ignore_shared_by_more_than]\nsurname = 1\n[fields]\nnickname",
+        ":20:1: ignore_shared_by_more_than.surname: expected at least 2",
+    ),
+    (
         "region = \"US\"",
         "zzz = 1",
         ":8:1: source[0].zzz: unknown key \"zzz\"; known here: date_order, delimiter,",
