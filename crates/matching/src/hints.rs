@@ -115,10 +115,6 @@ pub(crate) fn hint_words(
                 };
                 values.map(set).collect()
             }
-            Hint::Place(field) => {
-                let places = fields[field.index()].places.iter();
-                places.flat_map(|place| place.words()).collect()
-            }
             Hint::Crossed(field, other) => crossed[&(field, other)].clone(),
             Hint::Days(field) => {
                 let field = &fields[field.index()];
@@ -165,12 +161,12 @@ fn hints(
                 }
                 Test::Swapped => Some(Hint::Crossed(test.field, test.other)),
                 Test::TfIdf(_) => Some(Hint::Words(test.field)),
-                Test::Kilometres(_) => Some(Hint::Place(test.field)),
                 Test::Exact
                 | Test::Initials
                 | Test::Difference(_)
                 | Test::Percent(_)
                 | Test::SoftTfIdf(_)
+                | Test::Kilometres(_)
                 | Test::MongeElkan(_) => None,
             }
         })

@@ -34,44 +34,12 @@ impl Place {
         let differences = self.0.iter().zip(&other.0).map(|(one, two)| one - two);
         differences.map(|difference| difference * difference).sum()
     }
-
-    /// Returns three words for the rows of nodes.
-    pub(crate) fn words(self) -> [u32; PLACE_LEN] {
-        self.0.map(|coordinate| (coordinate as f32).to_bits())
-    }
 }
-
-/// Words of a place in rows.
-pub(crate) const PLACE_LEN: usize = 3;
-/// Words keep about 24 bits of a coordinate, so a line between two of them is off by less than
-/// the root of three times 2^-24.
-const ROUNDING: f64 = 2e-7;
 
 /// Returns the square, in radii, of the straight line between points so many kilometres apart.
 pub(crate) fn square_of_km(km: f64) -> f64 {
     let half = (km / EARTH_RADIUS_KM / 2.0).min(std::f64::consts::FRAC_PI_2);
     4.0 * half.sin() * half.sin()
-}
-
-/// Returns the largest square that two places so near can show in rows.
-pub(crate) fn square_in_rows(square_max: f64) -> f64 {
-    (square_max.sqrt() + ROUNDING).powi(2)
-}
-
-/// Tells whether two places may be near, by the largest square in rows of those that are.
-///
-/// Not inlined, or the sieve's other questions would not be either, and they are asked far oftener.
-#[inline(never)]
-pub(crate) fn may_be_near(a: &[u32], b: &[u32], square_in_rows: f64) -> bool {
-    let coordinate = |word: u32| f64::from(f32::from_bits(word));
-    let point = |words: &[u32]| {
-        Place([
-            coordinate(words[0]),
-            coordinate(words[1]),
-            coordinate(words[2]),
-        ])
-    };
-    point(a).square_to(point(b)) <= square_in_rows
 }
 
 #[cfg(test)]
@@ -116,7 +84,6 @@ mod tests {
                 square.is_nan() && !nowhere.square_to(nowhere).le(&4.0),
                 "{text}"
             );
-            assert!(!may_be_near(&nowhere.words(), &nowhere.words(), 4.0));
         }
     }
 
@@ -141,10 +108,6 @@ mod tests {
                 let slack = if apart > 19_000.0 { 0.01 } else { 1e-6 };
                 if (apart - km).abs() > slack {
                     prop_assert_eq!(near, apart <= km, "{} km of {} km", apart, km);
-                }
-                if near {
-                    let most = square_in_rows(square_of_km(km));
-                    prop_assert!(may_be_near(&place(a).words(), &place(b).words(), most));
                 }
             }
         }

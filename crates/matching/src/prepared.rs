@@ -29,7 +29,7 @@ pub struct PreparedField<'a> {
     /// Days of the date with day and month exchanged.
     transposed_days: Vec<i32>,
     numbers: Vec<f64>,
-    pub(crate) places: Vec<Place>,
+    places: Vec<Place>,
     /// The words of values, if a test measures how alike they are.
     words: Option<Words>,
 }

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use sameas_record::{Derived, FieldId, Form, Records, ValueId};
 
-use crate::place::PLACE_LEN;
 use crate::plan::MatchingPlan;
 use crate::similarity::SKETCH_LEN;
 
@@ -70,8 +69,6 @@ pub(crate) enum Hint {
     Days(FieldId),
     /// The set of words, a bit each, several words to a bit.
     Words(FieldId),
-    /// A place; [`PLACE_LEN`] words.
-    Place(FieldId),
 }
 
 impl Hint {
@@ -80,7 +77,6 @@ impl Hint {
         match self {
             Self::Sketch(_) => SKETCH_LEN,
             Self::Days(_) => 2,
-            Self::Place(_) => PLACE_LEN,
             Self::Set(..) | Self::Crossed(..) | Self::Words(_) => 1,
         }
     }
@@ -91,8 +87,7 @@ impl Hint {
         | Self::Set(field, _)
         | Self::Crossed(field, _)
         | Self::Days(field)
-        | Self::Words(field)
-        | Self::Place(field)) = self;
+        | Self::Words(field)) = self;
         field
     }
 }

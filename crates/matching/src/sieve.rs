@@ -6,7 +6,6 @@
 use sameas_record::Form;
 
 use crate::language::Test;
-use crate::place::{may_be_near, square_in_rows, square_of_km};
 use crate::plan::{Comparison, FieldTest};
 use crate::prepared::{NOT_A_DAY, Prepared};
 use crate::rows::{Hint, NodeRow};
@@ -33,8 +32,6 @@ pub(crate) enum Mesh {
     Transposed(usize),
     /// At most so many days apart.
     Days(usize, f64),
-    /// The straight line between two places has at most this square, as rows show it.
-    Near(usize, f64),
 }
 
 impl Mesh {
@@ -71,11 +68,6 @@ impl Mesh {
             Test::TfIdf(least) if least > 0.0 => {
                 rows.hint(Hint::Words(test.field)).map(Self::Shares)
             }
-            Test::Kilometres(most) => {
-                let square = square_in_rows(square_of_km(most));
-                let at = rows.hint(Hint::Place(test.field));
-                at.map(|at| Self::Near(at, square))
-            }
             Test::Transposed => rows.hint(Hint::Days(test.field)).map(Self::Transposed),
             Test::Days(most) => days(f64::from(most)),
             Test::Months(most) => days(f64::from(most) * 30.44),
@@ -89,11 +81,7 @@ impl Mesh {
     }
 
     /// Tells whether the clause may hold for two nodes.
-    #[expect(
-        clippy::inline_always,
-        reason = "a call costs a tenth of weighing, and the compiler makes one where the match is this long"
-    )]
-    #[inline(always)]
+    #[inline]
     pub(crate) fn lets_through(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
         // Equal values are as alike as can be; a missing one is like no other.
         let decided = |slot: usize| {
@@ -123,7 +111,6 @@ impl Mesh {
                 let (x, y) = (a.hints(*at)[0] as i32, b.hints(*at)[0] as i32);
                 x != NOT_A_DAY && y != NOT_A_DAY && f64::from(x.abs_diff(y)) <= *most
             }
-            Self::Near(at, square) => may_be_near(a.hints(*at), b.hints(*at), *square),
         }
     }
 }
