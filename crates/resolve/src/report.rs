@@ -252,6 +252,9 @@ pub struct RebuildReport {
     pub quarantined: u64,
     /// Those of them that the revision keeps: the strongest of each record.
     pub quarantined_kept: u64,
+    /// Refused links that are weak bridges between groups of records.
+    #[serde(default)]
+    pub weak_bridges: u64,
     /// Clusters, which are the entities.
     pub clusters: u64,
     /// References of the largest cluster.
@@ -373,6 +376,13 @@ impl RebuildReport {
             self.quarantined_kept
         );
         line(&mut text, "evidence", decided);
+        if self.weak_bridges > 0 {
+            let refused = format!(
+                "{} links refused, for the pairs between the two groups of records speak against them",
+                self.weak_bridges
+            );
+            line(&mut text, "weak bridges", refused);
+        }
         line(
             &mut text,
             "entities",

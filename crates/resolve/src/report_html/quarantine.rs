@@ -154,5 +154,6 @@ fn told(reason: QuarantineReason) -> &'static str {
         QuarantineReason::OnePerSource => "two records of a source that holds each customer once",
         QuarantineReason::CannotLink => "values that must not differ do",
         QuarantineReason::ClusterSize => "the entity would be too large",
+        QuarantineReason::WeakBridge => "the pairs between two groups of records speak against it",
     }
 }
