@@ -248,7 +248,7 @@ pub struct RebuildReport {
     pub review: u64,
     /// Those of them that the revision keeps: the strongest of each record.
     pub review_kept: u64,
-    /// Links that a constraint refused.
+    /// Links that were refused.
     pub quarantined: u64,
     /// Those of them that the revision keeps: the strongest of each record.
     pub quarantined_kept: u64,
