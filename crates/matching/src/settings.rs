@@ -202,8 +202,8 @@ mod tests {
     fn bridges_must_reach_even_odds_but_never_more_than_links() {
         let weight = |bridge, link| {
             let decide = DecideSettings {
-                bridge,
                 link,
+                bridge,
                 ..DecideSettings::default()
             };
             decide.bridge_weight().map(MatchWeight::hundredths)
