@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod bridges;
 mod cli;
 mod comparisons;
 mod continuity;

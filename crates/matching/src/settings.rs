@@ -1,5 +1,6 @@
 //! What users write about matching: comparisons, blocking rules, deterministic rules, decisions.
 
+use sameas_graph::MatchWeight;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +128,10 @@ pub struct DecideSettings {
     pub link: f64,
     /// The probability from which a pair is kept for review.
     pub review: f64,
+    /// The probability that two groups of records are of one customer, by all pairs between them
+    /// together, below which no single link joins them; 0 lets every link. It counts as `link`
+    /// where it is above. A lone record is no group, and what a deterministic rule links stays linked.
+    pub bridge: f64,
     /// Sources that hold each customer at most once.
     pub one_per_source: Vec<String>,
     /// Comparisons whose lowest level holds two records apart: records that differ in them never
@@ -142,10 +147,19 @@ impl Default for DecideSettings {
         Self {
             link: 0.9,
             review: 0.5,
+            bridge: 0.5,
             one_per_source: Vec::new(),
             apart: Vec::new(),
             cluster_size_max: 1_000,
         }
+    }
+}
+
+impl DecideSettings {
+    /// Returns what the pairs between two groups must weigh on average, unless every link is let.
+    pub fn bridge_weight(&self) -> Option<MatchWeight> {
+        let bridge = self.bridge.min(self.link);
+        (bridge > 0.0).then(|| MatchWeight::from_bits((bridge / (1.0 - bridge)).log2()))
     }
 }
 
@@ -192,5 +206,29 @@ impl Default for BudgetSettings {
             block_len_max: 200,
             refined_pairs_per_record_max: 4.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bridges_must_reach_even_odds_but_never_more_than_links() {
+        let weight = |bridge, link| {
+            let decide = DecideSettings {
+                link,
+                bridge,
+                ..DecideSettings::default()
+            };
+            decide.bridge_weight().map(MatchWeight::hundredths)
+        };
+        assert_eq!(
+            DecideSettings::default().bridge_weight(),
+            Some(MatchWeight::default())
+        );
+        assert_eq!(weight(0.9, 0.99), Some(317));
+        assert_eq!(weight(0.9, 0.8), Some(200));
+        assert_eq!(weight(0.0, 0.8), None);
     }
 }

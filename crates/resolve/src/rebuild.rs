@@ -1,16 +1,16 @@
 //! The batch rebuild: sources in, one published revision out, whole or not at all.
 
+mod clusters;
 mod trace;
 
 use std::collections::BTreeMap;
 
 use sameas_graph::{
-    Constraints, Decision, GraphRevision, LineageKind, NextRevision, Retention, cluster, retain,
-    succeed_as,
+    Evidence, GraphRevision, LineageKind, NextRevision, Partition, Retention, retain, succeed_as,
 };
 use sameas_matching::{
     Apart, Blocking, BudgetSettings, Comparer, FrequencyKey, MatchingPlan, Model, Prepared,
-    Threshold, Training, Weighed, Weigher, legend, train as train_model,
+    Threshold, Training, Weigher, legend, train as train_model,
 };
 use sameas_record::{Records, Schema};
 use sameas_source::SkippedFiles;
@@ -24,6 +24,7 @@ use crate::report::{
 };
 use crate::{Settings, ingest, model_file};
 
+use clusters::{count_decisions, decision_counts};
 pub use trace::{RuleTrace, Trace, trace};
 
 /// A source may shrink to this share of its records without anybody asking.
@@ -111,20 +112,16 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
     let mut figures = RebuildFigures::default();
-    let (model, weighed) =
+    let (model, evidence, partition) =
         threads.install(|| job.weigh(trained, &key, (&mut report, &mut figures), &mut stages))?;
     if let Some(trained) = &report.trained {
         model_file::write(&path, &model, Some(trained))?;
     }
     let threshold = Threshold::of(&settings.decide);
-    let constraints = job.constraints();
     let legend = legend(&job.plan, &model, threshold);
     let references = job.records.into_references();
     let next = threads.install(|| {
-        stages.begin("cluster", None);
-        let mut evidence = weighed.evidence;
-        let partition = cluster(&references, &mut evidence, &constraints);
-        [report.links, report.review, report.quarantined] = decision_counts(&evidence);
+        count_decisions(&evidence, &mut report);
         let tally = Tally::of(&evidence);
         (figures.weights, figures.levels) = (tally.bins(), tally.levels(&legend));
         let evidence = retain(evidence, &partition, Retention::default());
@@ -269,14 +266,6 @@ impl<'s> Job<'s> {
             .collect()
     }
 
-    fn constraints(&self) -> Constraints {
-        Constraints {
-            one_per_source: self.one_per_source(),
-            cannot_link: Vec::new(),
-            cluster_size_max: self.settings.decide.cluster_size_max,
-        }
-    }
-
     pub(crate) fn prepared(&self) -> Prepared<'_> {
         Prepared::new(&self.records, &self.plan, &self.one_per_source())
     }
@@ -353,13 +342,14 @@ impl<'s> Job<'s> {
         )
     }
 
+    /// Weighs all candidate pairs and clusters them.
     fn weigh(
         &self,
         trained: Option<Model>,
         key: &FrequencyKey,
         (report, figures): (&mut RebuildReport, &mut RebuildFigures),
         stages: &mut Stages<'_>,
-    ) -> Result<(Model, Weighed), JobError> {
+    ) -> Result<(Model, Vec<Evidence>, Partition), JobError> {
         stages.begin("prepare", None);
         let prepared = self.prepared();
         let blocking = self.block(&prepared, stages)?;
@@ -391,7 +381,9 @@ impl<'s> Job<'s> {
         }
         report.pairs = weighed.pairs_of_rule.iter().sum();
         report.pruned_share = 1.0 - weighed.compared as f64 / (report.pairs as f64).max(1.0);
-        Ok((model, weighed))
+        stages.begin("cluster", None);
+        let partition = self.cluster(&prepared, &weigher, &mut weighed.evidence);
+        Ok((model, weighed.evidence, partition))
     }
 
     fn refuse_shrunk(
@@ -453,19 +445,6 @@ fn rule_reports(plan: &MatchingPlan, blocking: &Blocking<'_>) -> Vec<RuleReport>
     rules
         .map(|(rule, cost)| RuleReport::of(&rule.name, cost))
         .collect()
-}
-
-/// Counts links, reviews and quarantined links.
-fn decision_counts(evidence: &[sameas_graph::Evidence]) -> [u64; 3] {
-    let mut counts = [0; 3];
-    for edge in evidence {
-        counts[match edge.decision {
-            Decision::Link => 0,
-            Decision::Review => 1,
-            Decision::Quarantined(_) => 2,
-        }] += 1;
-    }
-    counts
 }
 
 fn count_ids(next: &GraphRevision, previous: Option<&GraphRevision>, report: &mut RebuildReport) {

@@ -254,10 +254,13 @@ pub struct RebuildReport {
     pub review: u64,
     /// Those of them that the revision keeps: the strongest of each record.
     pub review_kept: u64,
-    /// Links that a constraint refused.
+    /// Links that were refused.
     pub quarantined: u64,
     /// Those of them that the revision keeps: the strongest of each record.
     pub quarantined_kept: u64,
+    /// Refused links that are weak bridges between groups of records.
+    #[serde(default)]
+    pub weak_bridges: u64,
     /// Clusters, which are the entities.
     pub clusters: u64,
     /// References of the largest cluster.
@@ -379,6 +382,13 @@ impl RebuildReport {
             self.quarantined_kept
         );
         line(&mut text, "evidence", decided);
+        if self.weak_bridges > 0 {
+            let refused = format!(
+                "{} links refused, for the pairs between the two groups of records speak against them",
+                self.weak_bridges
+            );
+            line(&mut text, "weak bridges", refused);
+        }
         line(
             &mut text,
             "entities",

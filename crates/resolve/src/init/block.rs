@@ -294,7 +294,6 @@ impl<'a> Ground<'a> {
     fn weighed(&self, plan: &MatchingPlan, model: &Model, least: f64) -> Vec<Evidence> {
         let prepared = Prepared::new(self.records, plan, &self.exclusive());
         let blocking = Blocking::new(&prepared, plan, &self.budget());
-        let comparer = Comparer::new(&prepared, plan);
         let decide = DecideSettings {
             link: least,
             review: least,

@@ -234,6 +234,11 @@ fn decide_text(out: &mut String, settings: &Settings, remarks: &[String]) {
         settings.decide.link
     );
     let _ = writeln!(out, "review = {}", settings.decide.review);
+    let _ = writeln!(
+        out,
+        "bridge = {}  # what all pairs between two groups must reach for a link to join them; 0: any",
+        settings.decide.bridge
+    );
     for remark in remarks {
         let _ = writeln!(out, "# {}", line(remark));
     }

@@ -288,6 +288,10 @@ impl Meaning<'_> {
             let message = format!("is above \"link\" ({}); review starts lower", decide.link);
             self.say(key("decide", "review"), message);
         }
+        if !(0.0..1.0).contains(&decide.bridge) {
+            let message = "expected a probability from 0, which lets every link, to below 1";
+            self.say(key("decide", "bridge"), message);
+        }
         if decide.cluster_size_max < 2 {
             self.say(key("decide", "cluster_size_max"), "expected at least 2");
         }

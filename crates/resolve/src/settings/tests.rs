@@ -288,6 +288,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     (
         "review = 0.5",
+        "bridge = 1.0",
+        ":34:1: decide.bridge: expected a probability from 0, which lets every link, to below 1",
+    ),
+    (
+        "review = 0.5",
         "review = 0.95",
         ":34:1: decide.review: is above \"link\" (0.9)",
     ),
