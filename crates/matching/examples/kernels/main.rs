@@ -140,7 +140,7 @@ fn over<'p, R>(
 
 /// Returns the nanoseconds a pair of three contenders that take turns: the median of each turn
 /// over the rounds, and the mean of the turns.
-fn race(mut contenders: [&mut dyn FnMut(Range<usize>); 3]) -> [f64; 3] {
+fn race(contenders: [&mut dyn FnMut(Range<usize>); 3]) -> [f64; 3] {
     let turns: Vec<usize> = (0..PAIR_COUNT).step_by(TURN_LEN).collect();
     let mut times: [Vec<Vec<f64>>; 3] = std::array::from_fn(|_| vec![Vec::new(); turns.len()]);
     for round in 0..ROUNDS {

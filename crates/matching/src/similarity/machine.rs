@@ -52,7 +52,7 @@ impl Machine for Plain {
 
     #[inline(always)]
     fn occupied(self, word: u64) -> u8 {
-        let occupied = ((word & SEVEN_BITS) + SEVEN_BITS | word) & HIGH_BITS;
+        let occupied = (((word & SEVEN_BITS) + SEVEN_BITS) | word) & HIGH_BITS;
         ((occupied >> 7).wrapping_mul(GATHER) >> 56) as u8
     }
 

@@ -91,7 +91,7 @@ impl ShortPair {
         let matched_a = machine.squeeze(self.a.0, machine.occupied(claims));
         let matched_b = machine.squeeze(self.b.0, taken);
         // ASCII bytes differ in their seven low bits if at all.
-        let displaced = ((matched_a ^ matched_b) + SEVEN_BITS & HIGH_BITS).count_ones();
+        let displaced = (((matched_a ^ matched_b) + SEVEN_BITS) & HIGH_BITS).count_ones();
         let matched = claims.count_ones() as usize;
         let in_order = matched - displaced as usize / 2;
         let shares = &SHARES[matched];

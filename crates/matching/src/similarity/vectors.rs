@@ -401,6 +401,10 @@ fn lanes(bytes: [u8; 16]) -> __m128i {
 }
 
 // What distances from both ends ask.
+#[expect(
+    clippy::unused_self,
+    reason = "the value is the proof that the processor may be asked"
+)]
 impl Vectors {
     /// Compares the first four bytes of one word with each of another, and the last four, from the
     /// last on, with each from the last on: eight bits for each of the eight.
