@@ -68,7 +68,7 @@ fn speed() -> ExitCode {
         let measured = [
             (
                 "jaro",
-                race([
+                race(&mut [
                     &mut over(&pairs, strsim::jaro),
                     &mut over(&pairs, jaro),
                     &mut |_| (),
@@ -76,7 +76,7 @@ fn speed() -> ExitCode {
             ),
             (
                 "jaro_winkler",
-                race([
+                race(&mut [
                     &mut over(&pairs, strsim::jaro_winkler),
                     &mut over(&pairs, jaro_winkler),
                     &mut level(reaches),
@@ -84,7 +84,7 @@ fn speed() -> ExitCode {
             ),
             (
                 "levenshtein",
-                race([
+                race(&mut [
                     &mut over(&pairs, strsim::levenshtein),
                     &mut over(&pairs, levenshtein),
                     &mut level(|of_a, of_b, a, b| {
@@ -95,7 +95,7 @@ fn speed() -> ExitCode {
             ),
             (
                 "damerau",
-                race([
+                race(&mut [
                     &mut over(&pairs, strsim::osa_distance),
                     &mut over(&pairs, damerau),
                     &mut level(|of_a, of_b, a, b| {
@@ -140,7 +140,7 @@ fn over<'p, R>(
 
 /// Returns the nanoseconds a pair of three contenders that take turns: the median of each turn
 /// over the rounds, and the mean of the turns.
-fn race(contenders: [&mut dyn FnMut(Range<usize>); 3]) -> [f64; 3] {
+fn race(contenders: &mut [&mut dyn FnMut(Range<usize>); 3]) -> [f64; 3] {
     let turns: Vec<usize> = (0..PAIR_COUNT).step_by(TURN_LEN).collect();
     let mut times: [Vec<Vec<f64>>; 3] = std::array::from_fn(|_| vec![Vec::new(); turns.len()]);
     for round in 0..ROUNDS {

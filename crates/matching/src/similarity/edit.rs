@@ -63,7 +63,7 @@ pub(super) fn of_longer<const SWAPS: bool>(machine: impl Machine, a: &str, b: &s
 }
 
 /// Returns the distance of values in any script.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn of_any<const SWAPS: bool>(a: &str, b: &str) -> u32 {
     let within_kernels = if a.len().max(b.len()) <= FEW {
         distance_of_letters::<SWAPS, { FEW / LANES }>(a, b)
@@ -81,7 +81,6 @@ pub(super) fn of_any<const SWAPS: bool>(a: &str, b: &str) -> u32 {
     })
 }
 
-#[inline(always)]
 fn distance_of_letters<const SWAPS: bool, const TIMES: usize>(a: &str, b: &str) -> Option<u32> {
     let (a, b) = (Decoded::<TIMES>::new(a)?, Decoded::<TIMES>::new(b)?);
     let (a_len, b_len) = (a.characters().len(), b.characters().len());

@@ -74,7 +74,7 @@ pub(super) fn winkler_of_longer(machine: impl Machine, a: &str, b: &str) -> Opti
 }
 
 /// Returns the Jaro similarity of values in any script.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn of_any(a: &str, b: &str) -> f64 {
     match jaro_characters(a, b) {
         Some((similarity, _)) => similarity,
@@ -83,7 +83,7 @@ pub(super) fn of_any(a: &str, b: &str) -> f64 {
 }
 
 /// Returns the Jaro-Winkler similarity of values in any script.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn winkler_of_any(a: &str, b: &str) -> f64 {
     match jaro_characters(a, b) {
         Some((similarity, prefix_len)) => boost(similarity, prefix_len),
@@ -93,7 +93,7 @@ pub(super) fn winkler_of_any(a: &str, b: &str) -> f64 {
 
 /// Returns the Jaro similarity and the length of the common prefix of texts in any script, if
 /// kernels take as many characters.
-#[inline(always)]
+#[inline]
 fn jaro_characters(a: &str, b: &str) -> Option<(f64, usize)> {
     if a.len().max(b.len()) <= FEW {
         jaro_letters::<{ FEW / LANES }>(a, b)
@@ -150,7 +150,6 @@ fn jaro_bytes(machine: impl Machine, a: &[u8], b: &[u8]) -> f64 {
 }
 
 /// Returns the Jaro similarity and the length of the common prefix of values that fit.
-#[inline(always)]
 fn jaro_letters<const TIMES: usize>(a: &str, b: &str) -> Option<(f64, usize)> {
     let (a, b) = (Decoded::<TIMES>::new(a)?, Decoded::<TIMES>::new(b)?);
     let (of_a, of_b) = (a.characters(), b.characters());

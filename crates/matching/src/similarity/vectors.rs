@@ -125,14 +125,8 @@ fn damerau_by_vectors(machine: Vectors, a: &str, b: &str) -> u32 {
 fn jaro_of_longer(machine: Vectors, a: &str, b: &str) -> f64 {
     match jaro::of_longer(machine, a, b) {
         Some(similarity) => similarity,
-        None => jaro_of_any(a, b),
+        None => jaro::of_any(a, b),
     }
-}
-
-#[inline(never)]
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn jaro_of_any(a: &str, b: &str) -> f64 {
-    jaro::of_any(a, b)
 }
 
 #[inline(never)]
@@ -140,14 +134,8 @@ fn jaro_of_any(a: &str, b: &str) -> f64 {
 fn jaro_winkler_of_longer(machine: Vectors, a: &str, b: &str) -> f64 {
     match jaro::winkler_of_longer(machine, a, b) {
         Some(similarity) => similarity,
-        None => jaro_winkler_of_any(a, b),
+        None => jaro::winkler_of_any(a, b),
     }
-}
-
-#[inline(never)]
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn jaro_winkler_of_any(a: &str, b: &str) -> f64 {
-    jaro::winkler_of_any(a, b)
 }
 
 #[inline(never)]
@@ -164,14 +152,8 @@ fn levenshtein_of_long_ends(machine: Vectors, a: &str, b: &str) -> u32 {
 fn levenshtein_of_longer(machine: Vectors, a: &str, b: &str) -> u32 {
     match edit::of_longer::<false>(machine, a, b) {
         Some(distance) => distance,
-        None => levenshtein_of_any(a, b),
+        None => edit::of_any::<false>(a, b),
     }
-}
-
-#[inline(never)]
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn levenshtein_of_any(a: &str, b: &str) -> u32 {
-    edit::of_any::<false>(a, b)
 }
 
 #[inline(never)]
@@ -179,14 +161,8 @@ fn levenshtein_of_any(a: &str, b: &str) -> u32 {
 fn damerau_of_longer(machine: Vectors, a: &str, b: &str) -> u32 {
     match edit::of_longer::<true>(machine, a, b) {
         Some(distance) => distance,
-        None => damerau_of_any(a, b),
+        None => edit::of_any::<true>(a, b),
     }
-}
-
-#[inline(never)]
-#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn damerau_of_any(a: &str, b: &str) -> u32 {
-    edit::of_any::<true>(a, b)
 }
 
 impl Machine for Vectors {
@@ -334,7 +310,8 @@ impl Lanes16 {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn new(value: &[u8]) -> Self {
-        let [first, last] = ends(value).map(u64::from_le_bytes);
+        let (first, last) = ends(value);
+        let (first, last) = (u64::from_le_bytes(first), u64::from_le_bytes(last));
         let beyond = 8 * (16 - value.len() as u32);
         let last = last >> beyond;
         Self(_mm_set_epi64x(last.cast_signed(), first.cast_signed()))
@@ -352,8 +329,11 @@ impl Lanes32 {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn new(value: &[u8]) -> Self {
-        let [first, last] = ends(value).map(|end| lanes(end));
-        Self(_mm256_set_m128i(last, first), value.len() as u32 - 16)
+        let (first, last) = ends(value);
+        Self(
+            _mm256_set_m128i(lanes(last), lanes(first)),
+            value.len() as u32 - 16,
+        )
     }
 
     #[inline]
@@ -369,12 +349,12 @@ impl Lanes64 {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn new(value: &[u8]) -> Self {
-        let [first, last] = ends::<32>(value).map(|end| {
-            let (low, high) = end.split_at(16);
-            let [low, high] = [low, high].map(|half| lanes(ends::<16>(half)[0]));
-            _mm256_set_m128i(high, low)
-        });
-        Self(first, last, value.len() as u32 - 32)
+        let (first, last) = ends(value);
+        Self(
+            lanes_twice(first),
+            lanes_twice(last),
+            value.len() as u32 - 32,
+        )
     }
 
     #[inline]
@@ -387,17 +367,26 @@ impl Lanes64 {
 
 /// Returns the first and the last bytes of a value that has as many.
 #[inline(always)]
-fn ends<const LEN: usize>(value: &[u8]) -> [[u8; LEN]; 2] {
-    let (first, last) = (value.first_chunk(), value.last_chunk());
-    [first, last]
-        .map(|end| *end.expect("the kernel for a length is asked of values of that length"))
+fn ends<const LEN: usize>(value: &[u8]) -> ([u8; LEN], [u8; LEN]) {
+    let ends = value.first_chunk().zip(value.last_chunk());
+    let (first, last) = ends.expect("the kernel for a length is asked of values of that length");
+    (*first, *last)
 }
+
+// Arrays are not mapped: what the library's functions call is not inlined with these features.
 
 #[inline]
 #[target_feature(enable = "avx2")]
 fn lanes(bytes: [u8; 16]) -> __m128i {
-    let [low, high] = ends::<8>(&bytes).map(i64::from_le_bytes);
-    _mm_set_epi64x(high, low)
+    let (low, high) = ends(&bytes);
+    _mm_set_epi64x(i64::from_le_bytes(high), i64::from_le_bytes(low))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn lanes_twice(bytes: [u8; 32]) -> __m256i {
+    let (low, high) = ends(&bytes);
+    _mm256_set_m128i(lanes(high), lanes(low))
 }
 
 // What distances from both ends ask.
@@ -460,8 +449,9 @@ impl LongEnds {
     #[target_feature(enable = "avx2")]
     fn new(rows: [u64; 2], columns: [u64; 2]) -> Self {
         let twice = |words: [u64; 2]| {
-            let [low, high] = words.map(u64::cast_signed);
-            _mm256_broadcastsi128_si256(_mm_set_epi64x(high, low))
+            let [low, high] = words;
+            let words = _mm_set_epi64x(high.cast_signed(), low.cast_signed());
+            _mm256_broadcastsi128_si256(words)
         };
         let (first, last) = (BACKWARDS.swap_bytes(), BACKWARDS);
         let after = 8 * EACH;
