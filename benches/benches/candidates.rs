@@ -9,8 +9,8 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sameas_graph::{ReferenceTableBuilder, SourceId};
 use sameas_matching::{
-    BlockSettings, Blocking, CompareSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
-    Model, Prepared, Threshold, TrainSettings, Weigher, train,
+    BlockSettings, Blocking, BudgetSettings, CompareSettings, Comparer, DecideSettings,
+    FrequencyKey, MatchingPlan, Model, Prepared, Threshold, TrainSettings, Weigher, train,
 };
 use sameas_record::{Column, FieldKind, Records, Schema, ValueId};
 use sameas_tests::{Draw, people};
@@ -18,7 +18,6 @@ use sameas_tests::{Draw, people};
 const RECORD_COUNT: u32 = 100_000;
 const RECORDS_PER_PERSON: u32 = 3;
 const SEED: u64 = 26;
-const BLOCK_LEN_MAX: u32 = 200;
 const FIELDS: [(&str, FieldKind); 6] = [
     ("dob", FieldKind::Date),
     ("email", FieldKind::Email),
@@ -94,6 +93,7 @@ fn plan(records: &Records) -> MatchingPlan {
     });
     let block = RULES.map(|on| BlockSettings {
         on: on.iter().map(ToString::to_string).collect(),
+        ..BlockSettings::default()
     });
     MatchingPlan::new(records.schema(), &compare, &block, &[]).expect("the settings fit the fields")
 }
@@ -153,11 +153,13 @@ fn candidates(criterion: &mut Criterion) {
     let records = records();
     let plan = plan(&records);
     let prepared = Prepared::new(&records, &plan, &[]);
-    let blocking = Blocking::new(&prepared, &plan, BLOCK_LEN_MAX);
+    let blocking = Blocking::new(&prepared, &plan, &BudgetSettings::default());
     let comparer = Comparer::new(&prepared, &plan);
     let key = FrequencyKey::new([7; 32]);
     let settings = TrainSettings::default();
-    let (model, _) = train(&prepared, &comparer, &blocking, &plan, &settings, &key);
+    let (model, _) = train(
+        &prepared, &comparer, &blocking, &plan, &settings, &key, None,
+    );
     let threshold = Threshold::of(&DecideSettings::default());
     let weigher = Weigher::new(&prepared, &comparer, &plan, &model, &key, threshold);
     let weighed = weigher.weigh_all(&blocking, plan.rules.len(), &|_| {});
@@ -167,7 +169,7 @@ fn candidates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("candidates");
     group.throughput(Throughput::Elements(keys));
     group.bench_function(BenchmarkId::new("block", RECORD_COUNT), |bencher| {
-        bencher.iter(|| Blocking::new(black_box(&prepared), &plan, BLOCK_LEN_MAX));
+        bencher.iter(|| Blocking::new(black_box(&prepared), &plan, &BudgetSettings::default()));
     });
     group.throughput(Throughput::Elements(pairs));
     group.bench_function(BenchmarkId::new("weigh", RECORD_COUNT), |bencher| {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use sameas_graph::{ReferenceTableBuilder, SourceId};
-use sameas_matching::{BlockSettings, Blocking, CompareSettings, MatchingPlan, Prepared};
+use sameas_matching::{
+    BlockSettings, Blocking, BudgetSettings, CompareSettings, MatchingPlan, Prepared,
+};
 use sameas_record::{Column, FieldKind, Records, Schema};
 use sameas_resolve::{Evaluation, RebuildReport, Settings, evaluate};
 use sameas_store::{GraphFolder, Snapshot};
@@ -18,7 +20,7 @@ const AROUND_16_BITS: std::ops::RangeInclusive<u32> = 65_534..=65_537;
 /// How many records of a hot block share what refines it.
 const GROUP_LEN: u32 = 8;
 
-/// Records that all share a phone; every eight of them share a surname too.
+/// Records that all share a phone; every eight of them share a surname too, and none a key.
 fn one_phone(len: u32) -> Records {
     let mut builder = ReferenceTableBuilder::new(vec!["crm".to_owned()]);
     for node in 0..len {
@@ -27,9 +29,15 @@ fn one_phone(len: u32) -> Records {
     let surnames: Vec<String> = (0..len)
         .map(|node| format!("name{}", node / GROUP_LEN))
         .collect();
-    let fields = [("phone", FieldKind::Phone), ("surname", FieldKind::Surname)];
+    let keys: Vec<String> = (0..len).map(|node| format!("key{node}")).collect();
+    let fields = [
+        ("key", FieldKind::Identifier),
+        ("phone", FieldKind::Phone),
+        ("surname", FieldKind::Surname),
+    ];
     let fields = fields.map(|(name, kind)| (name.to_owned(), Some(kind)));
     let columns = vec![
+        Column::from_texts(keys.iter().map(|key| Some(key.as_str()))),
         Column::from_texts((0..len).map(|_| Some("+14155550100"))),
         Column::from_texts(surnames.iter().map(|name| Some(name.as_str()))),
     ];
@@ -40,17 +48,25 @@ fn one_phone(len: u32) -> Records {
     )
 }
 
-/// Compares surnames; blocks on the phone first and on the surname second.
-fn plan(records: &Records) -> MatchingPlan {
+/// Compares surnames; blocks on the phone first and on other fields second.
+fn plan(records: &Records, second: &[&str]) -> MatchingPlan {
     let compare = CompareSettings {
         field: "surname".to_owned(),
         ..CompareSettings::default()
     };
-    let block = |field: &str| BlockSettings {
-        on: vec![field.to_owned()],
+    let block = |fields: &[&str]| BlockSettings {
+        on: fields.iter().map(|&field| field.to_owned()).collect(),
+        ..BlockSettings::default()
     };
-    let blocks = [block("phone"), block("surname")];
+    let blocks = [block(&["phone"]), block(second)];
     MatchingPlan::new(records.schema(), &[compare], &blocks, &[]).unwrap()
+}
+
+fn bound(block_len_max: u32) -> BudgetSettings {
+    BudgetSettings {
+        block_len_max,
+        ..BudgetSettings::default()
+    }
 }
 
 fn pairs_of(len: u64) -> u64 {
@@ -61,9 +77,9 @@ fn pairs_of(len: u64) -> u64 {
 fn a_block_within_the_bound_is_whole_at_any_length() {
     for len in AROUND_16_BITS {
         let records = one_phone(len);
-        let plan = plan(&records);
+        let plan = plan(&records, &["surname"]);
         let prepared = Prepared::new(&records, &plan, &[]);
-        let blocking = Blocking::new(&prepared, &plan, len);
+        let blocking = Blocking::new(&prepared, &plan, &bound(len));
         let cost = &blocking.costs()[0];
         assert_eq!(
             (cost.keyed_records, cost.blocks),
@@ -88,39 +104,72 @@ fn a_block_within_the_bound_is_whole_at_any_length() {
     }
 }
 
+/// Counts the pairs that belong to a rule.
+fn owned(blocking: &Blocking<'_>, rule: usize) -> u64 {
+    let counts = blocking.map_blocks(
+        rule,
+        || 0,
+        |count, block| {
+            for (index, a) in block.rows().enumerate() {
+                let after = block.rows().skip(index + 1);
+                *count += after.filter(|&b| blocking.owns(&block, a, b)).count() as u64;
+            }
+        },
+    );
+    counts.iter().sum()
+}
+
 #[test]
 fn a_block_over_the_bound_is_refined_and_its_pairs_are_counted_once() {
     for len in AROUND_16_BITS {
         let records = one_phone(len);
-        let plan = plan(&records);
-        let prepared = Prepared::new(&records, &plan, &[]);
-        let blocking = Blocking::new(&prepared, &plan, len - 1);
         let (groups, rest) = (len / GROUP_LEN, u64::from(len % GROUP_LEN));
-        let refined =
+        let made =
             u64::from(groups) * pairs_of(GROUP_LEN.into()) + rest * rest.saturating_sub(1) / 2;
+        // What a rule on surnames makes by itself, the phone leaves to it.
+        for (second, by_phone, by_second) in [
+            (&["surname", "key"][..], made, 0),
+            (&["surname"][..], 0, made),
+        ] {
+            let plan = plan(&records, second);
+            let prepared = Prepared::new(&records, &plan, &[]);
+            let blocking = Blocking::new(&prepared, &plan, &bound(len - 1));
+            let cost = &blocking.costs()[0];
+            assert_eq!(
+                (cost.hot_count, cost.hot[0].len),
+                (1, u64::from(len)),
+                "{len}"
+            );
+            assert_eq!((cost.pairs, cost.refined_pairs), (by_phone, by_phone));
+            assert_eq!(cost.refused_pairs, pairs_of(len.into()) - by_phone, "{len}");
+            let found = (owned(&blocking, 0), owned(&blocking, 1));
+            assert_eq!(found, (by_phone, by_second), "{len} {second:?}");
+        }
+    }
+}
+
+/// The same records cost no more pairs than the budget gives them, whatever they share.
+#[test]
+fn refining_a_block_stays_within_the_budget_and_takes_the_smallest_groups() {
+    const LEN: u32 = 3_000;
+    let records = one_phone(LEN);
+    let plan = plan(&records, &["surname", "key"]);
+    let prepared = Prepared::new(&records, &plan, &[]);
+    // Groups of eight make 3.5 pairs a record: all of them fit the budget, or none.
+    for (per_record, made) in [(0.0, 0), (3.4, 0), (3.5, 10_500), (1e6, 10_500)] {
+        let budget = BudgetSettings {
+            refined_pairs_per_record_max: per_record,
+            ..bound(LEN - 1)
+        };
+        let blocking = Blocking::new(&prepared, &plan, &budget);
         let cost = &blocking.costs()[0];
         assert_eq!(
-            (cost.hot_count, cost.hot[0].len),
-            (1, u64::from(len)),
-            "{len}"
+            (cost.refined_pairs, cost.pairs),
+            (made, made),
+            "{per_record}"
         );
-        assert_eq!(cost.pairs, refined, "{len}");
-        assert_eq!(cost.refused_pairs, pairs_of(len.into()) - refined, "{len}");
-        let owned = |rule: usize| -> u64 {
-            let counts = blocking.map_blocks(
-                rule,
-                || 0,
-                |count, block| {
-                    for (index, a) in block.rows().enumerate() {
-                        let after = block.rows().skip(index + 1);
-                        *count += after.filter(|&b| blocking.owns(&block, a, b)).count() as u64;
-                    }
-                },
-            );
-            counts.iter().sum()
-        };
-        // The surname makes the same pairs, but they belong to the phone, which comes first.
-        assert_eq!((owned(0), owned(1)), (refined, 0), "{len}");
+        assert_eq!(cost.refused_pairs, pairs_of(LEN.into()) - made);
+        assert_eq!(owned(&blocking, 0), made, "{per_record}");
     }
 }
 
@@ -275,10 +324,11 @@ fn keys_beyond_the_bound_are_counted_and_chosen_by_content() {
         };
         let block = BlockSettings {
             on: vec!["title.tokens".to_owned()],
+            ..BlockSettings::default()
         };
         let plan = MatchingPlan::new(records.schema(), &[compare], &[block], &[]).unwrap();
         let prepared = Prepared::new(&records, &plan, &[]);
-        let blocking = Blocking::new(&prepared, &plan, 10);
+        let blocking = Blocking::new(&prepared, &plan, &bound(10));
         let cost = blocking.costs()[0].clone();
         assert_eq!((cost.keyed_records, cost.cut_records), (3, 2));
         cost.pairs
@@ -324,17 +374,23 @@ fn a_value_that_all_records_share_costs_little_and_joins_nobody() {
     assert_eq!((rule.hot_blocks, &rule.hot_sizes[..]), (1, &[len][..]));
     assert!(rule.refused_pairs > pairs_of(len) * 99 / 100, "{rule:?}");
     let named = format!(
-        "1 blocks refined (largest {len}), at most {} pairs refused",
-        rule.refused_pairs
+        "1 blocks refined (largest {len}) to {} pairs, at most {} pairs refused",
+        rule.refined_pairs, rule.refused_pairs
     );
     assert!(
         skewed.render().contains(&named),
         "{named}\n{}",
         skewed.render()
     );
-    // Blocks hold 24 records at most and are refined by a handful of forms.
+    // The block makes as many pairs as the budget gives its records, by default four for each.
+    let per_record = BudgetSettings::default().refined_pairs_per_record_max;
+    assert!(rule.refined_pairs > 0, "{rule:?}");
     assert!(
-        skewed.pairs < plain.pairs + len * 24,
+        rule.refined_pairs as f64 <= per_record * len as f64,
+        "{rule:?}"
+    );
+    assert!(
+        skewed.pairs <= plain.pairs + rule.refined_pairs,
         "{} pairs, {} before",
         skewed.pairs,
         plain.pairs

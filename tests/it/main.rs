@@ -7,10 +7,13 @@
 )]
 
 mod bad_input;
+mod bridges;
 mod cli;
+mod comparisons;
 mod continuity;
 mod crash;
 mod determinism;
+mod init;
 mod limits;
 mod oracle;
 mod privacy;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
-use sameas_graph::{Constraints, Decision, Evidence, Partition, cluster};
+use sameas_graph::{Constraints, Decision, Evidence, Partition, SourceId, cluster};
 use sameas_matching::{Blocking, Comparer, MatchingPlan, Prepared, Threshold, Weighed, Weigher};
 use sameas_record::Records;
 use sameas_resolve::Settings;
@@ -25,16 +25,23 @@ const BITS_APART_MAX: f64 = 0.02;
 /// A pair this near to a threshold may fall on either side.
 const TOO_NEAR_BITS: f64 = 0.001;
 
+/// How records are prepared: with hints, as few are, or without, as many of few pairs are.
+type Prepare = for<'a> fn(&'a Records, &MatchingPlan, &[SourceId]) -> Prepared<'a>;
+const PREPARE: [Prepare; 2] = [
+    |records, plan, exclusive| Prepared::new(records, plan, exclusive),
+    |records, plan, exclusive| Prepared::without_hints(records, plan, exclusive),
+];
+
 /// Weighs the records of a world as a rebuild does, and clusters them; says at most how many pairs
 /// of blocks were refused, too.
-fn product(world: &World, threshold: Threshold) -> (Weighed, Partition, u64) {
+fn product(world: &World, threshold: Threshold, prepare: Prepare) -> (Weighed, Partition, u64) {
     let records: Records = world.records();
     let plan = world.plan(&records);
     let exclusive = world.exclusive(&records);
-    let prepared = Prepared::new(&records, &plan, &exclusive);
-    let blocking = Blocking::new(&prepared, &plan, world.block_len_max);
-    let comparer = Comparer::new(&prepared, &plan);
+    let prepared = prepare(&records, &plan, &exclusive);
+    let blocking = Blocking::new(&prepared, &plan, &world.budget);
     let model = world.model(&plan);
+    let comparer = Comparer::of_model(&prepared, &plan, &model, &World::key());
     let weigher = Weigher::new(
         &prepared,
         &comparer,
@@ -107,13 +114,15 @@ proptest! {
         let world = World::new(rows, seed);
         let threshold = world.threshold();
         let naive = Naive::of(&world);
-        let (weighed, partition, refused_max) = product(&world, threshold);
-        assert_equal_edges(&weighed.evidence, &naive, threshold);
-        prop_assert_eq!(&weighed.pairs_of_rule, &naive.pairs_of_rule);
-        let distinct = weighed.pairs_of_rule.iter().sum::<u64>();
-        prop_assert_eq!(distinct, naive.edges.len() as u64, "each pair counts once");
-        prop_assert!(naive.refused_pairs <= refused_max, "no refused pair is hidden");
-        assert_equal_clusters(&partition, &weighed.evidence, world.rows.len());
+        for prepare in PREPARE {
+            let (weighed, partition, refused_max) = product(&world, threshold, prepare);
+            assert_equal_edges(&weighed.evidence, &naive, threshold);
+            prop_assert_eq!(&weighed.pairs_of_rule, &naive.pairs_of_rule);
+            let distinct = weighed.pairs_of_rule.iter().sum::<u64>();
+            prop_assert_eq!(distinct, naive.edges.len() as u64, "each pair counts once");
+            prop_assert!(naive.refused_pairs <= refused_max, "no refused pair is hidden");
+            assert_equal_clusters(&partition, &weighed.evidence, world.rows.len());
+        }
     }
 
     #[test]
@@ -121,7 +130,8 @@ proptest! {
         let world = World::new(rows, seed);
         let low = world.threshold();
         let high = Threshold { link: low.link + 2.5, ..low };
-        let (loose, strict) = (product(&world, low).1, product(&world, high).1);
+        let clusters = |threshold| product(&world, threshold, PREPARE[0]).1;
+        let (loose, strict) = (clusters(low), clusters(high));
         for members in (0..strict.cluster_count()).map(|c| {
             strict.members(sameas_graph::ClusterId::new(c as u32))
         }) {
@@ -145,10 +155,12 @@ fn hot_blocks_are_refined_as_the_naive_way_refines_them() {
         let world = World::new(many_rows(seed, 220), seed);
         let threshold = world.threshold();
         let naive = Naive::of(&world);
-        let (weighed, _, refused_max) = product(&world, threshold);
-        assert!(naive.refused_pairs <= refused_max, "seed {seed}");
-        assert_equal_edges(&weighed.evidence, &naive, threshold);
-        assert_eq!(weighed.pairs_of_rule, naive.pairs_of_rule);
+        for prepare in PREPARE {
+            let (weighed, _, refused_max) = product(&world, threshold, prepare);
+            assert!(naive.refused_pairs <= refused_max, "seed {seed}");
+            assert_equal_edges(&weighed.evidence, &naive, threshold);
+            assert_eq!(weighed.pairs_of_rule, naive.pairs_of_rule);
+        }
         hot += naive.hot_blocks;
         refused += naive.refused_pairs;
     }

@@ -122,8 +122,62 @@ fn no_value_is_left_behind_by_any_command() {
             Some(0)
         );
     }
+    assess(&settings, folder.path(), &rows);
+    start_anew(folder.path());
     assert_clean(&scan_what_is_left(folder.path()), "files");
     assert_catches_a_planted_leak(folder.path());
+}
+
+/// Measures, traces and reports.
+fn assess(settings: &Path, folder: &Path, rows: &[Vec<&str>]) {
+    // Of the rows of one key, so that some pairs of the truth are found and others missed.
+    let truth = rows
+        .iter()
+        .map(|row| format!("{},{},{}\n", row[0], row[1], row[1]));
+    let path = folder.join("truth.csv");
+    let text = format!("source,key,entity\n{}", truth.collect::<String>());
+    fs::write(&path, text).unwrap();
+    let labels = ["--truth", path.to_str().unwrap(), "--trace"];
+    for labels in [&[][..], &labels[..2], &labels[..]] {
+        for format in ["text", "json"] {
+            let evaluate = [&["evaluate", "--format", format], labels].concat();
+            assert_eq!(run(settings, &evaluate).code, Some(0));
+        }
+        let page = folder.join(format!("report-{}.html", labels.len()));
+        let report = [&["report", "--output", page.to_str().unwrap()], labels].concat();
+        assert_eq!(run(settings, &report).code, Some(0));
+        assert!(page.exists());
+    }
+    let page = folder.join("training.html");
+    let train = ["train", "--report", page.to_str().unwrap()];
+    assert_eq!(run(settings, &train).code, Some(0));
+    assert!(page.exists());
+}
+
+/// Makes settings: of the files, and of a model of Splink.
+fn start_anew(folder: &Path) {
+    let file = |name: &str| folder.join("data").join(name);
+    let out = folder.join("init");
+    let files = ["csv.csv", "ndjson.ndjson", "parquet.parquet", "arrow.arrow"].map(file);
+    let mut init = vec!["init", "--out", out.to_str().unwrap()];
+    init.extend(files.iter().map(|path| path.to_str().unwrap()));
+    let settings = out.join("sameas.toml");
+    for format in ["text", "json"] {
+        let again = [&init[..], &["--force", "--format", format]].concat();
+        assert_eq!(run(&settings, &again).code, Some(0));
+    }
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("splink/fake_1000/model.json");
+    let out = folder.join("splink");
+    let model = fixture.to_str().unwrap();
+    let csv = file("csv.csv");
+    let import = [
+        "import-splink",
+        model,
+        csv.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    assert_eq!(run(&out.join("sameas.toml"), &import).code, Some(0));
 }
 
 /// What was found clean would not have been with one canary in it.

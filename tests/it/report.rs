@@ -69,12 +69,28 @@ fn a_report_shows_what_evaluate_says_and_asks_nobody_for_anything() {
     let own = own.next().unwrap();
     assert_eq!(own["pairwise"], found["pairwise"]);
     assert_eq!(found["trace"]["missed"]["pairs"], found["missed_pairs"]);
+    assert_names_no_value(&shown);
     // Two reports on one revision are the same bytes.
     run(
         &settings,
         &[&["report", "--output", page], &labels[..]].concat(),
     );
     assert_eq!(fs::read_to_string(page).unwrap(), shown);
+}
+
+/// Nothing that the sources hold of a record but its key stands in a page.
+fn assert_names_no_value(page: &str) {
+    let page = page.to_lowercase();
+    let systems = Systems::new(80, 9);
+    let records = systems.records.iter().flatten();
+    let values = records.flat_map(|record| {
+        let texts = [&record.phone, &record.street, &record.born];
+        texts.into_iter().flatten().chain(&record.emails)
+    });
+    let values: Vec<String> = values.map(|value| value.to_lowercase()).collect();
+    assert!(values.len() > 200);
+    let told = values.iter().find(|value| page.contains(value.as_str()));
+    assert_eq!(told, None);
 }
 
 #[test]

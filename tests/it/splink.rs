@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int8Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sameas_matching::PairWeight;
-use sameas_resolve::{ImportReport, RecordName, Settings, import_splink};
+use sameas_resolve::{Existing, ImportReport, ImportRequest, RecordName, Settings, import_splink};
 use sameas_tests::{options, rebuild};
 
 /// The bound of the issue, in bits.
@@ -38,7 +38,13 @@ fn numbers(batch: &RecordBatch, name: &str) -> Vec<Option<f64>> {
 }
 
 fn import(model: &Path, files: &[PathBuf], out: &Path) -> ImportReport {
-    import_splink(model, out, files, [7; 32]).unwrap_or_else(|error| panic!("{error}"))
+    let request = ImportRequest {
+        model: model.to_owned(),
+        folder: out.to_owned(),
+        files: files.to_vec(),
+        existing: Existing::Keep,
+    };
+    import_splink(&request, [7; 32]).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn weigh(settings: &Path, pairs: &[(RecordName, RecordName)]) -> Vec<Option<PairWeight>> {

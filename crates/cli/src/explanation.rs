@@ -213,6 +213,9 @@ fn decision(decision: Decision) -> &'static str {
         Decision::Quarantined(QuarantineReason::ClusterSize) => {
             "refused: the cluster would be too large"
         }
+        Decision::Quarantined(QuarantineReason::WeakBridge) => {
+            "refused: the pairs between these two groups of records speak against it (decide.bridge)"
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs jobs: settings in, report out.
 
 use std::future::Future;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -14,6 +15,17 @@ use crate::progress;
 /// Reads the settings that the command line names.
 pub(crate) fn settings(shared: &Shared) -> Result<Settings> {
     Ok(Settings::load(&shared.config)?)
+}
+
+/// Refuses to write over the settings, over what they name and over further files.
+pub(crate) fn refuse_output(
+    shared: &Shared,
+    settings: &Settings,
+    further: &[(&Path, &str)],
+    output: &Path,
+) -> Result<()> {
+    let further = [&[(shared.config.as_path(), "the settings")], further].concat();
+    Ok(sameas_resolve::refuse_output(settings, &further, output)?)
 }
 
 /// Returns how many threads to use.

@@ -70,6 +70,7 @@ fn edge_bytes(edge: &Evidence) -> [u8; 20] {
         Decision::Quarantined(QuarantineReason::OnePerSource) => 2,
         Decision::Quarantined(QuarantineReason::CannotLink) => 3,
         Decision::Quarantined(QuarantineReason::ClusterSize) => 4,
+        Decision::Quarantined(QuarantineReason::WeakBridge) => 5,
     };
     let mut bytes = [0; 20];
     bytes[..4].copy_from_slice(&edge.left.get().to_le_bytes());
@@ -117,6 +118,7 @@ mod tests {
             quarantined(QuarantineReason::OnePerSource),
             quarantined(QuarantineReason::CannotLink),
             quarantined(QuarantineReason::ClusterSize),
+            quarantined(QuarantineReason::WeakBridge),
             Evidence {
                 rule: crate::RuleId::new(1),
                 ..plain

@@ -112,6 +112,8 @@ pub enum QuarantineReason {
     CannotLink,
     /// The union would make the cluster larger than the bound.
     ClusterSize,
+    /// The union would join two groups of records whose pairs together speak against one entity.
+    WeakBridge,
 }
 
 /// What was decided on a pair.
@@ -121,7 +123,8 @@ pub enum Decision {
     Link,
     /// The pair waits for a person: between the thresholds.
     Review,
-    /// The pair reaches the link threshold, but linking it would break a constraint.
+    /// The pair reaches the link threshold, but linking it would break a constraint or be a weak
+    /// bridge.
     Quarantined(QuarantineReason),
 }
 

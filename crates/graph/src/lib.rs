@@ -33,6 +33,7 @@
 //! assert_eq!(graph.current_ids(graph.entities[0].id), [graph.entities[0].id]);
 //! ```
 
+mod bridge;
 mod cluster;
 mod component;
 mod constraint;
@@ -53,7 +54,8 @@ mod revision;
 mod state;
 mod union_find;
 
-pub use cluster::cluster;
+pub use bridge::Bridges;
+pub use cluster::{cluster, cluster_without_weak_bridges};
 pub use constraint::Constraints;
 pub use continuity::{NextRevision, succeed, succeed_as};
 pub use digest::Digest;

@@ -5,14 +5,22 @@
 //! and within a rule to the first key, that makes it, which two nodes' keys decide.
 
 mod keys;
+mod refine;
+mod rule;
+mod window;
 
 use rayon::prelude::*;
-use sameas_record::Derived;
 
 use self::keys::{chunk_bounds, list_keys, mix, node_of, runs, single_key, sorted_words, truncate};
-use crate::plan::{BlockingRule, KeyPart, MatchingPlan};
+use self::refine::{Refiner, refined_key};
+use self::rule::{PreparedPart, PreparedRule};
+use crate::BudgetSettings;
+use crate::plan::{KeyPart, MatchingPlan};
 use crate::prepared::Prepared;
-use crate::rows::{GATHER_LEN, Hint, NodeRow, Rows};
+use crate::rows::{GATHER_LEN, NodeRow, Rows};
+
+/// Refined blocks that one thread takes at a time.
+const REFINED_CHUNK_LEN: usize = 8_192;
 
 /// A block, handed to the consumer: the nodes that share a key, ascending.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +29,11 @@ pub struct Block<'b> {
     pub nodes: &'b [u32],
     /// The rule.
     pub rule: usize,
+    /// Whether it is a group of a block over the bound, whose records agree in something else too.
+    pub is_refined: bool,
+    /// How many pairs of them the rule makes by this key.
+    pub pairs: u64,
     key: u64,
-    refined_by: Option<usize>,
     rows: &'b Rows,
     gathered: &'b [u32],
 }
@@ -37,6 +48,33 @@ impl<'b> Block<'b> {
     /// Returns a number from 0 to 1 that depends on the key and a seed alone: a sample takes blocks below a fraction.
     pub fn sample(&self, seed: u64) -> f64 {
         (mix(self.key, seed) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Blocks whose rows were copied at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks<'b> {
+    /// The rule.
+    pub(crate) rule: usize,
+    rows: &'b Rows,
+    batch: &'b Batch,
+}
+
+impl<'b> Blocks<'b> {
+    /// Returns the blocks in order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = Block<'b>> {
+        let (batch, width) = (self.batch, self.rows.width());
+        let starts = std::iter::once(0).chain(batch.blocks.iter().map(|&(_, end)| end));
+        let blocks = batch.blocks.iter().zip(starts);
+        blocks.map(move |(&((key, is_refined, pairs), end), start)| Block {
+            nodes: &batch.nodes[start..end],
+            rule: self.rule,
+            is_refined,
+            pairs,
+            key,
+            rows: self.rows,
+            gathered: &batch.gathered[start * width..end * width],
+        })
     }
 }
 
@@ -64,8 +102,12 @@ pub struct RuleCost {
     pub hot: Vec<HotKey>,
     /// How many blocks are over the bound.
     pub hot_count: u64,
-    /// How many pairs of them no refinement makes, at most: those that the refinement which makes
-    /// most of a block's pairs leaves out; another may make some of them.
+    /// How many records they hold; one with several keys counts in each.
+    pub hot_records: u64,
+    /// How many pairs the groups make that they are cut into; they are among the pairs.
+    pub refined_pairs: u64,
+    /// How many pairs of them no group holds, at most: those that the part which makes most of a
+    /// block's pairs leaves out; another part or another rule may make some of them.
     pub refused_pairs: u64,
     /// Records that have more keys than are used.
     pub cut_records: u64,
@@ -78,87 +120,6 @@ pub struct Makers {
     pub made_by: Vec<usize>,
     /// Those whose key the two share in a block over the bound that no refinement saves.
     pub refused_by: Vec<usize>,
-}
-
-/// One rule over the records: every node's keys, and which keys are hot.
-#[derive(Debug)]
-struct PreparedRule<'p> {
-    parts: Vec<PreparedPart<'p>>,
-    multi: bool,
-    /// Where the keys of each node start, and the keys, ascending; for rules with several keys a node.
-    key_starts: Vec<u64>,
-    keys: Vec<u64>,
-    /// Sorted words of (hash bits, node).
-    words: Vec<u64>,
-    /// The slots of the parts of which a node has at most one value: nodes that share a key agree
-    /// in them, and share a key if they do unless the rule has other parts.
-    slots: Vec<usize>,
-    /// Where rows hold the sets of derived values of the other parts.
-    sets: Vec<usize>,
-    /// Keys of blocks over the bound, sorted.
-    hot: Vec<u64>,
-    /// Refined keys over the bound, sorted.
-    hot_refined: Vec<u64>,
-}
-
-impl PreparedRule<'_> {
-    /// Tells whether two nodes agree in all slots of the rule, and may share a value of the other parts.
-    #[inline]
-    fn agrees(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
-        let equal = |&slot: &usize| a.id(slot) == b.id(slot) && a.id(slot) != 0;
-        let shares = |&at: &usize| a.hints(at)[0] & b.hints(at)[0] != 0;
-        self.slots.iter().all(equal) && self.sets.iter().all(shares)
-    }
-
-    fn keys(&self, node: usize) -> &[u64] {
-        &self.keys[self.key_starts[node] as usize..self.key_starts[node + 1] as usize]
-    }
-}
-
-#[derive(Debug)]
-struct PreparedPart<'p> {
-    column: &'p sameas_record::Column,
-    derived: &'p Derived,
-    rows: &'p Rows,
-    /// Where rows hold this part; for parts with at most one value a node.
-    slot: Option<usize>,
-    /// Where rows hold the set of derived values; for other parts of fields with one value a node.
-    set: Option<usize>,
-}
-
-impl PreparedPart<'_> {
-    fn single(&self) -> bool {
-        self.slot.is_some()
-    }
-
-    /// Returns the derived number of a node; for parts with at most one value a node.
-    fn id(&self, node: usize) -> u32 {
-        self.slot
-            .map_or(0, |slot| self.rows.of(node as u32).id(slot))
-    }
-
-    /// Returns whether two nodes have the same derived value, and which.
-    fn agreed(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> Option<u32> {
-        let slot = self.slot?;
-        let id = a.id(slot);
-        (id != 0 && id == b.id(slot)).then_some(id)
-    }
-
-    fn for_each_hash(&self, node: usize, call: &mut dyn FnMut(u64)) {
-        if self.single() {
-            let id = self.id(node);
-            if id != 0 {
-                call(self.derived.hash(id));
-            }
-            return;
-        }
-        for value in self.column.values(node) {
-            self.derived
-                .ids(value)
-                .iter()
-                .for_each(|&id| call(self.derived.hash(id)));
-        }
-    }
 }
 
 /// All rules over the records in flight.
@@ -175,7 +136,7 @@ pub struct Blocking<'p> {
 
 impl<'p> Blocking<'p> {
     /// Computes and sorts the keys of every rule.
-    pub fn new(prepared: &'p Prepared<'_>, plan: &MatchingPlan, block_len_max: u32) -> Self {
+    pub fn new(prepared: &'p Prepared<'_>, plan: &MatchingPlan, budget: &BudgetSettings) -> Self {
         let len = prepared.records.len();
         let node_bits = usize::BITS - len.leading_zeros();
         let mut refining: Vec<KeyPart> = Vec::new();
@@ -184,20 +145,25 @@ impl<'p> Blocking<'p> {
                 refining.push(*part);
             }
         }
-        let refinements = refining.iter().map(|&part| prepare_part(prepared, part));
+        let refinements = refining.iter();
+        let refinements = refinements.map(|&part| PreparedPart::new(prepared, part));
         let refinements = refinements.filter(PreparedPart::single).collect();
         let mut blocking = Self {
             rules: Vec::new(),
             rows: prepared.rows(),
             refinements,
-            block_len_max: block_len_max as usize,
+            block_len_max: budget.block_len_max as usize,
             node_bits,
             costs: Vec::new(),
         };
         for rule in &plan.rules {
-            let (rule, cost) = blocking.prepare_rule(prepared, rule);
+            let (rule, cost) = blocking.prepare_rule(PreparedRule::new(prepared, rule), len);
             blocking.rules.push(rule);
             blocking.costs.push(cost);
+        }
+        // Which pairs are worth making of a block depends on what other rules make.
+        for rule in 0..blocking.rules.len() {
+            blocking.refine(rule, budget);
         }
         blocking
     }
@@ -216,30 +182,53 @@ impl<'p> Blocking<'p> {
         sizes
     }
 
-    /// Hands every block of a rule within the bound, and every refined block, to a consumer, in parallel.
+    /// Hands every block of a rule within the bound, and every group of the others, to a consumer, in parallel.
     ///
-    /// The results come in key order, so they do not depend on the number of threads.
+    /// The results come in key order, groups last, so they do not depend on the number of threads.
     pub fn map_blocks<T: Send>(
         &self,
         rule: usize,
         make: impl Fn() -> T + Sync,
         visit: impl Fn(&mut T, Block<'_>) + Sync,
     ) -> Vec<T> {
+        self.map_batches(rule, make, |state, blocks| {
+            blocks.iter().for_each(|block| visit(state, block));
+        })
+    }
+
+    /// Like [`Blocking::map_blocks`], but hands over several blocks at once, in order.
+    pub(crate) fn map_batches<T: Send>(
+        &self,
+        rule: usize,
+        make: impl Fn() -> T + Sync,
+        visit: impl Fn(&mut T, Blocks<'_>) + Sync,
+    ) -> Vec<T> {
         let words = &self.rules[rule].words;
+        let refined = &self.rules[rule].refined;
         let bounds = chunk_bounds(words, self.node_bits);
-        bounds
-            .par_windows(2)
-            .map(|bound| {
-                let mut state = make();
-                let mut batch = Batch::default();
-                let mut visit = |block: Block<'_>| visit(&mut state, block);
-                for run in runs(&words[bound[0]..bound[1]], self.node_bits) {
-                    self.visit_run(rule, run, &mut batch, &mut visit);
+        let chunks = bounds.par_windows(2).map(|bound| {
+            let mut visitor = Visitor::new(self, rule, make(), &visit);
+            for run in runs(&words[bound[0]..bound[1]], self.node_bits) {
+                if self.is_within(&self.rules[rule], run) {
+                    let pairs = self.pairs_of(&self.rules[rule], run);
+                    visitor.push((run[0] >> self.node_bits, false, pairs), self.nodes(run));
                 }
-                self.visit_batch(rule, &mut batch, &mut visit);
-                state
-            })
-            .collect()
+            }
+            visitor.finish()
+        });
+        let starts = (0..refined.len())
+            .into_par_iter()
+            .step_by(REFINED_CHUNK_LEN);
+        let refined_chunks = starts.map(|from| {
+            let mut visitor = Visitor::new(self, rule, make(), &visit);
+            for index in from..refined.len().min(from + REFINED_CHUNK_LEN) {
+                let (key, nodes) = refined.get(index);
+                let len = nodes.len() as u64;
+                visitor.push((key, true, len * (len - 1) / 2), nodes.iter().copied());
+            }
+            visitor.finish()
+        });
+        chunks.chain(refined_chunks).collect()
     }
 
     /// Returns whether this block is where the pair belongs: no earlier rule and no earlier key makes it.
@@ -256,10 +245,10 @@ impl<'p> Blocking<'p> {
         if !rule.agrees(a, b) {
             return false;
         }
-        if !rule.multi && block.refined_by.is_none() {
+        if !rule.multi && !block.is_refined {
             return true;
         }
-        self.first_key(rule, a, b) == Some((block.key, block.refined_by))
+        self.first_key(rule, a, b) == Some(block.key)
     }
 
     /// Says which rules make a pair and which would, were the block they share not too large.
@@ -271,26 +260,25 @@ impl<'p> Blocking<'p> {
         for (number, rule) in self.rules.iter().enumerate() {
             if self.first_key(rule, a, b).is_some() {
                 makers.made_by.push(number);
-            } else if shares_key(rule, a, b) {
+            } else if rule.shares_key(a, b) {
                 makers.refused_by.push(number);
             }
         }
         makers
     }
 
-    /// Returns the smallest key, and refinement, by which a rule makes a pair.
-    fn first_key(
-        &self,
-        rule: &PreparedRule<'_>,
-        a: NodeRow<'_>,
-        b: NodeRow<'_>,
-    ) -> Option<(u64, Option<usize>)> {
+    /// Returns the smallest key by which a rule makes a pair, or the first group of its block.
+    fn first_key(&self, rule: &PreparedRule<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> Option<u64> {
+        if let Some(window) = &rule.window {
+            let key = window.key(a.node, b.node)?;
+            return Some(truncate(key, self.node_bits));
+        }
         if !rule.multi {
             if rule.parts.iter().any(|part| part.agreed(a, b).is_none()) {
                 return None;
             }
             if rule.hot.is_empty() {
-                return Some((0, None));
+                return Some(0);
             }
             let key = truncate(single_key(rule, a.node as usize)?, self.node_bits);
             return self.made_by(rule, key, a, b);
@@ -320,159 +308,135 @@ impl<'p> Blocking<'p> {
         key: u64,
         a: NodeRow<'_>,
         b: NodeRow<'_>,
-    ) -> Option<(u64, Option<usize>)> {
-        if rule.hot.binary_search(&key).is_err() {
-            return Some((key, None));
+    ) -> Option<u64> {
+        if !rule.is_hot(key) {
+            return Some(key);
         }
-        let refined = self.refinements.iter().enumerate().find(|(index, part)| {
-            part.agreed(a, b).is_some_and(|id| {
-                let refined = refined_key(key, *index, part.derived.hash(id));
-                rule.hot_refined.binary_search(&refined).is_err()
-            })
-        });
-        refined.map(|(index, _)| (key, Some(index)))
+        let parts = self.refinements.iter().enumerate();
+        let mut parts = parts.filter(|(index, _)| rule.refined.uses(*index));
+        parts.find_map(|(index, part)| {
+            let refined = refined_key(key, index, part.derived.hash(part.agreed(a, b)?));
+            rule.refined.contains(refined).then_some(refined)
+        })
     }
 
+    /// Tells whether a block is taken whole; neighbours never are too many.
+    fn is_within(&self, rule: &PreparedRule<'_>, run: &[u64]) -> bool {
+        run.len() <= self.block_len_max || rule.window.is_some()
+    }
+
+    /// Returns how many pairs of a block a rule makes by its key.
+    fn pairs_of(&self, rule: &PreparedRule<'_>, run: &[u64]) -> u64 {
+        let len = run.len() as u64;
+        let window = rule.window.as_ref();
+        window.map_or(len * (len - 1) / 2, |window| {
+            window.pairs_of(self.nodes(run))
+        })
+    }
+
+    fn nodes<'n>(&self, run: &'n [u64]) -> impl Iterator<Item = u32> + use<'n> {
+        let node_bits = self.node_bits;
+        run.iter().map(move |&word| node_of(word, node_bits))
+    }
+
+    /// Computes the keys of a rule and what its blocks cost; those over the bound are not refined yet.
     fn prepare_rule<'r>(
         &self,
-        prepared: &'r Prepared<'_>,
-        rule: &BlockingRule,
+        mut rule: PreparedRule<'r>,
+        len: usize,
     ) -> (PreparedRule<'r>, RuleCost) {
-        let parts: Vec<_> = rule
-            .parts
-            .iter()
-            .map(|&p| prepare_part(prepared, p))
-            .collect();
-        let multi = !parts.iter().all(PreparedPart::single);
-        let mut rule = PreparedRule {
-            parts,
-            multi,
-            key_starts: Vec::new(),
-            keys: Vec::new(),
-            words: Vec::new(),
-            slots: Vec::new(),
-            sets: Vec::new(),
-            hot: Vec::new(),
-            hot_refined: Vec::new(),
-        };
         let mut cost = RuleCost::default();
-        if multi {
-            cost.cut_records = list_keys(&mut rule, prepared.records.len());
+        if rule.multi && rule.window.is_none() {
+            cost.cut_records = list_keys(&mut rule, len);
         }
-        let (words, keyed_records) = sorted_words(&rule, prepared.records.len(), self.node_bits);
-        rule.words = words;
-        cost.keyed_records = keyed_records;
-        let mut hot_runs = Vec::new();
+        (rule.words, cost.keyed_records) = sorted_words(&rule, len, self.node_bits);
         for run in runs(&rule.words, self.node_bits) {
             let len = run.len() as u64;
             cost.blocks += 1;
             cost.largest = cost.largest.max(len);
-            if run.len() <= self.block_len_max {
-                cost.pairs += len * (len - 1) / 2;
+            if self.is_within(&rule, run) {
+                cost.pairs += self.pairs_of(&rule, run);
             } else {
-                hot_runs.push(run);
+                cost.hot_records += len;
+                rule.hot.push(run[0] >> self.node_bits);
             }
         }
-        let (mut hot, mut hot_refined) = (Vec::new(), Vec::new());
-        for run in hot_runs {
-            let key = run[0] >> self.node_bits;
-            hot.push(key);
-            let made = self.measure_hot(run, key, &mut hot_refined);
-            let len = run.len() as u64;
-            let most = made.iter().copied().max().unwrap_or(0);
-            let refused_pairs = len * (len - 1) / 2 - most;
-            cost.pairs += made.iter().sum::<u64>();
-            cost.hot_count += 1;
-            cost.refused_pairs += refused_pairs;
-            cost.hot.push(HotKey { len, refused_pairs });
-        }
-        cost.hot.sort_unstable_by(|a, b| b.cmp(a));
-        cost.hot.truncate(10);
-        hot_refined.sort_unstable();
-        rule.hot = hot;
-        rule.hot_refined = hot_refined;
-        rule.slots = rule.parts.iter().filter_map(|part| part.slot).collect();
-        rule.sets = rule.parts.iter().filter_map(|part| part.set).collect();
         (rule, cost)
     }
 
-    /// Returns how many pairs of an oversized block each refinement makes, and lists the refined
-    /// keys that stay too large.
-    fn measure_hot(&self, run: &[u64], key: u64, hot_refined: &mut Vec<u64>) -> Vec<u64> {
-        let refinements = self.refinements.iter().enumerate();
-        refinements
-            .map(|(index, part)| {
-                let mut made = 0;
-                let nodes = run.iter().map(|&word| node_of(word, self.node_bits));
-                for group in refined_groups(part, nodes) {
-                    let len = group.len() as u64;
-                    if group.len() <= self.block_len_max {
-                        made += len * (len - 1) / 2;
-                    } else {
-                        let hash = part.derived.hash(part.id(group[0].1 as usize));
-                        hot_refined.push(refined_key(key, index, hash));
-                    }
-                }
-                made
-            })
-            .collect()
-    }
-
-    /// Adds a block to those that are visited together, or visits the parts of an oversized one.
-    fn visit_run(
-        &self,
-        rule: usize,
-        run: &[u64],
-        batch: &mut Batch,
-        visit: &mut dyn FnMut(Block<'_>),
-    ) {
-        let key = run[0] >> self.node_bits;
-        let members = || run.iter().map(|&word| node_of(word, self.node_bits));
-        if run.len() <= self.block_len_max {
-            batch.push((key, None), members());
-            if batch.nodes.len() >= GATHER_LEN {
-                self.visit_batch(rule, batch, visit);
-            }
+    /// Cuts the blocks of a rule that are over the bound.
+    fn refine(&mut self, rule: usize, budget: &BudgetSettings) {
+        if self.rules[rule].hot.is_empty() {
             return;
         }
-        for (index, part) in self.refinements.iter().enumerate() {
-            for group in refined_groups(part, members()) {
-                if group.len() <= self.block_len_max {
-                    batch.push((key, Some(index)), group.iter().map(|&(_, node)| node));
-                    self.visit_batch(rule, batch, visit);
-                }
-            }
-        }
-    }
-
-    /// Copies the rows of several blocks at once, visits the blocks and forgets them.
-    fn visit_batch(&self, rule: usize, batch: &mut Batch, visit: &mut dyn FnMut(Block<'_>)) {
-        self.rows.gather(&batch.nodes, &mut batch.gathered);
-        let width = self.rows.width();
-        let mut from = 0;
-        for ((key, refined_by), end) in batch.blocks.drain(..) {
-            visit(Block {
-                nodes: &batch.nodes[from..end],
-                rule,
-                key,
-                refined_by,
-                rows: self.rows,
-                gathered: &batch.gathered[from * width..end * width],
-            });
-            from = end;
-        }
-        batch.nodes.clear();
+        let refiner = Refiner {
+            rules: &self.rules,
+            parts: &self.refinements,
+            budget,
+            node_bits: self.node_bits,
+        };
+        let runs = runs(&self.rules[rule].words, self.node_bits);
+        let hot = runs.filter(|run| !self.is_within(&self.rules[rule], run));
+        let hot: Vec<&[u64]> = hot.collect();
+        let (refined, pairs, mut keys) = refiner.refine(rule, &hot);
+        let cost = &mut self.costs[rule];
+        cost.hot_count = keys.len() as u64;
+        cost.pairs += pairs;
+        cost.refined_pairs = pairs;
+        cost.refused_pairs = keys.iter().map(|key| key.refused_pairs).sum();
+        keys.sort_unstable_by(|a, b| b.cmp(a));
+        keys.truncate(10);
+        cost.hot = keys;
+        self.rules[rule].refined = refined;
     }
 }
 
-/// Returns whether two nodes have a key in common, however many others share it.
-fn shares_key(rule: &PreparedRule<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
-    if rule.multi {
-        let keys = rule.keys(b.node as usize);
-        let mut wanted = rule.keys(a.node as usize).iter();
-        return wanted.any(|key| keys.binary_search(key).is_ok());
+/// Hands the blocks of one piece of work to a consumer, the rows of many copied together.
+struct Visitor<'v, 'p, T, V> {
+    blocking: &'v Blocking<'p>,
+    rule: usize,
+    state: T,
+    visit: &'v V,
+    batch: Batch,
+}
+
+impl<'v, 'p, T, V: Fn(&mut T, Blocks<'_>)> Visitor<'v, 'p, T, V> {
+    fn new(blocking: &'v Blocking<'p>, rule: usize, state: T, visit: &'v V) -> Self {
+        Self {
+            blocking,
+            rule,
+            state,
+            visit,
+            batch: Batch::default(),
+        }
     }
-    rule.parts.iter().all(|part| part.agreed(a, b).is_some())
+
+    fn push(&mut self, key: (u64, bool, u64), nodes: impl Iterator<Item = u32>) {
+        self.batch.nodes.extend(nodes);
+        self.batch.blocks.push((key, self.batch.nodes.len()));
+        if self.batch.nodes.len() >= GATHER_LEN {
+            self.visit_batch();
+        }
+    }
+
+    fn finish(mut self) -> T {
+        self.visit_batch();
+        self.state
+    }
+
+    /// Copies the rows of the blocks at once, visits the blocks and forgets them.
+    fn visit_batch(&mut self) {
+        let (rows, batch) = (self.blocking.rows, &mut self.batch);
+        rows.gather(&batch.nodes, &mut batch.gathered);
+        let blocks = Blocks {
+            rule: self.rule,
+            rows,
+            batch,
+        };
+        (self.visit)(&mut self.state, blocks);
+        batch.blocks.clear();
+        batch.nodes.clear();
+    }
 }
 
 /// Blocks that are visited together, in order.
@@ -480,48 +444,6 @@ fn shares_key(rule: &PreparedRule<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
 struct Batch {
     nodes: Vec<u32>,
     gathered: Vec<u32>,
-    /// Key, refinement and where the nodes end, of each block.
-    blocks: Vec<((u64, Option<usize>), usize)>,
-}
-
-impl Batch {
-    fn push(&mut self, made_by: (u64, Option<usize>), nodes: impl Iterator<Item = u32>) {
-        self.nodes.extend(nodes);
-        self.blocks.push((made_by, self.nodes.len()));
-    }
-}
-
-/// Groups nodes by a part's derived value; groups of one are left out.
-fn refined_groups(
-    part: &PreparedPart<'_>,
-    nodes: impl Iterator<Item = u32>,
-) -> Vec<Vec<(u64, u32)>> {
-    let keyed = nodes.filter(|&node| part.id(node as usize) != 0);
-    let mut keyed: Vec<(u64, u32)> = keyed
-        .map(|node| (part.derived.hash(part.id(node as usize)), node))
-        .collect();
-    keyed.sort_unstable();
-    keyed
-        .chunk_by(|a, b| a.0 == b.0)
-        .filter(|g| g.len() > 1)
-        .map(<[_]>::to_vec)
-        .collect()
-}
-
-fn refined_key(key: u64, refinement: usize, hash: u64) -> u64 {
-    mix(mix(key, refinement as u64 + 1), hash)
-}
-
-fn prepare_part<'r>(prepared: &'r Prepared<'_>, part: KeyPart) -> PreparedPart<'r> {
-    let column = prepared.field(part.field).column;
-    let slot = prepared.rows().slot(part.field, part.form);
-    let set = prepared.rows().hint(Hint::Set(part.field, part.form));
-    PreparedPart {
-        column,
-        derived: prepared.derived(part.field, part.form),
-        rows: prepared.rows(),
-        // Of a field with several values rows hold the first alone.
-        slot: slot.filter(|_| !column.is_multi_valued()),
-        set: set.filter(|_| slot.is_none() && !column.is_multi_valued()),
-    }
+    /// Key, whether it is a group of a refined block, pairs, and where the nodes end, of each block.
+    blocks: Vec<((u64, bool, u64), usize)>,
 }

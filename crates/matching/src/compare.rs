@@ -3,16 +3,27 @@
 //! Cost per pair and comparison: two value ids of the rows at hand when they are equal or missing;
 //! a bound over 16-byte signatures, and only then a kernel, when they are not.
 
-use sameas_graph::LevelPattern;
-use sameas_record::{Derived, Form, ValueId};
+mod by_words;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sameas_graph::LevelPattern;
+use sameas_record::{Derived, FieldId, Form, ValueId};
+
+use self::by_words::likeness;
 use crate::language::Test;
+use crate::machine::prefetch;
+use crate::memo::LevelMemo;
+use crate::model::{FrequencyKey, Model};
+use crate::place::square_of_km;
 use crate::plan::{Comparison, FieldTest, MatchingPlan, PairConditions};
 use crate::predicate::ReadyPredicate;
 use crate::prepared::{Prepared, PreparedField};
 use crate::rows::NodeRow;
 use crate::sieve::Mesh;
 use crate::similarity;
+use crate::words::WordWeights;
 
 /// A test with everything it reads at hand.
 #[derive(Debug)]
@@ -27,6 +38,10 @@ struct ReadyTest<'p> {
     derived_slot: Option<usize>,
     /// For `swapped`: the numbers of the field's values among those of the other field.
     crossed: &'p [u32],
+    /// What the words of the field weigh, for tests that weigh them.
+    weights: Option<Arc<WordWeights>>,
+    /// For distances on Earth: the largest square of the straight line between the places, in radii.
+    square_max: f64,
     /// What rows say about it before anything else is read.
     mesh: Mesh,
     /// Whether it speaks of the comparison's own field, whose values are given.
@@ -40,7 +55,17 @@ struct ReadyComparison<'p> {
     /// Whether level 1 is plain equality, so that equal ids decide.
     exact_first: bool,
     else_level: u8,
-    conditions: Option<ReadyConditions<'p>>,
+    /// How levels are found if not by asking one test after the other.
+    otherwise: Option<Otherwise<'p>>,
+}
+
+/// Levels that are found in a way of their own.
+#[derive(Debug)]
+enum Otherwise<'p> {
+    /// By conditions in SQL.
+    Conditions(ReadyConditions<'p>),
+    /// By measuring words of the two values alone; with the levels found before.
+    Words(LevelMemo),
 }
 
 /// Levels asked in SQL.
@@ -85,12 +110,47 @@ pub struct Comparer<'p> {
 }
 
 impl<'p> Comparer<'p> {
-    /// Puts what each test reads at hand.
+    /// Puts what each test reads at hand, to train; how rare words are is counted over the records.
     pub fn new(prepared: &'p Prepared<'p>, plan: &MatchingPlan) -> Self {
+        Self::with_weights(prepared, plan, |field| {
+            let field = prepared.field(field);
+            WordWeights::counted(field.words(), field.column)
+        })
+    }
+
+    /// Puts what each test reads at hand, to weigh; how rare words are is in the model, so that a
+    /// pair's levels depend on no other record.
+    ///
+    /// # Panics
+    /// Panics if [`Model::check`] refuses the model for the plan.
+    pub fn of_model(
+        prepared: &'p Prepared<'p>,
+        plan: &MatchingPlan,
+        model: &Model,
+        key: &FrequencyKey,
+    ) -> Self {
+        Self::with_weights(prepared, plan, |field| {
+            let name = &plan.schema.field(field).name;
+            let table = model.words.get(name);
+            let table = table.expect("a checked model has the words of every field of the plan");
+            WordWeights::listed(prepared.field(field).words(), table, name, key)
+        })
+    }
+
+    fn with_weights(
+        prepared: &'p Prepared<'p>,
+        plan: &MatchingPlan,
+        weights: impl Fn(FieldId) -> WordWeights,
+    ) -> Self {
+        let fields = plan.weighed_word_fields().into_iter();
+        let weights = fields
+            .map(|field| (field, Arc::new(weights(field))))
+            .collect();
+        let ground = Ground { prepared, weights };
         let comparisons: Vec<ReadyComparison<'_>> = plan
             .comparisons
             .iter()
-            .map(|c| ready_comparison(prepared, c))
+            .map(|c| ready_comparison(&ground, c))
             .collect();
         let conditions = plan
             .rules
@@ -100,7 +160,7 @@ impl<'p> Comparer<'p> {
             .map(|tests| {
                 tests
                     .iter()
-                    .map(|test| ready_test(prepared, test, None))
+                    .map(|test| ready_test(&ground, test, None))
                     .collect()
             })
             .collect();
@@ -121,8 +181,10 @@ impl<'p> Comparer<'p> {
     pub fn level(&self, comparison: usize, a: NodeRow<'_>, b: NodeRow<'_>) -> u8 {
         let values = (a.value(comparison), b.value(comparison));
         let comparison = &self.comparisons[comparison];
-        if let Some(conditions) = &comparison.conditions {
-            return conditions.level(a, b, values);
+        match &comparison.otherwise {
+            None => {}
+            Some(Otherwise::Conditions(conditions)) => return conditions.level(a, b, values),
+            Some(Otherwise::Words(memo)) => return comparison.level_by_words(memo, (a, b), values),
         }
         let column = comparison.field.column;
         if values.0.is_missing() || values.1.is_missing() {
@@ -143,6 +205,18 @@ impl<'p> Comparer<'p> {
         best
     }
 
+    /// Asks memory for the summaries of values that differ, which kernels will be bounded by.
+    pub(crate) fn prefetch(&self, a: NodeRow<'_>, b: NodeRow<'_>) {
+        for (index, comparison) in self.comparisons.iter().enumerate() {
+            let (x, y) = (a.value(index), b.value(index));
+            if x != y && !x.is_missing() && !y.is_missing() {
+                let signatures = &comparison.field.signatures;
+                prefetch(signatures, x.index());
+                prefetch(signatures, y.index());
+            }
+        }
+    }
+
     /// Returns the levels of all comparisons.
     pub fn pattern(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> LevelPattern {
         (0..self.comparisons.len()).fold(LevelPattern::default(), |pattern, c| {
@@ -156,37 +230,43 @@ impl<'p> Comparer<'p> {
     }
 }
 
-fn ready_comparison<'p>(
+/// What tests are made ready from.
+struct Ground<'p> {
     prepared: &'p Prepared<'p>,
-    comparison: &Comparison,
-) -> ReadyComparison<'p> {
+    weights: BTreeMap<FieldId, Arc<WordWeights>>,
+}
+
+fn ready_comparison<'p>(ground: &Ground<'p>, comparison: &Comparison) -> ReadyComparison<'p> {
+    let prepared = ground.prepared;
     let own = Some(comparison.field);
     let levels = comparison.levels.iter();
+    let levels: Vec<Vec<ReadyTest<'p>>> = levels
+        .map(|level| {
+            let tests = level.clauses.iter();
+            tests.map(|t| ready_test(ground, t, own)).collect()
+        })
+        .collect();
+    let mut tests = levels.iter().flatten();
+    let measures_words = tests.clone().any(|t| t.test.measures_words());
+    let is_of_values = tests.all(|t| t.own && t.derived_slot.is_none());
     ReadyComparison {
         field: prepared.field(comparison.field),
-        levels: levels
-            .map(|level| {
-                level
-                    .clauses
-                    .iter()
-                    .map(|t| ready_test(prepared, t, own))
-                    .collect()
-            })
-            .collect(),
+        levels,
         exact_first: comparison.levels.first().is_some_and(|level| level.exact),
         else_level: comparison.levels.len() as u8 + 1,
-        conditions: comparison
-            .conditions
-            .as_ref()
-            .map(|conditions| ReadyConditions::new(prepared, conditions)),
+        otherwise: match &comparison.conditions {
+            Some(asked) => Some(Otherwise::Conditions(ReadyConditions::new(prepared, asked))),
+            None => (measures_words && is_of_values).then(|| Otherwise::Words(LevelMemo::new())),
+        },
     }
 }
 
 fn ready_test<'p>(
-    prepared: &'p Prepared<'p>,
+    ground: &Ground<'p>,
     test: &FieldTest,
     own: Option<sameas_record::FieldId>,
 ) -> ReadyTest<'p> {
+    let prepared = ground.prepared;
     let derived = match test.test {
         Test::Same(form) => Some(prepared.derived(test.field, form)),
         Test::Jaccard(_) | Test::Overlap(_) => Some(prepared.derived(test.field, Form::Tokens)),
@@ -210,6 +290,11 @@ fn ready_test<'p>(
         crossed: match test.test {
             Test::Swapped => prepared.crossed(test.field, test.other),
             _ => &[],
+        },
+        weights: ground.weights.get(&test.field).cloned(),
+        square_max: match test.test {
+            Test::Kilometres(most) => square_of_km(most),
+            _ => 0.0,
         },
         mesh: Mesh::of(prepared, test),
         own: own == Some(test.field) && test.test != Test::Swapped,
@@ -317,6 +402,13 @@ fn holds(test: &ReadyTest<'_>, (a, b): (ValueId, ValueId)) -> bool {
             .is_some_and(|(a, b)| (a - b).abs() * 100.0 <= most * a.abs().max(b.abs())),
         Test::Jaccard(least) => tokens(test, a, b, similarity::jaccard) >= least,
         Test::Overlap(least) => tokens(test, a, b, similarity::overlap) >= least,
+        Test::TfIdf(least) | Test::SoftTfIdf(least) | Test::MongeElkan(least) => {
+            likeness(test, (a, b)).reaches(least) == Some(true)
+        }
+        Test::Initials => equal || similarity::agrees_in_initials(text(test, a), text(test, b)),
+        Test::Kilometres(_) => {
+            test.field.place(a).square_to(test.field.place(b)) <= test.square_max
+        }
         Test::Swapped => unreachable!("`swapped` speaks of records and is answered there"),
     }
 }
@@ -366,3 +458,6 @@ fn days_apart(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> Option<u32> {
 fn numbers(test: &ReadyTest<'_>, a: ValueId, b: ValueId) -> Option<(f64, f64)> {
     Some((test.field.number(a)?, test.field.number(b)?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use sameas_record::{Derived, FieldId, Form, Records, ValueId};
 
+use crate::BudgetSettings;
 use crate::language::Test;
 use crate::plan::{BlockingRule, MatchingPlan};
 use crate::prepared::{NOT_A_DAY, PreparedField, per_value};
@@ -22,7 +23,7 @@ const DENSE_PAIRS: f64 = 6.0;
 /// Returns whether the rules make so many pairs that hints repay what filling them costs.
 ///
 /// Estimated from one record in [`DENSITY_STEP`], each by its first key under a rule: pairs of
-/// the sample stand for the square of the step as many.
+/// the sample stand for the square of the step as many. Bounds on blocks are the usual ones.
 fn is_dense(
     records: &Records,
     plan: &MatchingPlan,
@@ -32,6 +33,7 @@ fn is_dense(
     if count <= FEW_RECORDS {
         return true;
     }
+    let budget = BudgetSettings::default();
     let spread = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let sample: Vec<usize> = (0..count)
         .filter(|&node| (spread(node as u64) >> 32).is_multiple_of(DENSITY_STEP))
@@ -56,10 +58,21 @@ fn is_dense(
                 Some(spread(key.rotate_left(29) ^ u64::from(id)))
             })
         };
+        if let Some(window) = rule.window {
+            return sample.len() as f64 * f64::from(window - 1) / DENSITY_STEP as f64;
+        }
         let mut keys: Vec<u64> = sample.iter().filter_map(key_of).collect();
         keys.sort_unstable();
         let runs = keys.chunk_by(|a, b| a == b).map(|run| run.len() as f64);
-        runs.map(|len| len * (len - 1.0) / 2.0).sum::<f64>()
+        // Of a block over the bound refining makes so many pairs a record at most.
+        let pairs = |len: f64| {
+            if len * DENSITY_STEP as f64 > budget.block_len_max.into() {
+                len * budget.refined_pairs_per_record_max / DENSITY_STEP as f64
+            } else {
+                len * (len - 1.0) / 2.0
+            }
+        };
+        runs.map(pairs).sum::<f64>()
     };
     let pairs: f64 = plan.rules.iter().map(pairs_of_rule).sum();
     pairs * (DENSITY_STEP * DENSITY_STEP) as f64 >= DENSE_PAIRS * count as f64
@@ -90,6 +103,15 @@ pub(crate) fn hint_words(
                         .ids(value)
                         .iter()
                         .fold(0, |set, id| set | 1 << (id & 31))
+                };
+                values.map(set).collect()
+            }
+            Hint::Words(field) => {
+                let words = fields[field.index()].words();
+                let values = (0..records.column(field).dictionary().len() as u32).map(ValueId::new);
+                let set = |value| {
+                    let words = words.of_value(value).iter();
+                    words.fold(0, |set, word| set | 1 << (word & 31))
                 };
                 values.map(set).collect()
             }
@@ -138,7 +160,14 @@ fn hints(
                     Some(Hint::Days(test.field))
                 }
                 Test::Swapped => Some(Hint::Crossed(test.field, test.other)),
-                Test::Exact | Test::Difference(_) | Test::Percent(_) => None,
+                Test::TfIdf(_) => Some(Hint::Words(test.field)),
+                Test::Exact
+                | Test::Initials
+                | Test::Difference(_)
+                | Test::Percent(_)
+                | Test::SoftTfIdf(_)
+                | Test::Kilometres(_)
+                | Test::MongeElkan(_) => None,
             }
         })
         .chain(sets)

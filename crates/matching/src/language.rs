@@ -20,6 +20,8 @@ pub enum Test {
     Damerau(u32),
     /// One value is the initial of the other.
     Initial,
+    /// Each word of the shorter value is one of the longer, or the initial of one or its name, in order.
+    Initials,
     /// The dates are equal once day and month of one are exchanged.
     Transposed,
     /// The dates are at most this many days apart.
@@ -36,6 +38,14 @@ pub enum Test {
     Jaccard(f64),
     /// The shared part of the shorter value's tokens is at least this (overlap coefficient).
     Overlap(f64),
+    /// The words, each weighed by its rarity, have a cosine of at least this (TF-IDF).
+    TfIdf(f64),
+    /// As TF-IDF, with words that are nearly equal counted in part (soft TF-IDF).
+    SoftTfIdf(f64),
+    /// The mean similarity of each word to the closest of the other side is at least this (Monge-Elkan).
+    MongeElkan(f64),
+    /// The places are at most this many kilometres apart, as the crow flies.
+    Kilometres(f64),
     /// Each record's value equals the other record's value of a second field.
     Swapped,
 }
@@ -100,15 +110,16 @@ pub enum LanguageError {
     Empty,
 }
 
-const TEST_NAMES: &str = "exact, same FORM, jaro_winkler >= N, levenshtein <= N, damerau <= N, initial, transposed, days <= N, months <= N, years <= N, difference <= N, percent <= N, jaccard >= N, overlap >= N, swapped FIELD";
+const TEST_NAMES: &str = "exact, same FORM, jaro_winkler >= N, levenshtein <= N, damerau <= N, initial, initials, transposed, days <= N, months <= N, years <= N, difference <= N, percent <= N, jaccard >= N, overlap >= N, tf_idf >= N, soft_tf_idf >= N, monge_elkan >= N, km <= N, swapped FIELD";
 
-const TEST_WORDS: [&str; 15] = [
+const TEST_WORDS: [&str; 20] = [
     "exact",
     "same",
     "jaro_winkler",
     "levenshtein",
     "damerau",
     "initial",
+    "initials",
     "transposed",
     "days",
     "months",
@@ -117,11 +128,30 @@ const TEST_WORDS: [&str; 15] = [
     "percent",
     "jaccard",
     "overlap",
+    "tf_idf",
+    "soft_tf_idf",
+    "monge_elkan",
+    "km",
     "swapped",
 ];
 
+/// No two places on Earth are further apart.
+const KILOMETRES_MAX: f64 = 20_016.0;
+
 pub(crate) fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map_or_else(String::new, |word| format!(", did you mean `{word}`?"))
+}
+
+impl Test {
+    /// Returns whether it looks at words and how rare each is.
+    pub(crate) fn weighs_words(self) -> bool {
+        matches!(self, Self::TfIdf(_) | Self::SoftTfIdf(_))
+    }
+
+    /// Returns whether it measures how alike the words of two values are.
+    pub(crate) fn measures_words(self) -> bool {
+        self.weighs_words() || matches!(self, Self::MongeElkan(_))
+    }
 }
 
 impl Condition {
@@ -179,15 +209,20 @@ fn parse_clause(written: &str) -> Result<Clause, LanguageError> {
     let (test, other) = match (word, &operands[..]) {
         ("exact", []) => (Test::Exact, None),
         ("initial", []) => (Test::Initial, None),
+        ("initials", []) => (Test::Initials, None),
         ("transposed", []) => (Test::Transposed, None),
         ("same", [form]) => (Test::Same(parse_form(form)?), None),
         ("swapped", [field]) => (Test::Swapped, Some((*field).to_owned())),
-        ("exact" | "initial" | "transposed", _) => return Err(wrong("` alone`")),
+        ("exact" | "initial" | "initials" | "transposed", _) => return Err(wrong("` alone`")),
         ("same", _) => return Err(wrong("FORM")),
         ("swapped", _) => return Err(wrong("FIELD")),
         ("jaro_winkler", _) => (Test::JaroWinkler(number(">=", 0.0, 1.0)?), None),
         ("jaccard", _) => (Test::Jaccard(number(">=", 0.0, 1.0)?), None),
         ("overlap", _) => (Test::Overlap(number(">=", 0.0, 1.0)?), None),
+        ("tf_idf", _) => (Test::TfIdf(number(">=", 0.0, 1.0)?), None),
+        ("soft_tf_idf", _) => (Test::SoftTfIdf(number(">=", 0.0, 1.0)?), None),
+        ("monge_elkan", _) => (Test::MongeElkan(number(">=", 0.0, 1.0)?), None),
+        ("km", _) => (Test::Kilometres(number("<=", 0.0, KILOMETRES_MAX)?), None),
         ("levenshtein", _) => (Test::Levenshtein(whole()?), None),
         ("damerau", _) => (Test::Damerau(whole()?), None),
         ("days", _) => (Test::Days(whole()?), None),

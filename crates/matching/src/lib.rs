@@ -6,7 +6,10 @@ mod compare;
 mod day;
 mod hints;
 mod language;
+mod machine;
+mod memo;
 mod model;
+mod place;
 mod plan;
 mod predicate;
 mod prepared;
@@ -16,6 +19,7 @@ mod sieve;
 mod similarity;
 mod train;
 mod weigh;
+mod words;
 
 pub use apart::Apart;
 pub use blocking::{Block, Blocking, HotKey, Makers, RuleCost};
@@ -38,9 +42,9 @@ pub use settings::{
     LevelFrequencySettings, LevelSettings, RuleSettings, Scope, TrainSettings,
 };
 pub use similarity::{
-    COMPARED_LEN_MAX, Signature, closest, damerau, damerau_within, jaccard, jaro, jaro_winkler,
-    jaro_winkler_may_reach, jaro_winkler_reaches, levenshtein, levenshtein_may_be_within,
-    levenshtein_within, overlap,
+    COMPARED_LEN_MAX, Signature, agrees_in_initials, closest, damerau, damerau_within, jaccard,
+    jaro, jaro_winkler, jaro_winkler_may_reach, jaro_winkler_reaches, levenshtein,
+    levenshtein_may_be_within, levenshtein_within, overlap,
 };
 pub use train::{HeldOut, Labels, Sighting, Training, TrainingPass, train};
 pub use weigh::{PairWeight, Threshold, Weighed, Weigher, legend};

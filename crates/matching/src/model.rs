@@ -20,8 +20,13 @@ pub(crate) use interaction::Interactions;
 /// The version of the model's file form.
 pub const MODEL_FORMAT: u32 = 3;
 
-/// The oldest form that is read. It knows neither interactions nor calibration and is weighed without.
+/// The oldest form that is read. It knows neither words nor interactions nor calibration and is weighed without.
 pub const MODEL_FORMAT_OLDEST: u32 = 2;
+
+/// Values or words listed in a frequency table, at most.
+pub(crate) const FREQUENT_COUNT_MAX: usize = 10_000;
+/// Values or words listed in a frequency table occur at least this often.
+pub(crate) const FREQUENT_LEAST: u32 = 4;
 
 /// The trained parameters of one level.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,6 +80,14 @@ pub struct ComparisonParameters {
 }
 
 impl ComparisonParameters {
+    /// Takes all weight from the comparison: every level says as much for as against a pair.
+    pub fn mute(&mut self) {
+        for level in &mut self.levels {
+            (level.m, level.related) = (level.u, None);
+        }
+        self.frequency = None;
+    }
+
     /// Says in what it was trained for another question than this comparison asks.
     ///
     /// The name is not enough: with other values, other normal forms or other people to tell apart,
@@ -115,26 +128,41 @@ impl ComparisonParameters {
 
     /// Names a part that holds a number which is no probability.
     fn improbable_part(&self) -> Option<String> {
-        let probable = |p: f64| p > 0.0 && p <= 1.0;
         let sound =
             |l: &&LevelParameters| probable(l.m) && probable(l.u) && l.related.is_none_or(probable);
         if let Some(level) = self.levels.iter().find(|level| !sound(level)) {
             return Some(format!("level `{}`", level.level));
         }
-        // A value weighs by the reciprocal of its frequency, so none may be 0.
         let table = self.frequency.as_ref()?;
-        let mut shares = table.frequent.values().chain([&table.rest]);
-        (!shares.all(|&share| probable(share))).then(|| "frequency of values".to_owned())
+        (!table.is_probable()).then(|| "frequency of values".to_owned())
     }
 }
 
-/// How frequent values are: frequent ones under keyed tokens that are attached to no reference.
+fn probable(p: f64) -> bool {
+    p > 0.0 && p <= 1.0
+}
+
+/// How frequent values or words are: frequent ones under keyed tokens that are attached to no reference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FrequencyTable {
     /// The chance that a record with a value has any one of the unlisted values, on average.
     pub rest: f64,
     /// The chance of each frequent value, by the hexadecimal token of the value.
     pub frequent: BTreeMap<String, f64>,
+}
+
+impl FrequencyTable {
+    /// Returns whether all shares are above 0, for a value weighs by the reciprocal of its own.
+    fn is_probable(&self) -> bool {
+        let mut shares = self.frequent.values().chain([&self.rest]);
+        shares.all(|&share| probable(share))
+    }
+
+    fn round(&mut self) {
+        self.rest = rounded(self.rest);
+        let shares = self.frequent.values_mut();
+        shares.for_each(|share| *share = rounded(*share));
+    }
 }
 
 /// A trained model, readable by people; it holds no value and no unkeyed digest of one.
@@ -159,6 +187,9 @@ pub struct Model {
     /// What labels made of its bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// How frequent words are, by the name of each field whose words weigh by their rarity.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<String, FrequencyTable>,
 }
 
 /// Why a model does not fit the settings.
@@ -226,6 +257,17 @@ impl Model {
                 return Err(ModelError::NotProbability { what });
             }
         }
+        for field in plan.weighed_word_fields() {
+            let field = &plan.schema.field(field).name;
+            let Some(table) = self.words.get(field) else {
+                let what = format!("frequencies of the words of `{field}`");
+                return Err(ModelError::Differs { what });
+            };
+            if !table.is_probable() {
+                let what = format!("frequencies of the words of `{field}`");
+                return Err(ModelError::NotProbability { what });
+            }
+        }
         self.check_shared()?;
         let related = self.related.unwrap_or(0.0);
         if self.prior > 0.0 && self.prior < 1.0 && (0.0..1.0).contains(&related) {
@@ -278,11 +320,7 @@ impl Model {
                 level.related = level.related.map(rounded);
             }
             if let Some(table) = &mut parameters.frequency {
-                table.rest = rounded(table.rest);
-                table
-                    .frequent
-                    .values_mut()
-                    .for_each(|share| *share = rounded(*share));
+                table.round();
             }
         }
         for interaction in &mut self.interactions {
@@ -292,6 +330,7 @@ impl Model {
             calibration.slope = rounded(calibration.slope);
             calibration.offset = rounded(calibration.offset.abs()).copysign(calibration.offset);
         }
+        self.words.values_mut().for_each(FrequencyTable::round);
         self.prior = rounded(self.prior);
         self.related = self.related.map(rounded);
         self
@@ -357,10 +396,20 @@ impl FrequencyKey {
 
     /// Returns the 128-bit token of a comparison's value (keyed BLAKE3, length-prefixed name).
     pub fn token(&self, comparison: &Comparison, value: &str) -> String {
+        self.token_within(comparison.name.len() as u64, &comparison.name, value)
+    }
+
+    /// Returns the 128-bit token of a word of a field; it is no token of a value.
+    pub fn word_token(&self, field: &str, word: &str) -> String {
+        // No name is so long, so no value has the same bytes before it.
+        self.token_within(!(field.len() as u64), field, word)
+    }
+
+    fn token_within(&self, mark: u64, name: &str, text: &str) -> String {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        hasher.update(&(comparison.name.len() as u64).to_le_bytes());
-        hasher.update(comparison.name.as_bytes());
-        hasher.update(value.as_bytes());
+        hasher.update(&mark.to_le_bytes());
+        hasher.update(name.as_bytes());
+        hasher.update(text.as_bytes());
         hasher.finalize().to_hex()[..32].to_owned()
     }
 }

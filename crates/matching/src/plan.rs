@@ -3,7 +3,7 @@
 mod checker;
 mod preset;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sameas_graph::LevelPattern;
 use sameas_record::{FieldId, FieldKind, Form, Schema};
@@ -167,6 +167,9 @@ pub struct BlockingRule {
     pub name: String,
     /// The derived values.
     pub parts: Vec<KeyPart>,
+    /// Of how many records in the order of these values each two are brought together, if it is
+    /// neighbours that the rule brings together instead of equals.
+    pub window: Option<u32>,
     /// What must hold as well for the pair to be linked at once; none for a plain blocking rule.
     pub links_when: Option<Vec<FieldTest>>,
 }
@@ -262,6 +265,21 @@ impl MatchingPlan {
             .map(|id| self.schema.field(id))
             .map(|field| (field.name.clone(), field.kind))
             .collect()
+    }
+
+    /// Returns the tests of all comparisons and rules.
+    pub(crate) fn tests(&self) -> impl Iterator<Item = &FieldTest> {
+        let levels = self.comparisons.iter().flat_map(|c| &c.levels);
+        let conditions = self.rules.iter().flat_map(|rule| &rule.links_when);
+        levels
+            .flat_map(|level| &level.clauses)
+            .chain(conditions.flatten())
+    }
+
+    /// Returns the fields whose words weigh by their rarity.
+    pub(crate) fn weighed_word_fields(&self) -> BTreeSet<FieldId> {
+        let weighed = self.tests().filter(|test| test.test.weighs_words());
+        weighed.map(|test| test.field).collect()
     }
 
     /// Returns the fields that settings use, for finding unused ones.

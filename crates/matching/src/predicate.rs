@@ -162,6 +162,25 @@ impl Predicate {
     }
 }
 
+impl Predicate {
+    /// Returns the field if the condition is nothing but that one of its two values is missing.
+    pub fn missing_field(&self) -> Option<FieldId> {
+        let Tree::Any(sides) = &self.tree else {
+            return None;
+        };
+        let leaf = |tree: &Tree<FieldOf>| match tree {
+            Tree::IsNull(of) => match **of {
+                Tree::Leaf(leaf) => Some(leaf),
+                _ => None,
+            },
+            _ => None,
+        };
+        let [a, b] = &sides[..] else { return None };
+        let (a, b) = (leaf(a)?, leaf(b)?);
+        (a.field == b.field && a.side != b.side).then_some(a.field)
+    }
+}
+
 impl<L> Tree<L> {
     fn visit<'t>(&'t self, see: &mut dyn FnMut(&'t L)) {
         match self {

@@ -9,9 +9,11 @@ use sameas_record::{Column, Derived, FieldId, FieldKind, Form, Records, ValueId}
 use crate::day::{days_of, transposed_days_of};
 use crate::hints::hint_words;
 use crate::language::Test;
+use crate::place::Place;
 use crate::plan::MatchingPlan;
 use crate::rows::Rows;
 use crate::similarity::Signature;
+use crate::words::Words;
 
 /// Values that are not numbers or dates hold this.
 pub(crate) const NOT_A_DAY: i32 = i32::MIN;
@@ -27,6 +29,9 @@ pub struct PreparedField<'a> {
     /// Days of the date with day and month exchanged.
     transposed_days: Vec<i32>,
     numbers: Vec<f64>,
+    places: Vec<Place>,
+    /// The words of values, if a test measures how alike they are.
+    words: Option<Words>,
 }
 
 impl PreparedField<'_> {
@@ -44,6 +49,21 @@ impl PreparedField<'_> {
         days.filter(|&days| days != NOT_A_DAY)
     }
 
+    /// Returns a value's place on Earth.
+    pub(crate) fn place(&self, value: ValueId) -> Place {
+        let place = self.places.get(value.index()).copied();
+        place.unwrap_or(Place::NOWHERE)
+    }
+
+    /// Returns the words of values.
+    ///
+    /// # Panics
+    /// Panics if no test of the plan measures how alike they are.
+    pub(crate) fn words(&self) -> &Words {
+        let words = self.words.as_ref();
+        words.expect("words of every field whose words are measured are prepared")
+    }
+
     /// Returns a numeric value.
     pub fn number(&self, value: ValueId) -> Option<f64> {
         self.numbers
@@ -51,6 +71,13 @@ impl PreparedField<'_> {
             .copied()
             .filter(|n| n.is_finite())
     }
+}
+
+/// When rows are filled with hints.
+#[derive(Clone, Copy, Debug)]
+enum Filling {
+    IfDense,
+    Never,
 }
 
 /// All fields of the records in flight, prepared for one plan.
@@ -70,17 +97,26 @@ impl<'a> Prepared<'a> {
     ///
     /// Pairs within a source of `one_per_source` are never candidates.
     pub fn new(records: &'a Records, plan: &MatchingPlan, one_per_source: &[SourceId]) -> Self {
-        let tests: Vec<_> = plan
-            .comparisons
-            .iter()
-            .flat_map(|c| c.levels.iter().flat_map(|l| &l.clauses))
-            .chain(
-                plan.rules
-                    .iter()
-                    .filter_map(|r| r.links_when.as_ref())
-                    .flatten(),
-            )
-            .collect();
+        Self::with(records, plan, one_per_source, Filling::IfDense)
+    }
+
+    /// Does the same, but fills no hints, as if there were many records and few pairs: all results
+    /// are the same, and tests hold them to it.
+    pub fn without_hints(
+        records: &'a Records,
+        plan: &MatchingPlan,
+        one_per_source: &[SourceId],
+    ) -> Self {
+        Self::with(records, plan, one_per_source, Filling::Never)
+    }
+
+    fn with(
+        records: &'a Records,
+        plan: &MatchingPlan,
+        one_per_source: &[SourceId],
+        filling: Filling,
+    ) -> Self {
+        let tests: Vec<_> = plan.tests().collect();
         let ids: Vec<FieldId> = records.schema().ids().collect();
         let fields: Vec<PreparedField<'_>> = ids
             .par_iter()
@@ -101,6 +137,8 @@ impl<'a> Prepared<'a> {
                     numbers: per_value(column, needs(is_number_test), |v| {
                         v.parse().unwrap_or(f64::NAN)
                     }),
+                    places: per_value(column, needs(is_place_test), Place::of),
+                    words: needs(|t| t.measures_words()).then(|| Words::of(column)),
                 }
             })
             .collect();
@@ -138,7 +176,10 @@ impl<'a> Prepared<'a> {
                 ((test.field, test.other), crossed(from, to))
             })
             .collect();
-        let words = hint_words(records, plan, &fields, &derived, &crossed);
+        let words = match filling {
+            Filling::IfDense => hint_words(records, plan, &fields, &derived, &crossed),
+            Filling::Never => Vec::new(),
+        };
         Self {
             records,
             fields,
@@ -278,6 +319,10 @@ fn is_date_test(test: &Test) -> bool {
 
 fn is_number_test(test: &Test) -> bool {
     matches!(test, Test::Difference(_) | Test::Percent(_))
+}
+
+fn is_place_test(test: &Test) -> bool {
+    matches!(test, Test::Kilometres(_))
 }
 
 fn form_of(test: &Test) -> Option<Form> {

@@ -67,6 +67,8 @@ pub(crate) enum Hint {
     Crossed(FieldId, FieldId),
     /// The date as days, and with day and month exchanged, as the bits of [`i32`]; two words.
     Days(FieldId),
+    /// The set of words, a bit each, several words to a bit.
+    Words(FieldId),
 }
 
 impl Hint {
@@ -75,7 +77,7 @@ impl Hint {
         match self {
             Self::Sketch(_) => SKETCH_LEN,
             Self::Days(_) => 2,
-            Self::Set(..) | Self::Crossed(..) => 1,
+            Self::Set(..) | Self::Crossed(..) | Self::Words(_) => 1,
         }
     }
 
@@ -84,7 +86,8 @@ impl Hint {
         let (Self::Sketch(field)
         | Self::Set(field, _)
         | Self::Crossed(field, _)
-        | Self::Days(field)) = self;
+        | Self::Days(field)
+        | Self::Words(field)) = self;
         field
     }
 }

@@ -1,5 +1,6 @@
 //! What users write about matching: comparisons, blocking rules, deterministic rules, decisions.
 
+use sameas_graph::MatchWeight;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,12 @@ pub struct CompareSettings {
     /// A named list of levels (`name`, `date`, `email`, …); the field's kind decides when absent.
     pub kind: Option<String>,
     /// The levels, best first, in the level language; instead of `kind`.
+    ///
+    /// A level is tests joined by `and`, each of the comparison's field unless `FIELD:` stands
+    /// before it: `exact`, `same FORM`, `jaro_winkler >= N`, `levenshtein <= N`, `damerau <= N`,
+    /// `initial`, `initials`, `swapped FIELD`, `jaccard >= N`, `overlap >= N`, `tf_idf >= N`,
+    /// `soft_tf_idf >= N`, `monge_elkan >= N`, `transposed`, `days <= N`, `months <= N`,
+    /// `years <= N`, `difference <= N`, `percent <= N`, `km <= N`.
     pub levels: Option<Vec<String>>,
     /// The levels, best first, as conditions in SQL; instead of `levels` and `kind`.
     pub level: Option<Vec<LevelSettings>>,
@@ -97,6 +104,10 @@ pub enum FrequencyBase {
 pub struct BlockSettings {
     /// Fields with an optional form: `surname.phonetic`, `dob.year`, `email`.
     pub on: Vec<String>,
+    /// Compares each record with so many of its neighbours, itself counted, in the order of these values
+    /// instead of those that share them; records of equal values are in the order of their references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
 }
 
 /// One deterministic rule: a pair for which it holds is linked at once.
@@ -117,6 +128,10 @@ pub struct DecideSettings {
     pub link: f64,
     /// The probability from which a pair is kept for review.
     pub review: f64,
+    /// The probability that two groups of records are of one customer, by all pairs between them
+    /// together, below which no single link joins them; 0 lets every link. It counts as `link`
+    /// where it is above. A lone record is no group, and what a deterministic rule links stays linked.
+    pub bridge: f64,
     /// Sources that hold each customer at most once.
     pub one_per_source: Vec<String>,
     /// Comparisons whose lowest level holds two records apart: records that differ in them never
@@ -132,10 +147,19 @@ impl Default for DecideSettings {
         Self {
             link: 0.9,
             review: 0.5,
+            bridge: 0.5,
             one_per_source: Vec::new(),
             apart: Vec::new(),
             cluster_size_max: 1_000,
         }
+    }
+}
+
+impl DecideSettings {
+    /// Returns what the pairs between two groups must weigh on average, unless every link is let.
+    pub fn bridge_weight(&self) -> Option<MatchWeight> {
+        let bridge = self.bridge.min(self.link);
+        (bridge > 0.0).then(|| MatchWeight::from_bits((bridge / (1.0 - bridge)).log2()))
     }
 }
 
@@ -145,7 +169,8 @@ impl Default for DecideSettings {
 pub struct TrainSettings {
     /// The most random pairs drawn to estimate u.
     pub random_pairs_max: u64,
-    /// The most candidate pairs looked at to estimate m.
+    /// The most candidate pairs looked at to estimate m, but for a few by chance: rules share them
+    /// evenly, and of the pairs of a rule that makes more a sample is drawn.
     pub candidate_pairs_max: u64,
     /// Chooses the sample.
     pub seed: u64,
@@ -173,6 +198,9 @@ pub struct BudgetSettings {
     pub pairs_per_record_max: u64,
     /// The most records of one block; larger blocks are refined, and what cannot be refined is reported.
     pub block_len_max: u32,
+    /// The most pairs that refining a larger block makes, per record in it: those of records that share
+    /// another value with the fewest.
+    pub refined_pairs_per_record_max: f64,
 }
 
 impl Default for BudgetSettings {
@@ -180,6 +208,31 @@ impl Default for BudgetSettings {
         Self {
             pairs_per_record_max: 200,
             block_len_max: 200,
+            refined_pairs_per_record_max: 4.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bridges_must_reach_even_odds_but_never_more_than_links() {
+        let weight = |bridge, link| {
+            let decide = DecideSettings {
+                link,
+                bridge,
+                ..DecideSettings::default()
+            };
+            decide.bridge_weight().map(MatchWeight::hundredths)
+        };
+        assert_eq!(
+            DecideSettings::default().bridge_weight(),
+            Some(MatchWeight::default())
+        );
+        assert_eq!(weight(0.9, 0.99), Some(317));
+        assert_eq!(weight(0.9, 0.8), Some(200));
+        assert_eq!(weight(0.0, 0.8), None);
     }
 }

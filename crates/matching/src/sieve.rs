@@ -65,6 +65,9 @@ impl Mesh {
                 sketch(&|slot, at| Self::Within(slot, at, most))
             }
             Test::Initial => sketch(&|_, at| Self::Initial(at)),
+            Test::TfIdf(least) if least > 0.0 => {
+                rows.hint(Hint::Words(test.field)).map(Self::Shares)
+            }
             Test::Transposed => rows.hint(Hint::Days(test.field)).map(Self::Transposed),
             Test::Days(most) => days(f64::from(most)),
             Test::Months(most) => days(f64::from(most) * 30.44),

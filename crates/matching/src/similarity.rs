@@ -2,21 +2,32 @@
 //!
 //! Kernels work on bytes when both values are ASCII and at most 64 bytes long (nearly all
 //! normalised values are) and allocate nothing there; other values go through `strsim`, which
-//! defines every result. Only the first [`COMPARED_LEN_MAX`] characters of a value are compared,
-//! so that no pair of hostile values can hold up a rebuild.
+//! defines every result. Where the processor compares many bytes at a time, kernels are compiled
+//! for it (`vectors`); it is asked once, at run time, and results are the same. Only the first
+//! [`COMPARED_LEN_MAX`] characters of a value are compared, so that no pair of hostile values can
+//! hold up a rebuild.
 
 mod closest;
 mod edit;
+#[cfg(target_arch = "x86_64")]
+mod ends;
+mod initials;
 mod jaro;
+mod machine;
+mod measure;
 mod positions;
 mod short;
 mod signature;
 mod sketch;
 mod tokens;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 pub use closest::closest;
 pub use edit::{damerau, damerau_within, levenshtein, levenshtein_within};
+pub use initials::agrees_in_initials;
 pub use jaro::{jaro, jaro_winkler, jaro_winkler_reaches};
+pub(crate) use measure::{Known, WordPair};
 pub use signature::{Signature, jaro_winkler_may_reach, levenshtein_may_be_within};
 pub(crate) use sketch::{Reach, SKETCH_LEN, may_be_initial, may_be_within, sketch};
 pub use tokens::{jaccard, overlap};

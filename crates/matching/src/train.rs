@@ -2,21 +2,26 @@
 
 mod classes;
 mod dependence;
+mod doubts;
 mod labels;
 mod patterns;
 mod strangers;
 
-use rayon::prelude::*;
-use sameas_record::ValueId;
+use std::collections::BTreeMap;
 
-use self::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX, Shares, corrected_u, estimate_shares};
+use rayon::prelude::*;
+use sameas_record::{FieldId, ValueId};
+
+use self::classes::{CONVERGED, Classes, Levels, Shares, corrected_u, estimate_shares, taught_by};
+use self::doubts::Doubts;
 use self::labels::{Split, levels_of};
 use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
 use crate::TrainSettings;
 use crate::blocking::Blocking;
 use crate::compare::Comparer;
 use crate::model::{
-    Calibration, ComparisonParameters, FrequencyKey, FrequencyTable, MODEL_FORMAT, Model,
+    Calibration, ComparisonParameters, FREQUENT_COUNT_MAX, FREQUENT_LEAST, FrequencyKey,
+    FrequencyTable, MODEL_FORMAT, Model,
 };
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::Prepared;
@@ -24,10 +29,6 @@ use crate::weigh::{Threshold, Weigher};
 
 pub use self::labels::Labels;
 
-/// Values listed in a frequency table, at most.
-const FREQUENT_COUNT_MAX: usize = 10_000;
-/// Values listed in a frequency table occur at least this often.
-const FREQUENT_LEAST: u32 = 4;
 /// Pseudo-count of pairs that keeps unseen levels possible.
 const SMOOTHING: f64 = 0.5;
 /// Interactions are learnt from so many comparisons on: a rule on two of them has to leave four.
@@ -43,7 +44,7 @@ const REFINEMENTS: usize = 4;
 pub struct Training {
     /// Random pairs drawn.
     pub random_pairs: u64,
-    /// One pass per blocking rule.
+    /// One pass per rule, and one per field by which its oversized blocks were refined.
     pub passes: Vec<TrainingPass>,
     /// The largest move of any parameter in each round of the last refinement; EM has converged
     /// if the last is below [`Training::CONVERGED`].
@@ -76,11 +77,12 @@ impl Training {
 pub struct Sighting {
     /// Random pairs that showed it; u comes from them.
     pub random: f64,
-    /// Candidate pairs that showed it, whatever they are; m comes from them.
+    /// Candidate pairs that showed it, whatever they are, in each pass that teaches its comparison;
+    /// m comes from them.
     pub candidate: f64,
 }
 
-/// EM over the pairs of one rule.
+/// EM over the pairs of one rule's blocks within the bound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainingPass {
     /// The rule.
@@ -89,10 +91,13 @@ pub struct TrainingPass {
     pub pairs: u64,
     /// The share of them that EM takes for matches.
     pub matched: f64,
+    /// How many records the block of a pair holds, on average.
+    pub block_len: f64,
     /// Rounds that all passes together took; at most 100.
     pub rounds: usize,
-    /// Whether it had pairs and fields enough to teach something, and equal values speak for a
-    /// match in most of its comparisons; a pass without the first teaches nothing.
+    /// Whether it had pairs and fields enough to teach something, equal values speak for a
+    /// match in most of its comparisons, and it does not take nearly all pairs of large blocks for
+    /// matches; a pass without the first teaches nothing.
     pub used: bool,
 }
 
@@ -139,8 +144,12 @@ pub fn train(
         classes.pin_related(plan);
     }
     training.sightings = sightings(plan, &random, &rules);
-    let Classes { m, u, .. } = &classes;
-    warn(&mut training, plan, m, u);
+    let doubts = Doubts {
+        plan,
+        classes: &classes,
+        rules: &rules,
+    };
+    training.warnings = doubts.of(&training);
     let comparisons = plan
         .comparisons
         .iter()
@@ -171,6 +180,7 @@ pub fn train(
         comparisons,
         interactions,
         calibration: None,
+        words: word_frequencies(prepared, plan, key),
     };
     let mut model = model.rounded();
     if let Some(split) = split {
@@ -234,8 +244,8 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
             }
             let total: f64 = counts.iter().sum();
             let mut shares: Vec<f64> = counts.iter().map(|count| count / total).collect();
-            let column = prepared.field(comparison.field).column;
-            if comparison.levels[0].exact
+            if let Some(field) = equal_field(comparison)
+                && let column = prepared.field(field).column
                 && !column.is_multi_valued()
                 && let Some(exact) = chance_of_equality(&column.counts())
             {
@@ -250,6 +260,20 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
         .collect()
 }
 
+/// Returns the field of which the first level is mere equality, if its values alone also decide
+/// whether a pair says nothing.
+fn equal_field(comparison: &Comparison) -> Option<FieldId> {
+    let Some(asked) = &comparison.conditions else {
+        return comparison.levels[0].exact.then_some(comparison.field);
+    };
+    let decides = match &asked.missing {
+        Some(missing) => missing.missing_field(),
+        None => Some(comparison.field),
+    };
+    let equal = asked.levels.first()?.exact_field();
+    equal.filter(|_| equal == decides)
+}
+
 /// Returns the chance that two records drawn at random have equal values, exactly.
 fn chance_of_equality(counts: &[u32]) -> Option<f64> {
     let present: f64 = counts[1..].iter().map(|&c| f64::from(c)).sum();
@@ -260,50 +284,44 @@ fn chance_of_equality(counts: &[u32]) -> Option<f64> {
     (present >= 2.0).then(|| (equal.max(1.0) / (present * (present - 1.0))).min(0.999))
 }
 
-/// Counts how often each level was seen among random pairs and among candidate pairs.
+/// Counts how often each level was seen among random pairs and among the candidate pairs of the
+/// passes that teach its comparison.
 fn sightings(plan: &MatchingPlan, random: &Patterns, rules: &[RulePatterns]) -> Vec<Vec<Sighting>> {
-    let seen = |patterns: &Patterns, comparison: usize, level: usize| -> f64 {
-        let showing = patterns
-            .iter()
-            .filter(|(pattern, _)| usize::from(pattern.level(comparison)) == level);
-        showing.map(|(_, count)| count).sum()
-    };
-    let of = |comparison: usize, level: usize| Sighting {
-        random: seen(random, comparison, level),
-        candidate: rules
-            .iter()
-            .map(|rule| seen(&rule.owned, comparison, level))
-            .sum(),
-    };
-    let comparisons = plan.comparisons.iter().enumerate();
-    comparisons
-        .map(|(index, comparison)| {
-            (1..comparison.level_count())
-                .map(|level| of(index, level))
-                .collect()
-        })
-        .collect()
-}
-
-fn warn(training: &mut Training, plan: &MatchingPlan, m: &Levels, u: &Levels) {
-    for (index, comparison) in plan.comparisons.iter().enumerate() {
-        if m[index][0] <= u[index][0] {
-            training.warnings.push(format!(
-                "comparison `{}`: equal values are no likelier between records of one entity; is the field informative?",
-                comparison.name
-            ));
+    let comparisons = plan.comparisons.iter();
+    let mut sightings: Vec<Vec<Sighting>> = comparisons
+        .map(|comparison| vec![Sighting::default(); comparison.level_count() - 1])
+        .collect();
+    for (pattern, count) in random {
+        for (index, levels) in sightings.iter_mut().enumerate() {
+            if let level @ 1.. = usize::from(pattern.level(index)) {
+                levels[level - 1].random += count;
+            }
         }
     }
-    if training.passes.iter().any(|pass| pass.rounds == ROUNDS_MAX) {
-        training.warnings.push(format!(
-            "weights still moved after {ROUNDS_MAX} rounds and are used as they were then; look at them before you rely on them"
-        ));
+    for patterns in rules {
+        for index in taught_by(plan, patterns) {
+            for (pattern, count) in &patterns.all {
+                if let level @ 1.. = usize::from(pattern.level(index)) {
+                    sightings[index][level - 1].candidate += count;
+                }
+            }
+        }
     }
-    if training.passes.iter().all(|pass| !pass.used) {
-        training.warnings.push(
-            "no blocking rule gave enough pairs to learn m from; the weights are guesses: add blocking rules on different fields".to_owned(),
-        );
-    }
+    sightings
+}
+
+/// Lists how frequent words are, by field, where their rarity weighs.
+fn word_frequencies(
+    prepared: &Prepared<'_>,
+    plan: &MatchingPlan,
+    key: &FrequencyKey,
+) -> BTreeMap<String, FrequencyTable> {
+    let table = |field: FieldId| {
+        let name = &plan.schema.field(field).name;
+        let field = prepared.field(field);
+        (name.clone(), field.words().table(field.column, name, key))
+    };
+    plan.weighed_word_fields().into_iter().map(table).collect()
 }
 
 fn frequencies(
@@ -337,3 +355,6 @@ fn frequencies(
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use sameas_graph::{
 use sameas_record::ValueId;
 
 use self::adjustment::{Adjustment, adjustments_of};
-use crate::blocking::{Block, Blocking};
+use crate::blocking::{Blocking, Blocks};
 use crate::compare::Comparer;
 use crate::model::{Calibration, FrequencyKey, FrequencyTable, Interactions, Model};
 use crate::plan::{Comparison, MatchingPlan};
@@ -28,6 +28,9 @@ const ROUNDING_BITS: f64 = 1e-6;
 
 /// How many pairs are weighed between two words about it.
 const PAIRS_TOLD: u64 = 1 << 16;
+
+/// Pairs whose values are asked of memory before the first is read.
+const PROMISING_LEN: usize = 64;
 
 /// Thresholds on the posterior weight, in bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -224,9 +227,9 @@ impl<'p> Weigher<'p> {
         let hot = costs.position(|cost| cost.hot_count > 0 || cost.cut_records > 0);
         for rule in 0..rule_count {
             let asked_from = hot.map_or(rule, |hot| hot.min(rule));
-            let parts = blocking.map_blocks(rule, Part::default, |part, block| {
-                self.weigh_block(blocking, block, asked_from, part);
-                part.untold += pairs_of(block.nodes.len());
+            let parts = blocking.map_batches(rule, Part::default, |part, blocks| {
+                self.weigh_blocks(blocking, blocks, asked_from, part);
+                part.untold += blocks.iter().map(|block| block.pairs).sum::<u64>();
                 if part.untold >= PAIRS_TOLD {
                     advance(std::mem::take(&mut part.untold));
                 }
@@ -262,43 +265,73 @@ impl<'p> Weigher<'p> {
         PairWeight { bits, pattern }
     }
 
-    fn weigh_block(
+    /// Weighs the pairs that these blocks made first; deterministic rules are asked from another one on.
+    ///
+    /// What a pair's kernels will read is asked of memory when the pair is found, and read when
+    /// many pairs are.
+    fn weigh_blocks(
         &self,
         blocking: &Blocking<'_>,
-        block: Block<'_>,
+        blocks: Blocks<'_>,
         asked_from: usize,
         part: &mut Part,
     ) {
-        for (i, a) in block.rows().enumerate() {
-            for b in block.rows().skip(i + 1) {
-                if !self.exclusive.may_pair(a.node, b.node) || !blocking.owns(&block, a, b) {
-                    continue;
+        let mut promising = Vec::with_capacity(PROMISING_LEN);
+        for block in blocks.iter() {
+            for (i, a) in block.rows().enumerate() {
+                for b in block.rows().skip(i + 1) {
+                    if !self.exclusive.may_pair(a.node, b.node) || !blocking.owns(&block, a, b) {
+                        continue;
+                    }
+                    part.pairs += 1;
+                    if let Some(pair) = self.promise(asked_from, a, b) {
+                        self.comparer.prefetch(a, b);
+                        promising.push(pair);
+                    }
                 }
-                part.pairs += 1;
-                let rules = (block.rule, asked_from);
-                if let Some(evidence) = self.weigh(rules, a, b, &mut part.compared) {
-                    part.evidence.push(evidence);
+                if promising.len() >= PROMISING_LEN {
+                    self.weigh_promising(blocks.rule, &mut promising, part);
                 }
             }
         }
+        self.weigh_promising(blocks.rule, &mut promising, part);
     }
 
-    /// Weighs one pair that a rule made first; deterministic rules are asked from another one on.
-    fn weigh(
+    /// Returns the most a pair can weigh and the deterministic rule that links it, unless it can
+    /// be seen from rows that the pair stays below the review threshold.
+    fn promise<'b>(
         &self,
-        (rule, asked_from): (usize, usize),
-        a: NodeRow<'_>,
-        b: NodeRow<'_>,
-        compared: &mut u64,
-    ) -> Option<Evidence> {
+        asked_from: usize,
+        a: NodeRow<'b>,
+        b: NodeRow<'b>,
+    ) -> Option<Promising<'b>> {
         let linked = (asked_from < self.deterministic)
             .then(|| self.comparer.rule_that_links(asked_from, a, b))
             .flatten();
         let bound = self.bound(a, b);
-        if linked.is_none() && !self.may_reach_review(bound, a, b) {
-            return None;
+        let pair = Promising {
+            a,
+            b,
+            bound,
+            linked,
+        };
+        (linked.is_some() || self.may_reach_review(bound, a, b)).then_some(pair)
+    }
+
+    fn weigh_promising(&self, rule: usize, pairs: &mut Vec<Promising<'_>>, part: &mut Part) {
+        part.compared += pairs.len() as u64;
+        for pair in pairs.drain(..) {
+            part.evidence.extend(self.weigh(rule, pair));
         }
-        *compared += 1;
+    }
+
+    fn weigh(&self, rule: usize, pair: Promising<'_>) -> Option<Evidence> {
+        let Promising {
+            a,
+            b,
+            bound,
+            linked,
+        } = pair;
         let pattern = match linked {
             Some(_) => self.comparer.pattern(a, b),
             None => self.pattern_while_reachable(a, b, bound)?,
@@ -439,9 +472,15 @@ fn least_bits(model: &Model, threshold: Threshold) -> f64 {
     least - ROUNDING_BITS
 }
 
-fn pairs_of(len: usize) -> u64 {
-    let len = len as u64;
-    len * len.saturating_sub(1) / 2
+/// A pair that rows alone could not refuse.
+#[derive(Clone, Copy, Debug)]
+struct Promising<'b> {
+    a: NodeRow<'b>,
+    b: NodeRow<'b>,
+    /// The most it can weigh.
+    bound: f64,
+    /// The deterministic rule that links it.
+    linked: Option<usize>,
 }
 
 /// Returns `log2(u / frequency)` of every value: what its equality says beyond that of an average value

@@ -87,4 +87,65 @@ impl Column {
         }
         counts
     }
+
+    /// Takes values that more nodes have than this for missing; returns how many values these are.
+    pub(crate) fn ignore_shared(&mut self, max: u64) -> u64 {
+        let counts = self.counts();
+        let is_kept = |&id: &u32| id != 0 && u64::from(counts[id as usize]) <= max;
+        // Value 0 is the missing one.
+        let ignored = (1..counts.len() as u32).filter(|id| !is_kept(id)).count() as u64;
+        if ignored == 0 {
+            return 0;
+        }
+        let mut kept = MoreValues {
+            starts: vec![0],
+            ids: Vec::new(),
+        };
+        let mut first = Vec::with_capacity(self.len());
+        for node in 0..self.len() {
+            let further = self.more(node).iter().copied();
+            let values = std::iter::once(self.first[node]).chain(further);
+            let mut values = values.filter(is_kept);
+            first.push(values.next().unwrap_or(0));
+            kept.ids.extend(values);
+            kept.starts.push(kept.ids.len() as u32);
+        }
+        self.first = first;
+        self.more = (!kept.ids.is_empty()).then_some(kept);
+        ignored
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each node's values as texts.
+    fn texts(column: &Column) -> Vec<Vec<&str>> {
+        let nodes = 0..column.len();
+        let text = |id| column.dictionary().text(id);
+        nodes
+            .map(|node| column.values(node).map(text).collect())
+            .collect()
+    }
+
+    #[test]
+    fn what_too_many_nodes_share_is_missing_and_the_next_value_takes_its_place() {
+        let mut column =
+            Column::from_texts([Some("a"), Some("b"), Some("b"), None, Some("c")].into_iter());
+        let [a, b] = [column.first[0], column.first[1]];
+        column.more = Some(MoreValues {
+            starts: vec![0, 1, 2, 2, 2, 3],
+            ids: vec![b, a, b],
+        });
+        assert_eq!(column.ignore_shared(4), 0);
+        assert_eq!(column.ignore_shared(3), 1, "four nodes have b");
+        assert_eq!(
+            texts(&column),
+            [vec!["a"], vec!["a"], vec![], vec![], vec!["c"]]
+        );
+        assert!(!column.is_multi_valued());
+        assert_eq!(column.ignore_shared(1), 1);
+        assert_eq!(texts(&column), [vec![], vec![], vec![], vec![], vec!["c"]]);
+    }
 }

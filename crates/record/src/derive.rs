@@ -1,15 +1,22 @@
 //! Forms derived from a normalised value: phonetic code, parts, prefixes, tokens.
 
+mod minhash;
 mod nickname;
 mod phonetic;
 mod tokens;
 
 use std::fmt;
 
+pub use nickname::is_known_given_name;
+pub use tokens::words;
+
 use crate::FieldKind;
 
 /// The longest prefix or suffix that can be asked for.
 const AFFIX_LEN_MAX: u8 = 32;
+
+/// The similarities in percent that `MinHash` bands can be asked to find.
+const MINHASH_PERCENT: std::ops::RangeInclusive<u8> = 20..=95;
 
 /// A way to derive shorter, coarser or partial values from a normalised value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +55,11 @@ pub enum Form {
     LastToken,
     /// The house number of a street address.
     HouseNumber,
+    /// `MinHash` bands of runs of three characters; values that share so many percent of them
+    /// share a band, nine times in ten.
+    Minhash(u8),
+    /// `MinHash` bands of tokens, likewise.
+    WordMinhash(u8),
 }
 
 /// Names of forms without a number, as settings write them.
@@ -70,21 +82,21 @@ const PLAIN: &[(&str, Form)] = &[
 ];
 
 impl Form {
-    /// Reads the name of a form as settings write it: `phonetic`, `prefix3`, `last7`, `year`.
+    /// Reads the name of a form as settings write it: `phonetic`, `prefix3`, `last7`, `minhash70`.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some((_, form)) = PLAIN.iter().find(|(name, _)| *name == text) {
             return Some(*form);
         }
-        let (name, len) = text.split_at(text.find(|c: char| c.is_ascii_digit())?);
-        let len = len
-            .parse()
-            .ok()
-            .filter(|len| (1..=AFFIX_LEN_MAX).contains(len))?;
-        match name {
-            "prefix" | "first" => Some(Self::Prefix(len)),
-            "suffix" | "last" => Some(Self::Suffix(len)),
-            _ => None,
-        }
+        let (name, number) = text.split_at(text.find(|c: char| c.is_ascii_digit())?);
+        let number: u8 = number.parse().ok()?;
+        let (form, numbers) = match name {
+            "prefix" | "first" => (Self::Prefix(number), 1..=AFFIX_LEN_MAX),
+            "suffix" | "last" => (Self::Suffix(number), 1..=AFFIX_LEN_MAX),
+            "minhash" => (Self::Minhash(number), MINHASH_PERCENT),
+            "word_minhash" => (Self::WordMinhash(number), MINHASH_PERCENT),
+            _ => return None,
+        };
+        numbers.contains(&number).then_some(form)
     }
 
     /// Lists the names of forms for messages, in byte order.
@@ -98,6 +110,7 @@ impl Form {
             "initial",
             "last4",
             "last_token",
+            "minhash70",
             "month",
             "nickname",
             "phonetic",
@@ -106,13 +119,17 @@ impl Form {
             "tokens",
             "user",
             "whole",
+            "word_minhash70",
             "year",
         ]
     }
 
     /// Tells whether one value may have several derived values under this form.
     pub fn is_multi(self) -> bool {
-        matches!(self, Self::Nickname | Self::Tokens)
+        matches!(
+            self,
+            Self::Nickname | Self::Tokens | Self::Minhash(_) | Self::WordMinhash(_)
+        )
     }
 
     /// Tells whether the form means something for fields of a kind.
@@ -125,7 +142,12 @@ impl Form {
             Self::HouseNumber => kind == K::Street,
             Self::Nickname => matches!(kind, K::GivenName | K::FullName),
             Self::Digits => !matches!(kind, K::GivenName | K::Surname | K::FullName | K::City),
-            Self::Phonetic | Self::Sorted | Self::FirstToken | Self::LastToken => has_words(kind),
+            Self::Phonetic
+            | Self::Sorted
+            | Self::FirstToken
+            | Self::LastToken
+            | Self::Minhash(_)
+            | Self::WordMinhash(_) => has_words(kind),
             Self::Tokens => has_words(kind) || kind == K::Email,
         }
     }
@@ -137,6 +159,8 @@ impl fmt::Display for Form {
         match self {
             Self::Prefix(len) => write!(f, "prefix{len}"),
             Self::Suffix(len) => write!(f, "last{len}"),
+            Self::Minhash(percent) => write!(f, "minhash{percent}"),
+            Self::WordMinhash(percent) => write!(f, "word_minhash{percent}"),
             plain => {
                 let name = PLAIN
                     .iter()
@@ -155,9 +179,14 @@ fn has_words(kind: FieldKind) -> bool {
         K::GivenName | K::Surname | K::FullName | K::Street | K::City | K::Company | K::Text => {
             true
         }
-        K::Date | K::Email | K::Phone | K::Postcode | K::Identifier | K::Number | K::Verbatim => {
-            false
-        }
+        K::Date
+        | K::Email
+        | K::Phone
+        | K::Postcode
+        | K::Identifier
+        | K::Number
+        | K::Coordinates
+        | K::Verbatim => false,
     }
 }
 
@@ -183,6 +212,8 @@ pub fn derive(form: Form, kind: FieldKind, value: &str, emit: &mut dyn FnMut(&st
         Form::Tokens => tokens::tokens(value, emit),
         Form::FirstToken => emit_some(value.split_ascii_whitespace().next(), emit),
         Form::LastToken => emit_some(value.split_ascii_whitespace().next_back(), emit),
+        Form::Minhash(percent) => minhash::of_grams(value, percent, emit),
+        Form::WordMinhash(percent) => minhash::of_words(value, percent, emit),
         Form::HouseNumber => emit_some(tokens::house_number(value), emit),
     }
 }

@@ -102,6 +102,28 @@ impl Derived {
         self.len() == 1
     }
 
+    /// Returns where each derived value stands among all in byte order, by number, from 1; 0 where
+    /// there is none. For forms that have at most one, of the column that this was derived of.
+    pub fn places(&self, column: &Column, kind: FieldKind, form: Form) -> Vec<u32> {
+        let dictionary = column.dictionary();
+        let values = (1..dictionary.len() as u32).into_par_iter();
+        let texts = values.filter_map(|value| {
+            let (value, mut text) = (ValueId::new(value), None);
+            derive(form, kind, dictionary.text(value), &mut |derived| {
+                text.get_or_insert_with(|| derived.to_owned());
+            });
+            Some((text?, self.single(value)))
+        });
+        let mut texts: Vec<(String, u32)> = texts.collect();
+        texts.par_sort_unstable();
+        texts.dedup_by_key(|(_, id)| *id);
+        let mut places = vec![0; self.len()];
+        for (place, (_, id)) in (1..).zip(texts) {
+            places[id as usize] = place;
+        }
+        places
+    }
+
     /// Returns the content hash of a derived value.
     pub fn hash(&self, id: u32) -> u64 {
         self.hashes[id as usize]

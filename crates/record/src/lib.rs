@@ -16,7 +16,7 @@ mod schema;
 
 pub use assemble::{SourceParts, assemble};
 pub use column::Column;
-pub use derive::{Form, derive};
+pub use derive::{Form, derive, is_known_given_name, words};
 pub use derived::Derived;
 pub use dictionary::{Dictionary, ValueId};
 pub use ingest::{CELL_LEN_MAX, FieldPlan, IngestError, PartitionIngest, RawPart, SourcePlan};

@@ -7,6 +7,7 @@
 mod address;
 mod calling_codes;
 mod company;
+mod coordinates;
 mod date;
 mod email;
 mod fold;
@@ -103,6 +104,7 @@ impl Normalizer {
             FieldKind::Identifier => identifier::push_identifier(folded, out),
             FieldKind::Text => text::push_words(folded, out),
             FieldKind::Number => number::push_number(folded, out),
+            FieldKind::Coordinates => coordinates::push_coordinates(folded, out),
             FieldKind::Verbatim => out.push_str(folded),
         }
     }

@@ -55,6 +55,14 @@ impl Records {
         &self.columns[field.index()]
     }
 
+    /// Takes values of a field that more records share than this for missing; returns how many
+    /// values these are.
+    ///
+    /// What counts is the number of records that have the value, so their order does not matter.
+    pub fn ignore_shared(&mut self, field: FieldId, max: u64) -> u64 {
+        self.columns[field.index()].ignore_shared(max)
+    }
+
     /// Drops the values and keeps the references.
     pub fn into_references(self) -> ReferenceTable {
         self.references

@@ -37,6 +37,8 @@ pub enum FieldKind {
     Text,
     /// A decimal number.
     Number,
+    /// A place on Earth: latitude and longitude in degrees.
+    Coordinates,
     /// Compared character by character as the source holds it: nothing is normalised.
     Verbatim,
 }
@@ -88,6 +90,10 @@ impl FieldKind {
             (
                 FieldKind::Number,
                 &["number", "year", "price", "amount", "age"],
+            ),
+            (
+                FieldKind::Coordinates,
+                &["coordinates", "lat_lon", "lat_lng", "geo_point", "gps"],
             ),
         ];
         NAMES

@@ -20,6 +20,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use assessment::{Assessment, assess};
+pub(crate) use estimate::wilson;
 pub use estimate::{Estimate, Interval};
 pub use missed::{MissedPairs, MissedReason, NamedPair, NamedReference};
 pub use reliability::{Reliability, ReliabilityPoint};

@@ -20,7 +20,7 @@ use crate::report::RebuildReport;
 use crate::{JobError, model_file};
 
 /// The version of the file's form.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const FILE: &str = "figures.json";
 
 /// What a rebuild counted, as reports on it need it.

@@ -7,13 +7,18 @@
 mod block;
 mod compare;
 mod decide;
+mod frequent;
+mod header;
 mod key;
+mod known;
 mod lexicon;
 mod locale;
 mod map;
 mod recognise;
+mod repeats;
 mod role;
 mod sample;
+mod settle;
 mod shape;
 mod threshold;
 mod write;
@@ -29,10 +34,13 @@ use thiserror::Error;
 
 use crate::ingest::{self, Take};
 use crate::job::{JobError, JobOptions};
-use crate::{Settings, SettingsError};
+use crate::{Settings, SettingsError, model_file};
 use block::{Choice, Ground};
 use map::{Fields, Profile};
 use sample::SourceSample;
+
+/// The name of the settings file.
+const SETTINGS: &str = "sameas.toml";
 
 /// The most records that rules and thresholds are chosen by.
 const GROUND_MAX: f64 = 200_000.0;
@@ -48,6 +56,21 @@ pub struct InitRequest {
     pub keys: BTreeMap<String, String>,
     /// Whether settings that are there are replaced.
     pub existing: Existing,
+}
+
+impl InitRequest {
+    /// Refuses a key for a source that there is not.
+    fn check_keys(&self, sources: &[SourceSettings]) -> Result<(), InitError> {
+        let is_known = |name: &str| name.is_empty() || sources.iter().any(|s| s.name == name);
+        let Some(named) = self.keys.keys().find(|name| !is_known(name)) else {
+            return Ok(());
+        };
+        let known: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        Err(InitError::NoSource {
+            named: named.clone(),
+            known: known.join(", "),
+        })
+    }
 }
 
 /// What happens to settings that are there.
@@ -95,7 +118,7 @@ pub enum InitError {
     },
     /// No column can be the key.
     #[error(
-        "source `{source_name}`: no column is filled and unique in all {rows} rows, so none can be the key; name one with --key {source_name}=COLUMN, and set `duplicate_keys` if some rows are there twice"
+        "source `{source_name}`: no column is filled and unique in all {rows} rows, so none can be the key; name one with --key {source_name}=COLUMN: rows that share a key count as one record if they are equal"
     )]
     NoKey {
         /// The source.
@@ -113,6 +136,40 @@ pub enum InitError {
         /// The columns it has.
         known: String,
     },
+    /// A key column that was named has no value in some rows.
+    #[error(
+        "source `{source_name}`: column `{column}`, which --key names, is empty in {missing} of {rows} rows, and a record without a key cannot be found again; name one that is always filled"
+    )]
+    EmptyKey {
+        /// The source.
+        source_name: String,
+        /// The column.
+        column: String,
+        /// Rows without a value.
+        missing: u64,
+        /// All rows.
+        rows: u64,
+    },
+    /// A key was given to a source that there is not.
+    #[error("there is no source `{named}`, to which --key gives a column; the sources are {known}")]
+    NoSource {
+        /// What was named.
+        named: String,
+        /// The sources.
+        known: String,
+    },
+    /// The columns are named by values, so the first line is a record.
+    #[error(
+        "source `{source_name}`: {count} of {columns} columns are named like values (an e-mail address, a date, a number), so the file seems to lack its header; put a line with the names of its columns first"
+    )]
+    NoHeader {
+        /// The source.
+        source_name: String,
+        /// Names that look like values.
+        count: usize,
+        /// All columns.
+        columns: usize,
+    },
     /// Nothing of what was read can tell records apart.
     #[error(
         "no column was recognised that could tell whether two records are one entity; write the settings by hand, beginning with those of `sameas demo`"
@@ -123,12 +180,6 @@ pub enum InitError {
         "no blocking rule stays within the budget and brings any records together; write the settings by hand"
     )]
     NoBlock,
-    /// The records cannot be read with what was found.
-    #[error(transparent)]
-    Job(#[from] JobError),
-    /// The settings that were found do not hold together.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
     /// The file cannot be written.
     #[error("cannot write {}", .path.display())]
     Write {
@@ -138,6 +189,12 @@ pub enum InitError {
         #[source]
         cause: std::io::Error,
     },
+    /// The records cannot be read with what was found.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The settings that were found do not hold together.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
 }
 
 /// What was found, for people and for programs.
@@ -211,7 +268,7 @@ impl InitReport {
 /// # Errors
 /// Settings that are there, files that cannot be read, and a source without a key.
 pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitReport, InitError> {
-    let path = request.folder.join("sameas.toml");
+    let path = request.folder.join(SETTINGS);
     if path.exists() && request.existing == Existing::Keep {
         return Err(InitError::Exists { path });
     }
@@ -221,7 +278,11 @@ pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitRep
     write::make_folder(&request.folder)?;
     let mut found = Found::read(request, options).await?;
     let threads = crate::rebuild::threads(options)?;
-    let (records, share) = ground(&found.settings, &found.profiles, options, &threads).await?;
+    let (mut records, share) = ground(&found.settings, &found.profiles, options, &threads).await?;
+    let Found {
+        settings, fields, ..
+    } = &mut found;
+    found.frequent = frequent::ignore(settings, fields, &mut records, share);
     options.progress.stage("choose rules", None);
     let secret = FrequencyKey::new(options.new_key);
     let choice = threads.install(|| found.decide(&records, share, &secret))?;
@@ -230,11 +291,18 @@ pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitRep
     }
     let blocks = choice.rules.iter().map(|rule| BlockSettings {
         on: rule.on.clone(),
+        ..BlockSettings::default()
     });
     found.settings.blocks = blocks.collect();
     let text = write::text(&found, &choice);
-    Settings::parse(&text, &path)?;
+    let settings = Settings::parse(&text, &path)?;
     write::write(&path, &text)?;
+    if let Some(aside) = model_file::set_aside(&settings.model_path())? {
+        found.decide.push(format!(
+            "the model that was there belongs to other settings and is now {}; the next rebuild trains a new one",
+            aside.display()
+        ));
+    }
     Ok(found.report(path, &choice))
 }
 
@@ -246,6 +314,8 @@ struct Found {
     /// On the key of each source, and on the rest of each source.
     keys: Vec<String>,
     sources: Vec<Vec<String>>,
+    /// On each field of which some values are ignored.
+    frequent: Vec<String>,
     compare: Vec<String>,
     decide: Vec<String>,
 }
@@ -258,16 +328,23 @@ impl Found {
             base: request.folder.clone(),
             ..Settings::default()
         };
-        let (mut profiles, mut keys) = (Vec::new(), Vec::new());
         for file in &request.files {
             let source = locale::source_of(file, &request.folder, &settings.sources)?;
-            let sample = read(&source, &request.folder).await?;
+            settings.sources.push(source);
+        }
+        request.check_keys(&settings.sources)?;
+        let (mut profiles, mut keys) = (Vec::new(), Vec::new());
+        for source in &mut settings.sources {
+            let sample = read(source, &request.folder).await?;
+            header::check(&source.name, &sample)?;
             let wanted = request.keys.get(&source.name);
             let wanted = wanted.or_else(|| request.keys.get(""));
-            let key = key::choose(&source.name, &sample, wanted.map(String::as_str))?;
+            // What the columns mean says which may be the key.
+            let mut profile = Profile::new(source.name.clone(), sample, 0);
+            let key = key::choose(&profile, wanted.map(String::as_str))?;
+            (profile.key, source.duplicate_keys) = (key.column, key.duplicates);
             keys.push(key.remark);
-            profiles.push(Profile::new(source.name.clone(), sample, key.column));
-            settings.sources.push(source);
+            profiles.push(profile);
         }
         let mut fields = map::map(&mut profiles);
         if fields.fields.is_empty() {
@@ -284,6 +361,7 @@ impl Found {
             fields,
             keys,
             sources,
+            frequent: Vec::new(),
             compare,
             decide: Vec::new(),
         })
@@ -306,7 +384,7 @@ impl Found {
         );
         map_into(settings, &self.profiles, &self.fields);
         let mut choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
-        self.decide = decide::choose(settings, &choice.linked);
+        self.decide = decide::choose(settings, &choice);
         if !settings.decide.one_per_source.is_empty() {
             // Pairs within a clean source are none: what finds and costs is another thing now.
             choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
@@ -401,6 +479,13 @@ impl Found {
             }
         };
         let rules = choice.rules.iter();
+        let keys = self.settings.sources.iter().zip(&self.keys);
+        let unsure =
+            keys.filter(|(_, remark)| remark.contains("UNSURE") || remark.contains("in clear"));
+        let unsure = unsure.map(|(source, remark)| {
+            format!("source {}, key {}: {remark}", source.name, source.key)
+        });
+        let unsure: Vec<String> = unsure.collect();
         InitReport {
             settings: path,
             sources: self.profiles.iter().enumerate().map(source).collect(),
@@ -414,7 +499,7 @@ impl Found {
                 .map(|rule| (rule.on.join(" + "), rule.pairs))
                 .collect(),
             recall: choice.recall,
-            remarks: self.decide,
+            remarks: [unsure, self.frequent, self.decide].concat(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod init;
 mod job;
 mod labels;
 mod model_file;
+mod output;
 mod rebuild;
 mod report;
 mod report_html;
@@ -30,6 +31,7 @@ pub use figures::{Captures, LevelCount, RebuildFigures, WeightBin};
 pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;
+pub use output::{OutputError, refuse_output};
 pub use rebuild::{RuleTrace, Trace, plan, rebuild, trace, train};
 pub use report::{
     ComparisonReport, FieldReport, LabelsReport, LevelReport, PassReport, PlanReport,
@@ -40,5 +42,5 @@ pub use settings::{
     GraphSettings, KeyPath, KeyStep, ServeSettings, Settings, SettingsError, SettingsProblem,
     json_schema,
 };
-pub use splink::{ImportError, ImportReport, import_splink};
+pub use splink::{ImportError, ImportReport, ImportRequest, import_splink};
 pub use weigh::{RecordName, weigh};

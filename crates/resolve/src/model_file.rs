@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sameas_matching::{FrequencyKey, MatchingPlan, Model, ModelError};
 use serde::{Deserialize, Serialize};
 
+use crate::init::Existing;
 use crate::job::JobError;
 use crate::report::TrainReport;
 
@@ -105,7 +106,7 @@ pub(crate) fn write_report(path: &Path, bytes: &[u8]) -> Result<(), JobError> {
 }
 
 /// Returns the file of what training saw that belongs to a model file.
-fn training_path(model_path: &Path) -> PathBuf {
+pub(crate) fn training_path(model_path: &Path) -> PathBuf {
     model_path.with_extension("training.json")
 }
 
@@ -145,11 +146,29 @@ pub(crate) fn read_by_digest(path: &Path, digest: u64) -> Option<Model> {
     (model.digest() == digest).then_some(model)
 }
 
-/// Writes settings that were made with a model, whole or not at all; there must be none yet.
-pub(crate) fn write_settings(path: &Path, text: &str) -> Result<(), JobError> {
+/// Writes settings whole or not at all; those that are there only give way if they are to be replaced.
+pub(crate) fn write_settings(path: &Path, text: &str, existing: Existing) -> Result<(), JobError> {
     let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(|error| wrong(folder, error.to_string()))?;
-    write_whole(path, text.as_bytes(), 0o644, name_if_free)
+    let place = match existing {
+        Existing::Keep => name_if_free,
+        Existing::Replace => rename,
+    };
+    write_whole(path, text.as_bytes(), 0o644, place)
+}
+
+/// Gives a model of other settings another name, and tells it if there was one.
+///
+/// What training saw of it stays where it is: it names the model that it belongs to. So does the
+/// key, which the next model takes over.
+pub(crate) fn set_aside(path: &Path) -> Result<Option<PathBuf>, JobError> {
+    refuse_other_file(path)?;
+    let aside = path.with_extension("old.json");
+    match fs::rename(path, &aside) {
+        Ok(()) => Ok(Some(aside)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(path, format!("cannot be set aside: {error}"))),
+    }
 }
 
 /// Reads the secret, or makes it from random bytes for the first model.

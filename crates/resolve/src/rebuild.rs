@@ -1,17 +1,17 @@
 //! The batch rebuild: sources in, one published revision out, whole or not at all.
 
+mod clusters;
 mod trace;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use sameas_graph::{
-    Constraints, Decision, GraphRevision, LineageKind, NextRevision, Retention, cluster, retain,
-    succeed_as,
+    Evidence, GraphRevision, LineageKind, NextRevision, Partition, Retention, retain, succeed_as,
 };
 use sameas_matching::{
     Apart, Blocking, BudgetSettings, Comparer, FrequencyKey, Labels, MatchingPlan, Model, Prepared,
-    Threshold, Training, Weighed, Weigher, legend, train as train_model,
+    Threshold, Training, Weigher, legend, train as train_model,
 };
 use sameas_record::{Records, Schema};
 use sameas_source::SkippedFiles;
@@ -25,6 +25,7 @@ use crate::report::{
 };
 use crate::{Settings, ingest, labels, model_file};
 
+use clusters::{count_decisions, decision_counts};
 pub use trace::{RuleTrace, Trace, trace};
 
 /// A source may shrink to this share of its records without anybody asking.
@@ -43,7 +44,7 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
         stages.begin("prepare", None);
         let prepared = job.prepared();
         stages.begin("block", None);
-        let blocking = Blocking::new(&prepared, &job.plan, settings.budget.block_len_max);
+        let blocking = Blocking::new(&prepared, &job.plan, &settings.budget);
         report.rules = rule_reports(&job.plan, &blocking);
         report.pairs = pair_count(&blocking);
         report.budget = job.pair_budget();
@@ -119,20 +120,16 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
     let mut figures = RebuildFigures::default();
-    let (model, weighed) =
+    let (model, evidence, partition) =
         threads.install(|| job.weigh(trained, &key, (&mut report, &mut figures), &mut stages))?;
     if let Some(trained) = &report.trained {
         model_file::write(&path, &model, Some(trained))?;
     }
     let threshold = Threshold::of(&settings.decide);
-    let constraints = job.constraints();
     let legend = legend(&job.plan, &model, threshold);
     let references = job.records.into_references();
     let next = threads.install(|| {
-        stages.begin("cluster", None);
-        let mut evidence = weighed.evidence;
-        let partition = cluster(&references, &mut evidence, &constraints);
-        [report.links, report.review, report.quarantined] = decision_counts(&evidence);
+        count_decisions(&evidence, &mut report);
         let tally = Tally::of(&evidence);
         (figures.weights, figures.levels) = (tally.bins(), tally.levels(&legend));
         let evidence = retain(evidence, &partition, Retention::default());
@@ -238,10 +235,19 @@ impl<'s> Job<'s> {
         stages.begin("read", expected);
         let scanned = ingest::scan(sources, options, Take::All).await?;
         let (long_cells, skipped) = (scanned.long_cells, scanned.skipped.clone());
-        let records = threads.install(|| {
+        let mut records = threads.install(|| {
             stages.begin("encode", None);
             scanned.assemble(schema)
         })?;
+        for (name, &max) in &settings.ignore_shared_by_more_than {
+            let field = records.schema().field_id(name);
+            let ignored = field.map_or(0, |field| records.ignore_shared(field, max));
+            if ignored > 0 {
+                options.progress.note(&format!(
+                    "field `{name}`: {ignored} values that more than {max} records share each are taken for missing"
+                ));
+            }
+        }
         Ok(Self {
             settings,
             plan,
@@ -268,14 +274,6 @@ impl<'s> Job<'s> {
             .collect()
     }
 
-    fn constraints(&self) -> Constraints {
-        Constraints {
-            one_per_source: self.one_per_source(),
-            cannot_link: Vec::new(),
-            cluster_size_max: self.settings.decide.cluster_size_max,
-        }
-    }
-
     pub(crate) fn prepared(&self) -> Prepared<'_> {
         Prepared::new(&self.records, &self.plan, &self.one_per_source())
     }
@@ -286,7 +284,7 @@ impl<'s> Job<'s> {
         stages: &mut Stages<'_>,
     ) -> Result<Blocking<'p>, JobError> {
         stages.begin("block", None);
-        let blocking = Blocking::new(prepared, &self.plan, self.settings.budget.block_len_max);
+        let blocking = Blocking::new(prepared, &self.plan, &self.settings.budget);
         self.refuse_excess(&blocking)?;
         Ok(blocking)
     }
@@ -353,13 +351,14 @@ impl<'s> Job<'s> {
         )
     }
 
+    /// Weighs all candidate pairs and clusters them.
     fn weigh(
         &self,
         trained: Option<Model>,
         key: &FrequencyKey,
         (report, figures): (&mut RebuildReport, &mut RebuildFigures),
         stages: &mut Stages<'_>,
-    ) -> Result<(Model, Weighed), JobError> {
+    ) -> Result<(Model, Vec<Evidence>, Partition), JobError> {
         stages.begin("prepare", None);
         let prepared = self.prepared();
         let blocking = self.block(&prepared, stages)?;
@@ -373,7 +372,7 @@ impl<'s> Job<'s> {
         };
         stages.begin("weigh", Some(pair_count(&blocking)));
         let progress = stages.progress();
-        let comparer = Comparer::new(&prepared, &self.plan);
+        let comparer = Comparer::of_model(&prepared, &self.plan, &model, key);
         let threshold = Threshold::of(&self.settings.decide);
         let weigher = Weigher::new(&prepared, &comparer, &self.plan, &model, key, threshold);
         let rule_count = self.plan.rules.len();
@@ -392,7 +391,9 @@ impl<'s> Job<'s> {
         }
         report.pairs = weighed.pairs_of_rule.iter().sum();
         report.pruned_share = 1.0 - weighed.compared as f64 / (report.pairs as f64).max(1.0);
-        Ok((model, weighed))
+        stages.begin("cluster", None);
+        let partition = self.cluster(&prepared, &weigher, &mut weighed.evidence);
+        Ok((model, weighed.evidence, partition))
     }
 
     fn refuse_shrunk(
@@ -454,19 +455,6 @@ fn rule_reports(plan: &MatchingPlan, blocking: &Blocking<'_>) -> Vec<RuleReport>
     rules
         .map(|(rule, cost)| RuleReport::of(&rule.name, cost))
         .collect()
-}
-
-/// Counts links, reviews and quarantined links.
-fn decision_counts(evidence: &[sameas_graph::Evidence]) -> [u64; 3] {
-    let mut counts = [0; 3];
-    for edge in evidence {
-        counts[match edge.decision {
-            Decision::Link => 0,
-            Decision::Review => 1,
-            Decision::Quarantined(_) => 2,
-        }] += 1;
-    }
-    counts
 }
 
 fn count_ids(next: &GraphRevision, previous: Option<&GraphRevision>, report: &mut RebuildReport) {

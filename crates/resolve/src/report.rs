@@ -64,7 +64,10 @@ pub struct RuleReport {
     pub hot_blocks: u64,
     /// Sizes of the largest of them.
     pub hot_sizes: Vec<u64>,
-    /// Pairs of them that no refinement makes, at most.
+    /// Pairs of the groups that they were cut into.
+    #[serde(default)]
+    pub refined_pairs: u64,
+    /// Pairs of them that no group holds, at most.
     pub refused_pairs: u64,
     /// Records with so many keys that only some of them are used.
     pub cut_records: u64,
@@ -80,6 +83,7 @@ impl RuleReport {
             largest_block: cost.largest,
             hot_blocks: cost.hot_count,
             hot_sizes: cost.hot.iter().map(|hot| hot.len).collect(),
+            refined_pairs: cost.refined_pairs,
             refused_pairs: cost.refused_pairs,
             cut_records: cost.cut_records,
         }
@@ -115,7 +119,8 @@ pub struct PassReport {
     /// Rounds of expectation-maximisation.
     pub rounds: usize,
     /// Whether what it taught can be trusted: it had pairs enough and two comparisons or more to
-    /// learn from, and equal values speak for one entity in most of those comparisons.
+    /// learn from, equal values speak for one entity in most of those comparisons, and it does not
+    /// take nearly all pairs of large blocks for matches.
     ///
     /// A pass that had too little taught nothing. One whose comparisons speak the wrong way round
     /// taught the weights all the same.
@@ -145,7 +150,8 @@ pub struct LevelReport {
     /// Random pairs that showed it; u is learnt from them.
     #[serde(default)]
     pub random_pairs: u64,
-    /// Candidate pairs that showed it, of matches or not; m is learnt from them.
+    /// Candidate pairs that showed it, of matches or not, in each pass that teaches its comparison;
+    /// m is learnt from them.
     #[serde(default)]
     pub candidate_pairs: u64,
 }
@@ -154,7 +160,7 @@ impl LevelReport {
     /// Returns what the weight lacks evidence for, if it does.
     pub fn doubt(&self) -> Option<&'static str> {
         match (self.random_pairs, self.candidate_pairs) {
-            (_, 0) => Some("never seen in a candidate pair: m is a guess"),
+            (_, 0) => Some("never seen in a candidate pair that could teach it: m is a guess"),
             (0, _) => Some("never seen in a random pair: u is bounded, not counted"),
             _ => None,
         }
@@ -168,7 +174,7 @@ pub struct TrainReport {
     pub records: u64,
     /// Random pairs drawn.
     pub random_pairs: u64,
-    /// One pass a rule.
+    /// One pass a rule, and one for each field by which its oversized blocks were refined.
     pub passes: Vec<PassReport>,
     /// Whether expectation-maximisation came to rest: no parameter moved by more than 0.00001.
     #[serde(default)]
@@ -262,10 +268,13 @@ pub struct RebuildReport {
     pub review: u64,
     /// Those of them that the revision keeps: the strongest of each record.
     pub review_kept: u64,
-    /// Links that a constraint refused.
+    /// Links that were refused.
     pub quarantined: u64,
     /// Those of them that the revision keeps: the strongest of each record.
     pub quarantined_kept: u64,
+    /// Refused links that are weak bridges between groups of records.
+    #[serde(default)]
+    pub weak_bridges: u64,
     /// Clusters, which are the entities.
     pub clusters: u64,
     /// References of the largest cluster.
@@ -325,7 +334,7 @@ impl TrainReport {
             let doubt = if pass.plausible {
                 ""
             } else {
-                ", in doubt: too few pairs, or equal values speak against one entity"
+                ", in doubt: too few pairs, too many matches, or equal values speak against one entity"
             };
             let what = format!(
                 "{} pairs, {:.1} % matched, {} rounds{doubt}",
@@ -406,6 +415,13 @@ impl RebuildReport {
             self.quarantined_kept
         );
         line(&mut text, "evidence", decided);
+        if self.weak_bridges > 0 {
+            let refused = format!(
+                "{} links refused, for the pairs between the two groups of records speak against them",
+                self.weak_bridges
+            );
+            line(&mut text, "weak bridges", refused);
+        }
         line(
             &mut text,
             "entities",
@@ -486,7 +502,7 @@ fn render_rules(text: &mut String, rules: &[RuleReport]) {
             .map_or_else(String::new, |n| format!(", first for {n}"));
         let hot = if rule.hot_blocks > 0 {
             format!(
-                ", {} blocks refined (largest {}), at most {} pairs refused",
+                ", {} blocks refined (largest {}) to {} pairs, at most {} pairs refused",
                 rule.hot_blocks,
                 rule.hot_sizes
                     .iter()
@@ -494,6 +510,7 @@ fn render_rules(text: &mut String, rules: &[RuleReport]) {
                     .map(u64::to_string)
                     .collect::<Vec<_>>()
                     .join(" "),
+                rule.refined_pairs,
                 rule.refused_pairs
             )
         } else {

@@ -88,6 +88,10 @@ pub struct Settings {
     /// The kinds of fields whose name does not tell it.
     #[serde(default)]
     pub fields: BTreeMap<String, FieldKind>,
+    /// The most records that share a value of a field before it counts as missing: a switchboard's
+    /// number, a default address.
+    #[serde(default)]
+    pub ignore_shared_by_more_than: BTreeMap<String, u64>,
     /// The comparisons, in pattern order.
     #[serde(default, rename = "compare")]
     pub comparisons: Vec<CompareSettings>,

@@ -6,12 +6,14 @@ mod document;
 mod levels;
 mod model;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sameas_matching::{ComparisonParameters, MODEL_FORMAT, MatchingPlan, Model};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::init::Existing;
 use crate::job::JobError;
 use crate::model_file;
 use crate::settings::{Settings, SettingsError};
@@ -85,8 +87,8 @@ pub enum ImportError {
         /// Each with its place and what to do.
         Vec<String>,
     ),
-    /// There are settings already.
-    #[error("{} is there already; name another folder with --out, or move it away", .path.display())]
+    /// There are settings or a model already.
+    #[error("{} is there already; pass --force to replace it, or name another folder with --out", .path.display())]
     Exists {
         /// The file.
         path: PathBuf,
@@ -99,31 +101,41 @@ pub enum ImportError {
     Model(#[from] JobError),
 }
 
+/// What `import-splink` is asked for.
+#[derive(Clone, Debug)]
+pub struct ImportRequest {
+    /// The model file of Splink.
+    pub model: PathBuf,
+    /// The folder that gets the settings and the model.
+    pub folder: PathBuf,
+    /// The files that hold the records, one for each data set; without any, the settings name a
+    /// file that is to be replaced.
+    pub files: Vec<PathBuf>,
+    /// Whether settings and a model that are there are replaced.
+    pub existing: Existing,
+}
+
 /// Writes settings and a model that weigh pairs as a model of Splink does.
 ///
-/// `sources` are the files that hold the records, one for each data set; without any, the settings
-/// name a file that is to be replaced. `new_key` is the secret of the model's folder: 32 random bytes.
+/// `new_key` is the secret of the model's folder: 32 random bytes.
 ///
 /// # Errors
-/// Names everything that cannot be carried over, with its place; nothing is written then.
+/// Names everything that cannot be carried over, with its place; nothing is written then, nor if
+/// settings or a model are there that nobody asked to replace.
 pub fn import_splink(
-    path: &Path,
-    out: &Path,
-    sources: &[PathBuf],
+    request: &ImportRequest,
     new_key: [u8; 32],
 ) -> Result<ImportReport, ImportError> {
+    let path = &request.model;
     let splink = read(path)?;
-    let settings_path = out.join("sameas.toml");
-    if settings_path.exists() {
-        return Err(ImportError::Exists {
-            path: settings_path,
-        });
-    }
+    let settings_path = request.folder.join("sameas.toml");
+    refuse_existing(&settings_path, request.existing)?;
     let mut warnings = splink.warnings();
     let mut problems = Vec::new();
     let mut columns = Columns::of(&splink, &mut problems);
     let blocks = blocks::import(&splink, &mut columns, &mut warnings, &mut problems);
     let comparisons = levels::import(&splink, &columns, &mut warnings, &mut problems);
+    document::check_files(&splink, &request.files, &mut warnings, &mut problems);
     if !problems.is_empty() {
         return Err(ImportError::Parts(problems));
     }
@@ -132,7 +144,7 @@ pub fn import_splink(
         &columns,
         &blocks,
         &comparisons,
-        sources,
+        &request.files,
         &mut warnings,
     );
     let settings = Settings::parse(&text, &settings_path)?;
@@ -148,8 +160,10 @@ pub fn import_splink(
         path: path.to_owned(),
         cause,
     })?;
-    model_file::write_settings(&settings_path, &text)?;
     let model_path = settings.model_path();
+    refuse_existing(&model_path, request.existing)?;
+    model_file::refuse_other_file(&model_path)?;
+    model_file::write_settings(&settings_path, &text, request.existing)?;
     model.key_id = model_file::secret(&model_path, new_key)?.id();
     model_file::write(&model_path, &model, None)?;
     Ok(ImportReport {
@@ -159,6 +173,15 @@ pub fn import_splink(
         blocks: blocks.len(),
         warnings,
     })
+}
+
+fn refuse_existing(path: &Path, existing: Existing) -> Result<(), ImportError> {
+    if path.exists() && existing == Existing::Keep {
+        return Err(ImportError::Exists {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<SplinkModel, ImportError> {
@@ -202,6 +225,7 @@ fn model_of(splink: &SplinkModel, imported: &[Imported], plan: &MatchingPlan) ->
         comparisons: comparisons.collect(),
         interactions: Vec::new(),
         calibration: None,
+        words: BTreeMap::new(),
     }
 }
 

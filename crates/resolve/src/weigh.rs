@@ -34,7 +34,7 @@ pub async fn weigh(
     let weights = threads.install(|| {
         stages.begin("prepare", None);
         let prepared = job.prepared();
-        let comparer = Comparer::new(&prepared, &job.plan);
+        let comparer = Comparer::of_model(&prepared, &job.plan, &model, &key);
         let threshold = Threshold::of(&settings.decide);
         let weigher = Weigher::new(&prepared, &comparer, &job.plan, &model, &key, threshold);
         stages.begin("weigh", Some(pairs.len() as u64));

@@ -374,6 +374,7 @@ fn decision(decision: Decision) -> (wire::Decision, wire::QuarantineReason) {
         Decision::Quarantined(QuarantineReason::OnePerSource) => Reason::OnePerSource,
         Decision::Quarantined(QuarantineReason::CannotLink) => Reason::CannotLink,
         Decision::Quarantined(QuarantineReason::ClusterSize) => Reason::ClusterSize,
+        Decision::Quarantined(QuarantineReason::WeakBridge) => Reason::WeakBridge,
     };
     (wire::Decision::Quarantined, reason)
 }

@@ -1,10 +1,13 @@
 //! What users write about a source.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use sameas_record::{DateOrder, DuplicateKeys, Part};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::files::local_files;
 
 /// One text or a list of texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,4 +85,12 @@ pub struct SourceSettings {
     pub duplicate_keys: DuplicateKeys,
     /// The canonical fields this source has.
     pub fields: BTreeMap<String, FieldMapping>,
+}
+
+impl SourceSettings {
+    /// Returns the files of this machine that the address names now, seen from a folder; what
+    /// cannot be found is left out.
+    pub fn local_files(&self, base: &Path) -> Vec<PathBuf> {
+        local_files(self, base)
+    }
 }

@@ -28,6 +28,7 @@ use self::arrow::{ArrowFile, ArrowPiece};
 use self::columns::Columns;
 use self::format::{Compression, compression_of, delimiter_of, format_of};
 use self::location::Located;
+pub(crate) use self::location::local_files;
 use self::piece::{FilePartition, Piece, Reading, TextReading, spread};
 use self::probe::{Detail, Probe, probe_all};
 use self::shape::Keys;

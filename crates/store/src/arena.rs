@@ -16,6 +16,10 @@ const SOURCE_BITS: u32 = 13;
 /// Bits of an entry's header that say which kind of key follows.
 const KIND_BITS: u32 = 8 * ENTRY_HEADER_LEN as u32 - BACK_BITS;
 
+/// The most bytes that a reference adds beside its key: its header, a cluster's id, and twice
+/// a revision index.
+pub(crate) const LEN_BESIDE_KEY_MAX: usize = ENTRY_HEADER_LEN + ID_LEN + 2 * size_of::<u32>();
+
 // Source and key length fit beside the distance.
 const _: () = assert!(sameas_graph::SOURCE_COUNT_MAX <= 1 << SOURCE_BITS);
 const _: () = assert!(sameas_graph::KEY_LEN_MAX < 1 << (KIND_BITS - SOURCE_BITS));
@@ -129,6 +133,10 @@ impl<'a> Arena<'a> {
         source: u16,
         key: &[u8],
     ) -> Option<(ClusterHead, u32)> {
+        // A header has no room for longer ones.
+        if key.len() > sameas_graph::KEY_LEN_MAX {
+            return None;
+        }
         let offset = usize::try_from(offset).ok()?;
         let word = u64_at(self.bytes, offset)?;
         let back = word & BACK_MAX;

@@ -130,8 +130,13 @@ pub(crate) fn decode_current(
     let form: CurrentForm = decode(folder, path, bytes, GO_BACK)?;
     let checksum = u64::from_str_radix(&form.checksum, 16)
         .map_err(|_| broken(path, "the checksum is no hexadecimal number", GO_BACK))?;
-    if snapshot_revision(&form.file).is_none() {
-        return Err(broken(path, "it names no snapshot", GO_BACK));
+    if snapshot_revision(&form.file) != Some(Revision::new(form.revision)) {
+        let what = "it names no snapshot of its revision";
+        return Err(broken(path, what, GO_BACK));
+    }
+    if !(form.revision..u64::MAX).contains(&form.latest) {
+        let what = "its latest revision is older than its own, or has none after it";
+        return Err(broken(path, what, GO_BACK));
     }
     Ok(Current {
         file: form.file,
@@ -184,7 +189,8 @@ pub(crate) fn snapshot_name(revision: Revision) -> String {
 /// Returns the revision that a snapshot's file name stands for.
 pub(crate) fn snapshot_revision(name: &str) -> Option<Revision> {
     let revision = Revision::new(name.strip_suffix(".sameas")?.parse().ok()?);
-    (snapshot_name(revision) == name).then_some(revision)
+    let is_named = snapshot_name(revision) == name && revision.get() < u64::MAX;
+    is_named.then_some(revision)
 }
 
 fn encode(form: &impl Serialize) -> Vec<u8> {

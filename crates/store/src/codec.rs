@@ -1,6 +1,8 @@
 //! Small sections as sequences of numbers and length-prefixed texts.
 
-use sameas_graph::{ComparisonLegend, Legend, LevelLegend, MatchWeight, RuleKind, RuleLegend};
+use sameas_graph::{
+    ComparisonLegend, Legend, LevelLegend, LevelPattern, MatchWeight, RuleKind, RuleLegend,
+};
 
 use crate::format::{u16_at, u32_at, u64_at};
 
@@ -90,6 +92,10 @@ pub(crate) fn encode_legend(legend: &Legend) -> Vec<u8> {
 pub(crate) fn decode_legend(bytes: &[u8]) -> Option<Legend> {
     let mut decoder = Decoder { bytes, at: 0 };
     let count = decoder.u16()?;
+    // More than a pattern holds would be explained by the wrong levels.
+    if usize::from(count) > LevelPattern::COMPARISON_COUNT_MAX {
+        return None;
+    }
     let comparisons = (0..count)
         .map(|_| decoder.comparison())
         .collect::<Option<Vec<_>>>()?;
@@ -158,6 +164,9 @@ impl Decoder<'_> {
     fn comparison(&mut self) -> Option<ComparisonLegend> {
         let name = self.text()?;
         let count = self.u16()?;
+        if usize::from(count) > LevelPattern::LEVEL_COUNT_MAX {
+            return None;
+        }
         let levels = (0..count)
             .map(|_| {
                 Some(LevelLegend {

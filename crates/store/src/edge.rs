@@ -30,6 +30,7 @@ impl EdgeKind {
             Decision::Quarantined(QuarantineReason::OnePerSource) => 2,
             Decision::Quarantined(QuarantineReason::CannotLink) => 3,
             Decision::Quarantined(QuarantineReason::ClusterSize) => 4,
+            Decision::Quarantined(QuarantineReason::WeakBridge) => 5,
         };
         let rule = self.rule.index() as u128;
         let entry = u128::from(self.pattern.packed()) | rule << 64 | decision << 72;
@@ -45,6 +46,7 @@ impl EdgeKind {
             2 => Decision::Quarantined(QuarantineReason::OnePerSource),
             3 => Decision::Quarantined(QuarantineReason::CannotLink),
             4 => Decision::Quarantined(QuarantineReason::ClusterSize),
+            5 => Decision::Quarantined(QuarantineReason::WeakBridge),
             _ => return None,
         };
         let pattern = LevelPattern::new(u64_at(bytes, 0)?);

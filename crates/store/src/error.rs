@@ -138,7 +138,9 @@ pub enum WriteError {
         index: u64,
     },
     /// The graph does not fit the format.
-    #[error("revision {revision}: has {count} {what}, format 1 holds at most {max}")]
+    #[error(
+        "revision {revision}: has {count} {what}, a snapshot holds at most {max}; nothing was written; rebuild with less, or with several graphs"
+    )]
     TooLarge {
         /// The revision.
         revision: Revision,

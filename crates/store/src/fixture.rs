@@ -28,12 +28,13 @@ pub(crate) const NAMESPACE: Namespace =
 /// Weight in hundredths, rule, pattern, and a position in [`DECISIONS`].
 type EdgeContent = (i16, u8, u64, usize);
 
-const DECISIONS: [Decision; 5] = [
+const DECISIONS: [Decision; 6] = [
     Decision::Link,
     Decision::Review,
     Decision::Quarantined(QuarantineReason::OnePerSource),
     Decision::Quarantined(QuarantineReason::CannotLink),
     Decision::Quarantined(QuarantineReason::ClusterSize),
+    Decision::Quarantined(QuarantineReason::WeakBridge),
 ];
 
 /// Returns the bytes of a graph's snapshot.

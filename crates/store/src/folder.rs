@@ -75,7 +75,8 @@ impl GraphFolder {
     fn create(path: &Path, namespace: Namespace) -> Result<Self, FolderError> {
         let snapshots = path.join(SNAPSHOTS);
         refuse_occupied(path)?;
-        fs::create_dir_all(&snapshots).map_err(|cause| io_error("create", &snapshots, cause))?;
+        durable::create_folder(&snapshots)
+            .map_err(|cause| io_error("create", &snapshots, cause))?;
         let lock_path = path.join(LOCK);
         let lock = open_lock(&lock_path)?;
         lock.lock()
@@ -95,11 +96,6 @@ impl GraphFolder {
         let file = path.join(GRAPH);
         durable::replace(&file, &encode_graph(namespace))
             .map_err(|cause| io_error("write", &file, cause))?;
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        durable::sync_folder(parent.unwrap_or(Path::new(".")))
-            .map_err(|cause| io_error("sync the parent of", path, cause))?;
         Ok(Self {
             path: path.to_owned(),
             namespace,

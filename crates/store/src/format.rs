@@ -45,20 +45,20 @@
 //! | 4 | `revisions` | u64 × R, ascending: what revision indexes point into |
 //! | 5 | `arena` | cluster after cluster: unified id 16 bytes, birth (revision index), then one entry a slot: a 40-bit number (bits 0-15 how many bytes before the entry the cluster starts, 65,535 if they are that or more; 16-28 source; 29-39 key length), since when it belongs to the entity (revision index), key bytes |
 //! | 6 | `arena_samples` | u64: offset in `arena` of the entries of slots 0, 8, 16, … |
-//! | 7 | `key_table` | buckets of 8 keys (one cache line): 8 fingerprints u16, then the offsets of the keys' entries in `arena`: the 8 upper parts u16, then the 8 lower parts u32; an empty place is all ones |
+//! | 7 | `key_table` | ceil(N / 6) buckets, at least one, of 8 keys (one cache line): 8 fingerprints u16, then the offsets of the keys' entries in `arena`: the 8 upper parts u16, then the 8 lower parts u32; an empty place is all ones |
 //! | 8 | `order` | u32 × N: the slot of each node (nodes ascend by source name, then key) |
 //! | 9 | `marks` | rank bits over slots: the first member of each cluster |
-//! | 10 | `id_table` | u32 words: the first slot of the cluster whose id hashes here; all ones is empty |
+//! | 10 | `id_table` | u32 × (ceil(4 C / 3) + 1): the first slot of the cluster whose id hashes here; all ones is empty |
 //! | 11 | `edge_starts` | u32 × (N + 1): the edges of a slot are `edges[starts[s]..starts[s + 1]]` |
 //! | 12 | `edges` | u64 × E at the lower of both slots, ascending by the higher one: slot u32 (bits 0-31), weight i16 (32-47), low half of the kind (48-63) |
 //! | 13 | `edge_kinds_high` | u16 × E: upper half of the kind; absent unless there are more than 65,536 kinds |
-//! | 14 | `kinds` | 16 bytes: pattern u64, rule u8, decision u8, zero 6 bytes; numbered by first use in evidence order |
+//! | 14 | `kinds` | 16 bytes: pattern u64, rule u8, decision u8 (0 link, 1 review, link refused: 2 one per source, 3 cannot link, 4 cluster size), zero 6 bytes; numbered by first use in evidence order |
 //! | 15 | `incoming` | u32: the edges that join two clusters, by higher slot: found from that end, too |
-//! | 16 | `lineage` | 32 bytes an event: entity 16 bytes, revision u64, kind u32, end of its targets u32; by entity, revision |
+//! | 16 | `lineage` | 32 bytes an event: entity 16 bytes, revision u64, kind u32 (0 born, 1 merged, 2 split, 3 retired, 4 revived), end of its targets u32; by entity, revision |
 //! | 17 | `lineage_targets` | 16 bytes: unified ids that events point to |
 //! | 18 | `past_sources` | u32 count; each: name; in byte order |
 //! | 19 | `past` | 32 bytes a membership that ended: u64 (offset in `past_keys` 40 bits, source 13 bits, key length 11 bits, from the lowest), ended and began (u32 revision indexes), entity 16 bytes; by source, key, ended, began, entity |
-//! | 20 | `past_keys` | key bytes of `past` |
+//! | 20 | `past_keys` | key bytes of `past`; neighbours with one key share them |
 //! | 21 | `changed` | roaring bitmap (portable form) of the slots whose entity changed in this revision |
 //! | 22 | `source_sets` | u64 × (sources + 1) ends, then a roaring bitmap a source: its slots |
 //! | 23 | `probes` | how many buckets of `key_table` and words of `id_table` a search passes over at most: u32 each |
@@ -76,6 +76,12 @@
 //! `probes` says how far at most. A match gives the offset of an arena entry, whose bytes
 //! decide, and the entity lies a few bytes before it: two waits for memory, bucket and
 //! entry.
+//!
+//! # Looking a unified id up
+//!
+//! The hash is xxh3-64 of the id, seeded with xxh3-64 of the namespace seeded with all ones.
+//! Multiplied and shifted as above it chooses a word of `id_table`; a word in use passes on
+//! to the next, from the last to the first. The entity that the slot's cluster starts with decides.
 
 use crate::error::CorruptError;
 

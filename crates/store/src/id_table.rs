@@ -16,6 +16,10 @@ fn home(namespace: &[u8], id: &[u8], word_count: usize) -> usize {
     ((u128::from(xxh3_64_with_seed(id, seed)) * word_count as u128) >> 64) as usize
 }
 
+/// An id is in the table already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Twice;
+
 /// A table that is being filled.
 #[derive(Debug)]
 pub(crate) struct IdTableBuilder<'a> {
@@ -42,7 +46,7 @@ impl<'a> IdTableBuilder<'a> {
         id: &[u8],
         slot: u32,
         mut is_same: impl FnMut(u32) -> bool,
-    ) -> Result<(), u32> {
+    ) -> Result<(), Twice> {
         let home = home(self.namespace, id, self.words.len());
         let (wrapped, following) = self.words.split_at_mut(home);
         for (probe, word) in following.iter_mut().chain(wrapped).enumerate() {
@@ -52,7 +56,7 @@ impl<'a> IdTableBuilder<'a> {
                 return Ok(());
             }
             if is_same(*word) {
-                return Err(*word);
+                return Err(Twice);
             }
         }
         unreachable!("there are more words than ids, so one of them is empty");

@@ -1,7 +1,7 @@
 //! The hash table from references to arena entries.
 //!
-//! Cost of a look-up: one 64-byte bucket (a second one for about one key in twelve). It tells
-//! at once where the arena entry lies, beside which lies the entity.
+//! Cost of a look-up: two neighbouring 64-byte buckets, which come from memory together. They
+//! tell at once where the arena entry lies, beside which lies the entity.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -19,6 +19,11 @@ const LANES: usize = 4;
 
 /// The first offset that a bucket cannot hold: all ones means that there is none.
 pub(crate) const OFFSET_MAX: u64 = (1 << 48) - 1;
+
+// The largest arena ends before that: as many clusters as references, all keys of full length.
+const _: () = assert!(
+    (sameas_graph::KEY_LEN_MAX + crate::arena::LEN_BESIDE_KEY_MAX) as u64 * (1 << 32) < OFFSET_MAX
+);
 
 /// Keys that are compared together: 8 fingerprints, then the offsets of their 8 arena entries,
 /// first the upper 16 bits of each, then the lower 32.
@@ -65,6 +70,7 @@ pub(crate) fn bucket_count(key_count: u64) -> u64 {
 /// A table that is being filled.
 #[derive(Debug)]
 pub(crate) struct KeyTableBuilder {
+    /// Words are little endian, as in the file.
     buckets: Vec<Bucket>,
     probe_max: u32,
 }
@@ -105,9 +111,9 @@ impl KeyTableBuilder {
         self.probe_max
     }
 
-    /// Returns the words in file order.
-    pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
-        self.buckets.iter().flatten().copied()
+    /// Returns the words as they lie in the file.
+    pub(crate) fn words(&self) -> &[u64] {
+        self.buckets.as_flattened()
     }
 }
 
@@ -284,7 +290,7 @@ fn offset_of(bucket: &Bucket, at: usize) -> u64 {
 )]
 fn put(bucket: &mut Bucket, at: usize, fingerprint: u16, offset: u64) {
     let mut xor = |word: usize, shift: usize, blank: u64, value: u64| {
-        bucket[word] ^= (blank ^ value) << shift;
+        bucket[word] ^= ((blank ^ value) << shift).to_le();
     };
     let (word, shift) = (at / LANES, 16 * (at % LANES));
     let half = u64::from(u16::MAX);
@@ -307,8 +313,7 @@ mod tests {
         let hash = KeyHash(u64::MAX);
         let mut table = KeyTableBuilder::new(10);
         table.insert(hash, at(7));
-        let words: Vec<u64> = table.words().map(u64::to_le).collect();
-        let view = KeyTable::new(words.as_chunks().0, table.probe_max());
+        let view = KeyTable::new(table.words().as_chunks().0, table.probe_max());
         let mut seen = Vec::new();
         let answer: Result<Option<()>, ()> = view.find(hash, |offset| {
             seen.push(offset);
@@ -324,8 +329,7 @@ mod tests {
         for number in 0..60_u64 {
             table.insert(hash(number), at(number));
         }
-        let words: Vec<u64> = table.words().map(u64::to_le).collect();
-        let view = KeyTable::new(words.as_chunks().0, table.probe_max());
+        let view = KeyTable::new(table.words().as_chunks().0, table.probe_max());
         assert_eq!((table.probe_max(), view.key_count()), (7, Some(60)));
         for number in 0..60_u64 {
             let found: Result<_, ()> = view.find(hash(number), |found| Ok(Some(found)));
@@ -342,8 +346,7 @@ mod tests {
         for number in 0..30_u64 {
             table.insert(hash(number), at(number));
         }
-        let words: Vec<u64> = table.words().map(u64::to_le).collect();
-        let view = KeyTable::new(words.as_chunks().0, table.probe_max());
+        let view = KeyTable::new(table.words().as_chunks().0, table.probe_max());
         for number in 0..30 {
             let near = Some(at(number)).filter(|_| number < 16);
             assert_eq!(view.first_match(hash(number)), near);
@@ -378,7 +381,7 @@ mod tests {
         let largest = OFFSET_MAX - 1;
         let mut table = KeyTableBuilder::new(12);
         table.insert(KeyHash(0), largest);
-        let words: Vec<u64> = table.words().map(u64::to_le).collect();
+        let words = table.words();
         let view = KeyTable::new(words.as_chunks().0, 0);
         assert_eq!(
             (view.first_match(KeyHash(0)), view.key_count()),

@@ -1,7 +1,10 @@
 //! What the processor does faster than the language can say.
-#![expect(
-    unsafe_code,
-    reason = "instructions of one processor are unsafe to call; this file says why ours may be"
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "instructions of one processor are unsafe to call; this file says why ours may be"
+    )
 )]
 
 /// Asks the processor to fetch an item that is needed soon; without effect beyond the slice.
@@ -41,12 +44,39 @@ pub(crate) fn equal_lanes(words: [u64; 4], number: u16) -> u32 {
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    {
-        let lanes = words.iter().flat_map(|word| {
-            let word = u64::from_le(*word);
-            (0..4).map(move |lane| (word >> (16 * lane)) as u16)
-        });
-        let equal = lanes.map(|lane| u32::from(lane == number));
-        equal.enumerate().map(|(at, bit)| bit << at).sum()
+    plain_equal_lanes(words, number)
+}
+
+/// Says what [`equal_lanes`] says, on any processor.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn plain_equal_lanes(words: [u64; 4], number: u16) -> u32 {
+    let lanes = words.iter().flat_map(|word| {
+        let word = u64::from_le(*word);
+        (0..4).map(move |lane| (word >> (16 * lane)) as u16)
+    });
+    let equal = lanes.map(|lane| u32::from(lane == number));
+    equal.enumerate().map(|(at, bit)| bit << at).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn this_processor_and_any_other_find_the_same_lanes(
+            lanes in prop::array::uniform16(prop_oneof![Just(0_u16), Just(u16::MAX), Just(7), any::<u16>()]),
+            number in prop_oneof![Just(0_u16), Just(u16::MAX), Just(7), any::<u16>()],
+        ) {
+            let word = |lanes: &[u16]| {
+                lanes.iter().rev().fold(0_u64, |word, &lane| word << 16 | u64::from(lane)).to_le()
+            };
+            let words = [0, 4, 8, 12].map(|from: usize| word(&lanes[from..from + 4]));
+            let expected: u32 = (0..16).map(|at| u32::from(lanes[at] == number) << at).sum();
+            prop_assert_eq!(plain_equal_lanes(words, number), expected);
+            prop_assert_eq!(equal_lanes(words, number), expected);
+        }
     }
 }

@@ -67,7 +67,7 @@ impl Map {
 /// Part of a mapped file, checked once and then as quick to reach as a slice.
 ///
 /// Finding a section by its place in the table and checking it costs about fifteen
-/// instructions, and a look-up visits eight sections; without that cost the processor can
+/// instructions, and a look-up visits three sections; without that cost the processor can
 /// start on the next look-up while this one still waits for memory.
 pub(crate) struct MapSlice<T> {
     start: *const T,

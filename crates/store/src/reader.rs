@@ -60,7 +60,7 @@ struct Inner {
     hot: HotSections,
 }
 
-/// The sections that a look-up reads, found and checked when the snapshot was opened.
+/// The sections that look-ups and walks read, found and checked when the snapshot was opened.
 #[derive(Debug)]
 struct HotSections {
     arena: MapSlice<u8>,

@@ -1,8 +1,9 @@
 //! Writes one revision as a snapshot file.
 //!
 //! Cost: one pass over the graph per section. Beside the graph itself the writer holds 4
-//! bytes a reference and whatever one section needs: at most about 11 bytes a key (the
-//! hash table) or 4 bytes an edge and a reference (the order of edges).
+//! bytes a reference, 6 bytes a cluster until ids are written, and whatever one section needs:
+//! about 12 bytes a key (hash table and samples), or 8 bytes a reference and an edge (the order
+//! of edges).
 #![expect(
     clippy::indexing_slicing,
     reason = "reads the graph in memory only, after `check` has compared all lengths and numbers"

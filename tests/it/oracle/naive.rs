@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use sameas_graph::Decision;
 use sameas_matching::{LevelParameters, MatchingPlan, Model, Scope, Threshold};
 
-use super::likeness::{Ask, forms};
+use super::likeness::{Ask, WordShare, forms};
 use super::world::{Comparison, World};
 
 /// What a rule that fires weighs, at least.
@@ -70,13 +70,13 @@ impl Naive {
         let rules = rule_parts(world);
         for (rule, parts) in rules.iter().enumerate() {
             for block in blocks(world, parts) {
-                let made = if block.len() <= world.block_len_max as usize {
+                let made = if is_within(world, block.len()) {
                     pairs(&block)
                 } else {
                     hot_blocks += 1;
                     let pairs = pairs(&block).into_iter();
                     hot_pairs.extend(pairs.filter(|&pair| !excluded(world, pair)));
-                    refined(world, &rules, &block).into_iter().collect()
+                    refined(world, &rules, rule, &block).into_iter().collect()
                 };
                 for pair in made.into_iter().filter(|&pair| !excluded(world, pair)) {
                     candidates.entry(pair).or_insert(rule);
@@ -165,23 +165,60 @@ fn excluded(world: &World, (a, b): Pair) -> bool {
     source(a) == source(b) && world.one_per_source.contains(&source(a))
 }
 
-/// Returns the pairs of a hot block that also share a further value in a group that is not hot.
-fn refined(world: &World, rules: &[Vec<Part>], block: &[u32]) -> BTreeSet<Pair> {
-    let mut made = BTreeSet::new();
+/// Returns the pairs of a hot block that share a further value with few: the smallest groups make
+/// as many as the budget gives the block's records, equal lengths all or none.
+fn refined(world: &World, rules: &[Vec<Part>], rule: usize, block: &[u32]) -> BTreeSet<Pair> {
     let parts: BTreeSet<Part> = rules.iter().flatten().copied().collect();
-    for part in parts.into_iter().filter(|&part| is_single(world, part)) {
+    let parts = parts.into_iter().filter(|&part| is_single(world, part));
+    let mut of_len: BTreeMap<usize, Vec<Vec<Pair>>> = BTreeMap::new();
+    for part in parts.filter(|part| !rules[rule].contains(part)) {
         let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for &node in block {
             for value in part_values(world, node as usize, part) {
                 groups.entry(value).or_default().push(node);
             }
         }
-        let groups = groups
-            .values()
-            .filter(|group| group.len() <= world.block_len_max as usize);
-        made.extend(groups.flat_map(|group| pairs(group)));
+        for group in groups.into_values() {
+            if is_within(world, group.len()) && !is_covered(world, rules, rule, part, group[0]) {
+                of_len.entry(group.len()).or_default().push(pairs(&group));
+            }
+        }
+    }
+    let mut left = world.budget.refined_pairs_per_record_max * block.len() as f64;
+    let mut made = BTreeSet::new();
+    for groups in of_len.into_values() {
+        left -= groups.iter().map(Vec::len).sum::<usize>() as f64;
+        if left < 0.0 {
+            break;
+        }
+        made.extend(groups.into_iter().flatten());
     }
     made
+}
+
+/// Tells whether another rule makes the pairs of a group: those of a block of one rule that share a
+/// value with a record.
+fn is_covered(world: &World, rules: &[Vec<Part>], rule: usize, part: Part, node: u32) -> bool {
+    let others = rules.iter().enumerate().filter(|&(other, _)| other != rule);
+    let asks_no_more = |parts: &Vec<Part>| {
+        let mut parts = parts.iter();
+        parts.all(|&p| is_single(world, p) && (p == part || rules[rule].contains(&p)))
+    };
+    others
+        .filter(|(_, parts)| asks_no_more(parts))
+        .any(|(_, parts)| {
+            let key = |node: usize| -> Vec<_> {
+                let values = parts.iter();
+                values.map(|&part| part_values(world, node, part)).collect()
+            };
+            let own = key(node as usize);
+            let sharing = (0..world.rows.len()).filter(|&other| key(other) == own);
+            is_within(world, sharing.count())
+        })
+}
+
+fn is_within(world: &World, len: usize) -> bool {
+    len <= world.budget.block_len_max as usize
 }
 
 /// Tells whether every record has at most one value of a part.
@@ -191,10 +228,11 @@ fn is_single(world: &World, (field, form): Part) -> bool {
 
 fn edge(world: &World, plan: &MatchingPlan, model: &Model, pair: Pair, first_rule: usize) -> Edge {
     let nodes = (pair.0 as usize, pair.1 as usize);
+    let share = |word: &str| word_share(model, word);
     let levels: Vec<u8> = world
         .comparisons
         .iter()
-        .map(|c| level(world, c, nodes))
+        .map(|c| level(world, c, nodes, &share))
         .collect();
     let mut bits = (model.prior / (1.0 - model.prior)).log2();
     let mut related = model.related.map(|related| (model.prior / related).log2());
@@ -243,7 +281,7 @@ fn edge(world: &World, plan: &MatchingPlan, model: &Model, pair: Pair, first_rul
     let holds = |tests: &Vec<(&str, Ask)>| {
         tests
             .iter()
-            .all(|(f, ask)| any_holds(world, f, *ask, nodes))
+            .all(|(f, ask)| any_holds(world, f, *ask, nodes, &share))
     };
     Edge {
         levels,
@@ -272,8 +310,20 @@ fn rarity(
     (parameters.levels[0].u / frequency).log2()
 }
 
+/// Returns the share of titles that have a word, as a model lists it.
+fn word_share(model: &Model, word: &str) -> f64 {
+    let table = &model.words["title"];
+    let token = World::key().word_token("title", word);
+    table.frequent.get(&token).copied().unwrap_or(table.rest)
+}
+
 /// Returns the best level of any two values: 0 if a value is missing.
-fn level(world: &World, comparison: &Comparison, nodes: (usize, usize)) -> u8 {
+fn level(
+    world: &World,
+    comparison: &Comparison,
+    nodes: (usize, usize),
+    share: WordShare<'_>,
+) -> u8 {
     let (of_a, of_b) = (
         world.texts(nodes.0, comparison.field),
         world.texts(nodes.1, comparison.field),
@@ -283,8 +333,8 @@ fn level(world: &World, comparison: &Comparison, nodes: (usize, usize)) -> u8 {
     }
     let holds = |(field, ask): &(Option<&str>, Ask), a: &str, b: &str| match (field, ask) {
         (None, Ask::Swapped(other)) => swapped(world, comparison.field, other, nodes),
-        (None, ask) => ask.holds(a, b),
-        (Some(field), ask) => any_holds(world, field, *ask, nodes),
+        (None, ask) => ask.holds(a, b, share),
+        (Some(field), ask) => any_holds(world, field, *ask, nodes, share),
     };
     for (position, level) in comparison.levels.iter().enumerate() {
         let met = |a: &str, b: &str| level.iter().all(|clause| holds(clause, a, b));
@@ -295,12 +345,18 @@ fn level(world: &World, comparison: &Comparison, nodes: (usize, usize)) -> u8 {
     comparison.levels.len() as u8 + 1
 }
 
-fn any_holds(world: &World, field: &str, ask: Ask, (a, b): (usize, usize)) -> bool {
+fn any_holds(
+    world: &World,
+    field: &str,
+    ask: Ask,
+    (a, b): (usize, usize),
+    share: WordShare<'_>,
+) -> bool {
     let of_b = world.texts(b, field);
     world
         .texts(a, field)
         .iter()
-        .any(|x| of_b.iter().any(|y| ask.holds(x, y)))
+        .any(|x| of_b.iter().any(|y| ask.holds(x, y, share)))
 }
 
 fn swapped(world: &World, field: &str, other: &str, (a, b): (usize, usize)) -> bool {

@@ -1,5 +1,6 @@
 //! Small random worlds: records, settings and a model.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
@@ -10,9 +11,9 @@ use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilde
 use proptest::prelude::*;
 use sameas_graph::SourceId;
 use sameas_matching::{
-    BlockSettings, Calibration, CompareSettings, ComparisonParameters, FrequencyKey,
-    FrequencyTable, Interaction, LevelParameters, MODEL_FORMAT, MatchingPlan, Model, RuleSettings,
-    Scope, Threshold,
+    BlockSettings, BudgetSettings, Calibration, CompareSettings, ComparisonParameters,
+    FrequencyKey, FrequencyTable, Interaction, LevelParameters, MODEL_FORMAT, MatchingPlan, Model,
+    RuleSettings, Scope, Threshold,
 };
 use sameas_record::{
     DuplicateKeys, FieldPlan, Locale, PartitionIngest, Records, Schema, SourceParts, SourcePlan,
@@ -25,7 +26,7 @@ use super::likeness::Ask;
 /// The fields in the order of the schema, with values that normalisation leaves as they are.
 ///
 /// Many of them lie just on either side of what some level asks for.
-pub(super) const FIELDS: [(&str, &str, &[&str]); 6] = [
+pub(super) const FIELDS: [(&str, &str, &[&str]); 7] = [
     (
         "dob",
         "date",
@@ -56,6 +57,19 @@ pub(super) const FIELDS: [(&str, &str, &[&str]); 6] = [
         "given_name",
         &[
             "abba", "abab", "baba", "bab", "abbab", "cabab", "b", "acaba", "bacaba", "abcabac",
+        ],
+    ),
+    (
+        "place",
+        "coordinates",
+        &[
+            "48.1,11.5",
+            "48.1004,11.5",
+            "48.1,11.5131",
+            "48.1,11.5137",
+            "48.1091,11.5",
+            "-48.1,11.5",
+            "89.9999,12",
         ],
     ),
     (
@@ -90,6 +104,9 @@ pub(super) const FIELDS: [(&str, &str, &[&str]); 6] = [
             "white",
             "grey blue",
             "red",
+            "b grey red",
+            "gren black blue",
+            "blackk whyte",
         ],
     ),
 ];
@@ -104,7 +121,7 @@ pub(super) const SOURCES: [&str; 3] = ["a", "b", "c"];
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Row {
     pub(super) source: usize,
-    pub(super) values: [Vec<usize>; 6],
+    pub(super) values: [Vec<usize>; 7],
 }
 
 impl Row {
@@ -142,8 +159,8 @@ fn distinct(values: Vec<usize>) -> Vec<usize> {
 pub(super) fn rows(count: Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     let one = |field: usize| prop::collection::vec(0..FIELDS[field].2.len(), 0..=1);
     let many = prop::collection::vec(0..FIELDS[MULTI].2.len(), 0..=4).prop_map(distinct);
-    let values = (one(0), many, one(2), one(3), one(4), one(5));
-    let values = values.prop_map(|(a, b, c, d, e, f)| [a, b, c, d, e, f]);
+    let values = (one(0), many, one(2), one(3), one(4), one(5), one(6));
+    let values = values.prop_map(|(a, b, c, d, e, f, g)| [a, b, c, d, e, f, g]);
     let row = (0..SOURCES.len(), values).prop_map(|(source, values)| Row { source, values });
     prop::collection::vec(row, count)
 }
@@ -171,7 +188,7 @@ pub(super) struct World {
     /// Blocking rules: fields and forms.
     pub(super) blocks: Vec<Vec<(&'static str, &'static str)>>,
     pub(super) one_per_source: Vec<usize>,
-    pub(super) block_len_max: u32,
+    pub(super) budget: BudgetSettings,
     seed: u64,
 }
 
@@ -189,14 +206,18 @@ impl World {
         draw.shuffle(&mut rules);
         rules.truncate(draw.below(3));
         let one_per_source = (0..SOURCES.len()).filter(|_| draw.chance(0.3)).collect();
-        let block_len_max = *draw.pick(&[2, 3, 6, 12, 1_000]);
+        let budget = BudgetSettings {
+            pairs_per_record_max: 100_000,
+            block_len_max: *draw.pick(&[2, 3, 6, 12, 1_000]),
+            refined_pairs_per_record_max: *draw.pick(&[0.0, 0.3, 1.0, 2.5, 100.0]),
+        };
         Self {
             rows,
             comparisons,
             rules,
             blocks,
             one_per_source,
-            block_len_max,
+            budget,
             seed,
         }
     }
@@ -309,6 +330,7 @@ impl World {
                 .iter()
                 .map(|(field, form)| format!("{field}.{form}"))
                 .collect(),
+            ..BlockSettings::default()
         });
         let rule = self.rules.iter().enumerate().map(|(index, tests)| {
             let tests: Level = tests
@@ -393,6 +415,7 @@ impl World {
                 others: 30,
             }),
             comparisons,
+            words: Self::words(),
         }
     }
 
@@ -413,6 +436,19 @@ impl World {
             }
         }
         interactions
+    }
+
+    /// Lists how frequent most words of the titles are.
+    fn words() -> BTreeMap<String, FrequencyTable> {
+        let words = values_of("title").iter().flat_map(|title| title.split(' '));
+        let listed = words.filter(|word| word.len() != 3);
+        let share = |word: &str| 0.3 / word.len() as f64;
+        let token = |word: &str| (Self::key().word_token("title", word), share(word));
+        let table = FrequencyTable {
+            rest: 0.1,
+            frequent: listed.map(token).collect(),
+        };
+        BTreeMap::from([("title".to_owned(), table)])
     }
 
     /// Writes the records and settings as files, for a rebuild from end to end.
@@ -443,8 +479,10 @@ impl World {
         settings.push_str(&tables("rule", &rule));
         writeln!(
             settings,
-            "[budget]\nblock_len_max = {}\npairs_per_record_max = 100000",
-            self.block_len_max.max(2)
+            "[budget]\nblock_len_max = {}\npairs_per_record_max = {}\nrefined_pairs_per_record_max = {}",
+            self.budget.block_len_max,
+            self.budget.pairs_per_record_max,
+            self.budget.refined_pairs_per_record_max
         )
         .unwrap();
         let path = folder.join("sameas.toml");
@@ -511,7 +549,12 @@ const BLOCKS: [&[(&str, &str)]; 8] = [
     &[("title", "first_token")],
 ];
 
-const RULES: [&[(&str, Ask)]; 4] = [
+const RULES: [&[(&str, Ask)]; 5] = [
+    &[
+        ("email", Ask::Exact),
+        ("title", Ask::SoftTfIdf(0.5)),
+        ("place", Ask::Kilometres(1.0)),
+    ],
     &[("email", Ask::Exact), ("surname", Ask::JaroWinkler(0.85))],
     &[("surname", Ask::Exact), ("dob", Ask::Exact)],
     &[
@@ -528,8 +571,9 @@ const RULES: [&[(&str, Ask)]; 4] = [
 /// Every test in some level, alone and together with others, exact first and not.
 fn comparisons() -> Vec<Comparison> {
     use Ask::{
-        Damerau, Days, Difference, Exact, Initial, Jaccard, JaroWinkler, Levenshtein, Overlap,
-        Percent, Same, Swapped, Transposed, Years,
+        Damerau, Days, Difference, Exact, Initial, Initials, Jaccard, JaroWinkler, Kilometres,
+        Levenshtein, MongeElkan, Overlap, Percent, Same, SoftTfIdf, Swapped, TfIdf, Transposed,
+        Years,
     };
     let one = |ask| vec![(None, ask)];
     let of = |field, scope, frequency, levels| Comparison {
@@ -589,6 +633,35 @@ fn comparisons() -> Vec<Comparison> {
                 one(Jaccard(0.6)),
                 one(Overlap(1.0)),
                 one(Overlap(0.5)),
+            ],
+        ),
+        of(
+            "title",
+            Scope::Person,
+            true,
+            vec![
+                one(Exact),
+                one(SoftTfIdf(0.9)),
+                one(Initials),
+                one(TfIdf(0.6)),
+                one(SoftTfIdf(0.4)),
+                one(MongeElkan(0.8)),
+                one(TfIdf(0.2)),
+            ],
+        ),
+        of(
+            "place",
+            Scope::Household,
+            false,
+            vec![
+                one(Exact),
+                one(Kilometres(0.05)),
+                vec![(None, Kilometres(1.0)), (Some("title"), TfIdf(0.3))],
+                one(Kilometres(1.0)),
+                vec![
+                    (None, Kilometres(20_000.0)),
+                    (Some("title"), MongeElkan(0.7)),
+                ],
             ],
         ),
         of(

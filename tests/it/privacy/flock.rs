@@ -294,6 +294,10 @@ fn settings() -> String {
     }
     for (name, _) in mapped() {
         writeln!(text, "[[compare]]\nfield = \"{name}\"\nfrequency = true").unwrap();
+        if *name == "note" {
+            // The model lists how frequent words are, beside values.
+            writeln!(text, "levels = [\"exact\", \"soft_tf_idf >= 0.5\"]").unwrap();
+        }
     }
     for block in [
         "email",

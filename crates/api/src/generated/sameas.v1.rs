@@ -231,7 +231,7 @@ pub enum Decision {
     /// The edge lies between the thresholds and waits for a person.
     Review = 2,
     /// The edge reaches the link threshold but was refused, because the union
-    /// would break a constraint.
+    /// would break a constraint or join two groups by a weak bridge.
     Quarantined = 3,
 }
 impl Decision {
@@ -258,7 +258,7 @@ impl Decision {
         }
     }
 }
-/// The constraint that a refused union would break.
+/// Why a union was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum QuarantineReason {
@@ -271,6 +271,9 @@ pub enum QuarantineReason {
     CannotLink = 2,
     /// The entity would be larger than the bound in the settings.
     ClusterSize = 3,
+    /// The entity would join two groups of records whose pairs, taken together,
+    /// speak against one entity.
+    WeakBridge = 4,
 }
 impl QuarantineReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -283,6 +286,7 @@ impl QuarantineReason {
             Self::OnePerSource => "QUARANTINE_REASON_ONE_PER_SOURCE",
             Self::CannotLink => "QUARANTINE_REASON_CANNOT_LINK",
             Self::ClusterSize => "QUARANTINE_REASON_CLUSTER_SIZE",
+            Self::WeakBridge => "QUARANTINE_REASON_WEAK_BRIDGE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -292,6 +296,7 @@ impl QuarantineReason {
             "QUARANTINE_REASON_ONE_PER_SOURCE" => Some(Self::OnePerSource),
             "QUARANTINE_REASON_CANNOT_LINK" => Some(Self::CannotLink),
             "QUARANTINE_REASON_CLUSTER_SIZE" => Some(Self::ClusterSize),
+            "QUARANTINE_REASON_WEAK_BRIDGE" => Some(Self::WeakBridge),
             _ => None,
         }
     }

@@ -25,7 +25,7 @@ pub(crate) struct Labels {
     /// The truth: CSV or Parquet with the columns source, key and entity; without one, precision
     /// and recall are estimated.
     #[arg(long, value_name = "FILE")]
-    truth: Option<PathBuf>,
+    pub(super) truth: Option<PathBuf>,
     /// Reads the sources again to tell which rules make the pairs of the truth and why pairs are
     /// missed.
     #[arg(long, requires = "truth")]

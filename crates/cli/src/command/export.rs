@@ -30,12 +30,14 @@ impl Answer for ExportReport {
 }
 
 pub(super) fn run(shared: &Shared, args: &ExportArgs) -> Result<Outcome> {
-    let snapshot = graph::whole_snapshot(&job::settings(shared)?)?;
+    let settings = job::settings(shared)?;
+    let snapshot = graph::whole_snapshot(&settings)?;
     if args.output == Path::new("-") {
         let report = export_csv(&snapshot, io::stdout().lock())?;
         output::note(&report.text());
         return Ok(Outcome::Done);
     }
+    job::refuse_output(shared, &settings, &[], &args.output)?;
     let report = export(&snapshot, &args.output)?;
     match shared.format {
         Format::Json => output::print(shared.format, &report)?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use sameas_resolve::{ImportReport, Shrink};
+use sameas_resolve::{Existing, ImportReport, ImportRequest, Shrink};
 
 use super::Outcome;
 use crate::args::Shared;
@@ -21,6 +21,9 @@ pub(crate) struct ImportSplinkArgs {
     /// The folder for sameas.toml and the model.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Replaces settings and a model that are there.
+    #[arg(long)]
+    force: bool,
 }
 
 impl Answer for ImportReport {
@@ -31,7 +34,17 @@ impl Answer for ImportReport {
 
 pub(super) fn run(shared: &Shared, args: &ImportSplinkArgs) -> Result<Outcome> {
     let key = job::options(shared, Shrink::Refuse)?.new_key;
-    let report = sameas_resolve::import_splink(&args.model, &args.out, &args.files, key)?;
+    let request = ImportRequest {
+        model: args.model.clone(),
+        folder: args.out.clone(),
+        files: args.files.clone(),
+        existing: if args.force {
+            Existing::Replace
+        } else {
+            Existing::Keep
+        },
+    };
+    let report = sameas_resolve::import_splink(&request, key)?;
     output::print(shared.format, &report)?;
     Ok(Outcome::Done)
 }

@@ -31,6 +31,9 @@ impl Answer for TrainReport {
 
 pub(super) fn run(shared: &Shared, args: &TrainArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
+    if let Some(path) = &args.report {
+        job::refuse_output(shared, &settings, &[], path)?;
+    }
     let options = job::options(shared, Shrink::Refuse)?;
     let training = sameas_resolve::train(&settings, &options, args.labels.as_deref());
     let report = job::run(shared, training)??;

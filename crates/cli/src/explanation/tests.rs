@@ -157,4 +157,6 @@ fn evidence_that_is_not_there_may_have_been_dropped() {
 fn values_that_must_not_differ_are_not_called_a_decision() {
     let apart = decision(Decision::Quarantined(QuarantineReason::CannotLink));
     assert!(apart.contains("decide.apart"), "{apart}");
+    let weak = decision(Decision::Quarantined(QuarantineReason::WeakBridge));
+    assert!(weak.contains("decide.bridge"), "{weak}");
 }

@@ -85,6 +85,7 @@ fn decision(evidence: &v1::Evidence) -> Decision {
         v1::Decision::Quarantined => Decision::Quarantined(match evidence.quarantine_reason() {
             v1::QuarantineReason::OnePerSource => QuarantineReason::OnePerSource,
             v1::QuarantineReason::ClusterSize => QuarantineReason::ClusterSize,
+            v1::QuarantineReason::WeakBridge => QuarantineReason::WeakBridge,
             v1::QuarantineReason::CannotLink | v1::QuarantineReason::Unspecified => {
                 QuarantineReason::CannotLink
             }

@@ -10,6 +10,7 @@
 mod names;
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -23,8 +24,11 @@ use self::names::{Dice, Pair, kinds};
 
 /// How many pairs of a kind are measured: too many for a branch predictor to learn by heart.
 const PAIR_COUNT: usize = 20_000;
-/// How often each kernel runs over them; the median counts.
-const ROUNDS: usize = 41;
+/// Pairs after which contenders take turns: fewer than a scheduler's slice lasts, so that what
+/// else runs on the machine hits few turns, and the median of a turn is undisturbed.
+const TURN_LEN: usize = 500;
+/// How often each turn is taken; the median counts.
+const ROUNDS: usize = 31;
 /// The least Jaro-Winkler similarity of a typical lowest level.
 const REACH: f64 = 0.88;
 /// The most edits of a typical lowest level.
@@ -52,8 +56,8 @@ fn speed() -> ExitCode {
             .collect();
         let level = |test: fn(&Signature, &Signature, &str, &str) -> bool| {
             let (pairs, signed) = (&pairs, &signed);
-            move || {
-                for ((a, b), (of_a, of_b)) in pairs.iter().zip(signed) {
+            move |turn: Range<usize>| {
+                for ((a, b), (of_a, of_b)) in pairs[turn.clone()].iter().zip(&signed[turn]) {
                     black_box(test(of_a, of_b, a, b));
                 }
             }
@@ -64,15 +68,15 @@ fn speed() -> ExitCode {
         let measured = [
             (
                 "jaro",
-                race([
+                race(&mut [
                     &mut over(&pairs, strsim::jaro),
                     &mut over(&pairs, jaro),
-                    &mut || (),
+                    &mut |_| (),
                 ]),
             ),
             (
                 "jaro_winkler",
-                race([
+                race(&mut [
                     &mut over(&pairs, strsim::jaro_winkler),
                     &mut over(&pairs, jaro_winkler),
                     &mut level(reaches),
@@ -80,7 +84,7 @@ fn speed() -> ExitCode {
             ),
             (
                 "levenshtein",
-                race([
+                race(&mut [
                     &mut over(&pairs, strsim::levenshtein),
                     &mut over(&pairs, levenshtein),
                     &mut level(|of_a, of_b, a, b| {
@@ -91,7 +95,7 @@ fn speed() -> ExitCode {
             ),
             (
                 "damerau",
-                race([
+                race(&mut [
                     &mut over(&pairs, strsim::osa_distance),
                     &mut over(&pairs, damerau),
                     &mut level(|of_a, of_b, a, b| {
@@ -123,25 +127,38 @@ fn speed() -> ExitCode {
 }
 
 /// Runs a kernel over all pairs.
-fn over<'p, R>(pairs: &'p [Pair], kernel: impl Fn(&str, &str) -> R + 'p) -> impl FnMut() + 'p {
-    move || {
-        for (a, b) in pairs {
+fn over<'p, R>(
+    pairs: &'p [Pair],
+    kernel: impl Fn(&str, &str) -> R + 'p,
+) -> impl FnMut(Range<usize>) + 'p {
+    move |turn| {
+        for (a, b) in &pairs[turn] {
             black_box(kernel(black_box(a), black_box(b)));
         }
     }
 }
 
-/// Returns the median nanoseconds a pair of three contenders that take turns.
-fn race(mut contenders: [&mut dyn FnMut(); 3]) -> [f64; 3] {
-    let mut times: [Vec<f64>; 3] = Default::default();
-    for _ in 0..ROUNDS {
-        for (contender, times) in contenders.iter_mut().zip(&mut times) {
-            let start = Instant::now();
-            contender();
-            times.push(start.elapsed().as_nanos() as f64 / PAIR_COUNT as f64);
+/// Returns the nanoseconds a pair of three contenders that take turns: the median of each turn
+/// over the rounds, and the mean of the turns.
+fn race(contenders: &mut [&mut dyn FnMut(Range<usize>); 3]) -> [f64; 3] {
+    let turns: Vec<usize> = (0..PAIR_COUNT).step_by(TURN_LEN).collect();
+    let mut times: [Vec<Vec<f64>>; 3] = std::array::from_fn(|_| vec![Vec::new(); turns.len()]);
+    for round in 0..ROUNDS {
+        for (turn, &from) in turns.iter().enumerate() {
+            for place in 0..contenders.len() {
+                // Whoever begins finds the values cold.
+                let who = (round + place) % contenders.len();
+                let start = Instant::now();
+                contenders[who](from..from + TURN_LEN);
+                let nanoseconds = start.elapsed().as_nanos() as f64;
+                times[who][turn].push(nanoseconds / TURN_LEN as f64);
+            }
         }
     }
-    times.map(|mut times| median(&mut times))
+    times.map(|mut of_turns| {
+        let sum: f64 = of_turns.iter_mut().map(|times| median(times)).sum();
+        sum / turns.len() as f64
+    })
 }
 
 fn median(values: &mut [f64]) -> f64 {

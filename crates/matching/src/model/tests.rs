@@ -33,6 +33,7 @@ fn plan(compare: CompareSettings, work: FieldKind) -> MatchingPlan {
     let fields = fields.map(|(name, kind)| (name.to_owned(), Some(kind)));
     let block = BlockSettings {
         on: vec!["email".to_owned()],
+        ..BlockSettings::default()
     };
     MatchingPlan::new(&Schema::new(&fields.into()), &[compare], &[block], &[]).unwrap()
 }
@@ -72,6 +73,7 @@ fn model() -> Model {
         }],
         interactions: Vec::new(),
         calibration: None,
+        words: BTreeMap::new(),
     }
 }
 

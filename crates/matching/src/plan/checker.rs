@@ -16,6 +16,9 @@ use crate::{
 /// The most rules and blocks together: evidence names its rule in one byte.
 const RULE_COUNT_MAX: usize = 256;
 
+/// The most neighbours that a rule brings together; pairs are so many a record.
+const WINDOW_MAX: u32 = 100;
+
 pub(super) struct Checker<'a> {
     pub(super) schema: &'a Schema,
     pub(super) errors: Vec<MatchingError>,
@@ -315,9 +318,16 @@ impl Checker<'_> {
             Test::Difference(_) | Test::Percent(_) => {
                 (field.kind != FieldKind::Number).then_some("a number")
             }
-            Test::Jaccard(_) | Test::Overlap(_) => {
+            Test::Kilometres(_) => (field.kind != FieldKind::Coordinates)
+                .then_some("coordinates (`latitude,longitude`)"),
+            Test::Jaccard(_)
+            | Test::Overlap(_)
+            | Test::TfIdf(_)
+            | Test::SoftTfIdf(_)
+            | Test::MongeElkan(_) => {
                 (!Form::Tokens.applies_to(field.kind)).then_some("of words or e-mail")
             }
+            Test::Initials => (!Form::Sorted.applies_to(field.kind)).then_some("of words"),
             Test::Same(form) if !form.applies_to(field.kind) => Some("of another kind"),
             _ => None,
         };
@@ -360,11 +370,28 @@ impl Checker<'_> {
             let (name, form) = parsed?;
             let field = self.field(&name, place.clone())?;
             self.applies(Test::Same(form), field, &place)?;
+            if settings.window.is_some() && form.is_multi() {
+                let message = format!(
+                    "a window needs one value a record to sort by, and `{form}` has several; use `sorted` or another form"
+                );
+                self.errors.push(MatchingError { place, message });
+                return None;
+            }
             parts.push(KeyPart { field, form });
         }
+        let mut name = settings.on.join(" + ");
+        if let Some(window) = settings.window {
+            if !(2..=WINDOW_MAX).contains(&window) {
+                let message = format!("expected a number from 2 to {WINDOW_MAX}");
+                self.refuse("block", index, "window", None, message);
+                return None;
+            }
+            name = format!("{name} (window {window})");
+        }
         Some(BlockingRule {
-            name: settings.on.join(" + "),
+            name,
             parts,
+            window: settings.window,
             links_when: None,
         })
     }
@@ -387,6 +414,7 @@ impl Checker<'_> {
         Some(BlockingRule {
             name: settings.name.clone(),
             parts,
+            window: None,
             links_when: Some(tests),
         })
     }

@@ -15,6 +15,7 @@ pub(super) fn scope_of(kind: FieldKind) -> Scope {
         | FieldKind::Street
         | FieldKind::City
         | FieldKind::Postcode
+        | FieldKind::Coordinates
         | FieldKind::Company => Scope::Household,
         FieldKind::Text | FieldKind::Number | FieldKind::Verbatim => Scope::Open,
     }
@@ -116,6 +117,11 @@ const PRESETS: &[(&str, FieldKind, &[&str])] = &[
         "number",
         FieldKind::Number,
         &["exact", "difference <= 1", "percent <= 5"],
+    ),
+    (
+        "coordinates",
+        FieldKind::Coordinates,
+        &["exact", "km <= 0.1", "km <= 1", "km <= 10"],
     ),
     (
         "verbatim",

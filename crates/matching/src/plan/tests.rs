@@ -6,6 +6,7 @@ fn schema() -> Schema {
     let fields = [
         ("dob", FieldKind::Date),
         ("email", FieldKind::Email),
+        ("home", FieldKind::Coordinates),
         ("passport", FieldKind::Identifier),
         ("surname", FieldKind::Surname),
     ];
@@ -24,9 +25,44 @@ fn compare(field: &str, level: &str) -> CompareSettings {
     }
 }
 
+#[test]
+fn a_window_wants_a_length_and_one_value_a_record() {
+    for (on, window, problem) in [
+        ("surname", 1, "window: expected a number from 2 to 100"),
+        ("surname", 101, "window: expected a number from 2 to 100"),
+        (
+            "surname.tokens",
+            5,
+            "on: a window needs one value a record to sort by, and `tokens` has several; use `sorted` or another form",
+        ),
+        ("surname.sorted", 5, ""),
+    ] {
+        let block = BlockSettings {
+            on: vec![on.to_owned()],
+            window: Some(window),
+        };
+        let plan = MatchingPlan::new(
+            &schema(),
+            &[compare("surname", "jaro_winkler >= 0.9")],
+            &[block],
+            &[],
+        );
+        let found = plan.map(|plan| plan.rules[0].name.clone());
+        match found {
+            Ok(name) => assert_eq!((name.as_str(), problem), ("surname.sorted (window 5)", "")),
+            Err(errors) => {
+                assert_eq!(errors.len(), 1, "{errors:?}");
+                let told = format!("{}: {}", errors[0].place.key, errors[0].message);
+                assert_eq!(told, problem);
+            }
+        }
+    }
+}
+
 fn blocks(count: usize) -> Vec<BlockSettings> {
     let block = BlockSettings {
         on: vec!["email".to_owned()],
+        ..BlockSettings::default()
     };
     vec![block; count]
 }
@@ -84,6 +120,50 @@ fn tests_of_tokens_need_a_field_that_has_tokens() {
 }
 
 #[test]
+fn tests_of_words_and_places_need_fields_that_have_them() {
+    let plan =
+        |field: &str, level: &str| MatchingPlan::new(&schema(), &[compare(field, level)], &[], &[]);
+    let words = ["tf_idf >= 0.5", "soft_tf_idf >= 0.5", "monge_elkan >= 0.5"];
+    for (levels, fits, does_not, says) in [
+        (&words[..], "email", "dob", "of words or e-mail"),
+        (&["initials"], "surname", "email", "of words"),
+        (
+            &["km <= 0.5"],
+            "home",
+            "surname",
+            "coordinates (`latitude,longitude`)",
+        ),
+    ] {
+        for level in levels {
+            assert!(plan(fits, level).is_ok(), "{fits}: {level}");
+            assert!(plan("passport", &format!("{fits}: {level}")).is_ok());
+            let errors = plan(does_not, level).unwrap_err();
+            let says = format!("needs a field that is {says}, `{does_not}` is");
+            assert!(errors[0].message.contains(&says), "{}", errors[0]);
+        }
+    }
+    for level in [
+        "km <= -1",
+        "km <= 30000",
+        "km >= 1",
+        "tf_idf >= 1.5",
+        "initials >= 1",
+        "tf_idf",
+    ] {
+        assert!(plan("surname", level).is_err(), "{level}");
+    }
+    // A field of coordinates brings its levels along.
+    let home = CompareSettings {
+        field: "home".to_owned(),
+        ..CompareSettings::default()
+    };
+    let plan = MatchingPlan::new(&schema(), &[home], &[], &[]).unwrap();
+    let levels = &plan.comparisons[0].level_names();
+    assert_eq!(levels[1..5], ["exact", "km <= 0.1", "km <= 1", "km <= 10"]);
+    assert_eq!(plan.comparisons[0].scope, Scope::Household);
+}
+
+#[test]
 fn a_kind_that_does_not_fit_the_field_is_refused_where_it_stands() {
     let street = CompareSettings {
         field: "passport".to_owned(),
@@ -103,6 +183,7 @@ fn used_fields_are_those_that_tests_and_keys_name() {
     let compared = [compare("surname", "passport: exact")];
     let block = BlockSettings {
         on: vec!["dob.year".to_owned()],
+        ..BlockSettings::default()
     };
     let plan = MatchingPlan::new(&schema(), &compared, &[block], &[]).unwrap();
     let names = plan.used_fields();

@@ -2,9 +2,16 @@
 //!
 //! Cost: a table look-up or two multiplications per byte, then one step per matched byte. The
 //! floating-point operations keep the order of `strsim`, so that results are equal bit for bit.
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a function with a processor's features is compiled for them"
+)]
 
-use super::positions::{Decoded, FEW, LANES, Positions, Table, Word, WordPair, below};
+use super::machine::{Machine, Plain};
+use super::positions::{Decoded, FEW, LANES, Positions, Word, below};
 use super::short::ShortPair;
+#[cfg(target_arch = "x86_64")]
+use super::vectors::Vectors;
 use super::{KERNEL_LEN_MAX, as_kernel_input, clip};
 
 /// A Jaro similarity up to this value gets no bonus for a common prefix (Winkler's boost threshold).
@@ -19,27 +26,65 @@ const PREFIX_SCALE: f64 = 0.1;
 /// Returns the Jaro similarity, from 0 to 1.
 #[inline]
 pub fn jaro(a: &str, b: &str) -> f64 {
-    if let Some(pair) = ShortPair::new(a, b) {
-        return pair.jaro();
+    #[cfg(target_arch = "x86_64")]
+    if let Some(vectors) = Vectors::at_hand() {
+        return vectors.jaro(a, b);
     }
-    if let Some((a, b)) = as_kernel_input(a, b) {
-        return jaro_bytes(a, b);
+    jaro_plainly(a, b)
+}
+
+/// Returns the Jaro-Winkler similarity, from 0 to 1.
+#[inline]
+pub fn jaro_winkler(a: &str, b: &str) -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(vectors) = Vectors::at_hand() {
+        return vectors.jaro_winkler(a, b);
     }
+    jaro_winkler_plainly(a, b)
+}
+
+/// Returns the Jaro similarity on any processor.
+pub(super) fn jaro_plainly(a: &str, b: &str) -> f64 {
+    match ShortPair::new(a, b) {
+        Some(pair) => pair.jaro(Plain),
+        None => of_longer(Plain, a, b).unwrap_or_else(|| of_any(a, b)),
+    }
+}
+
+/// Returns the Jaro-Winkler similarity on any processor.
+pub(super) fn jaro_winkler_plainly(a: &str, b: &str) -> f64 {
+    match ShortPair::new(a, b) {
+        Some(pair) => pair.jaro_winkler(Plain),
+        None => winkler_of_longer(Plain, a, b).unwrap_or_else(|| winkler_of_any(a, b)),
+    }
+}
+
+/// Returns the Jaro similarity of ASCII values that fit a word of positions.
+#[inline(always)]
+pub(super) fn of_longer(machine: impl Machine, a: &str, b: &str) -> Option<f64> {
+    let (a, b) = as_kernel_input(a, b)?;
+    Some(jaro_bytes(machine, a, b))
+}
+
+/// Returns the Jaro-Winkler similarity of ASCII values that fit a word of positions.
+#[inline(always)]
+pub(super) fn winkler_of_longer(machine: impl Machine, a: &str, b: &str) -> Option<f64> {
+    let (a, b) = as_kernel_input(a, b)?;
+    Some(boost(jaro_bytes(machine, a, b), common_prefix_len(a, b)))
+}
+
+/// Returns the Jaro similarity of values in any script.
+#[inline(never)]
+pub(super) fn of_any(a: &str, b: &str) -> f64 {
     match jaro_characters(a, b) {
         Some((similarity, _)) => similarity,
         None => strsim::jaro(clip(a), clip(b)),
     }
 }
 
-/// Returns the Jaro-Winkler similarity, from 0 to 1.
-#[inline]
-pub fn jaro_winkler(a: &str, b: &str) -> f64 {
-    if let Some(pair) = ShortPair::new(a, b) {
-        return boost(pair.jaro(), pair.common_prefix_len());
-    }
-    if let Some((a, b)) = as_kernel_input(a, b) {
-        return boost(jaro_bytes(a, b), common_prefix_len(a, b));
-    }
+/// Returns the Jaro-Winkler similarity of values in any script.
+#[inline(never)]
+pub(super) fn winkler_of_any(a: &str, b: &str) -> f64 {
     match jaro_characters(a, b) {
         Some((similarity, prefix_len)) => boost(similarity, prefix_len),
         None => strsim::jaro_winkler(clip(a), clip(b)),
@@ -67,23 +112,22 @@ pub fn jaro_winkler_reaches(a: &str, b: &str, threshold: f64) -> bool {
 }
 
 /// Adds the bonus for a common prefix.
-#[inline]
+#[inline(always)]
 pub(super) fn boost(similarity: f64, prefix_len: usize) -> f64 {
-    if similarity > BOOST_THRESHOLD {
-        similarity + PREFIX_SCALE * prefix_len as f64 * (1.0 - similarity)
-    } else {
-        similarity
-    }
+    // Half of the names get a bonus and half do not, so no processor guesses a jump; a bonus of
+    // nothing leaves the similarity as it is, to the bit.
+    let counted = prefix_len as u32 & u32::from(similarity > BOOST_THRESHOLD).wrapping_neg();
+    similarity + PREFIX_SCALE * f64::from(counted) * (1.0 - similarity)
 }
 
 /// Returns the Jaro similarity of so many matched characters, half of `displaced` transposed.
-#[inline]
+#[inline(always)]
 fn ratio(matched: u32, displaced: u32, a_len: usize, b_len: usize) -> f64 {
     let (matched, transposed) = (f64::from(matched), f64::from(displaced / 2));
     (matched / a_len as f64 + matched / b_len as f64 + (matched - transposed) / matched) / 3.0
 }
 
-#[inline]
+#[inline(always)]
 fn common_prefix_len<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     a.iter()
         .zip(b)
@@ -92,15 +136,16 @@ fn common_prefix_len<T: PartialEq>(a: &[T], b: &[T]) -> usize {
         .count()
 }
 
-#[inline]
-fn jaro_bytes(a: &[u8], b: &[u8]) -> f64 {
+#[inline(always)]
+fn jaro_bytes(machine: impl Machine, a: &[u8], b: &[u8]) -> f64 {
     if a.is_empty() || b.is_empty() {
         return if a.len() == b.len() { 1.0 } else { 0.0 };
     }
     match b.len() {
         ..=8 => jaro_over(&Word::new(b), a, b),
-        9..=16 => jaro_over(&WordPair::new(b), a, b),
-        _ => jaro_over(&Table::new(b), a, b),
+        9..=16 => jaro_over(&machine.middle(b), a, b),
+        17..=32 => jaro_over(&machine.long(b), a, b),
+        _ => jaro_over(&machine.longest(b), a, b),
     }
 }
 
@@ -116,7 +161,7 @@ fn jaro_letters<const TIMES: usize>(a: &str, b: &str) -> Option<(f64, usize)> {
 }
 
 /// Matches each character of `a` with the first free equal one of `b` near enough, then counts the displaced.
-#[inline]
+#[inline(always)]
 fn jaro_over<T: Copy + PartialEq>(b_positions: &impl Positions<T>, a: &[T], b: &[T]) -> f64 {
     let reach = (a.len().max(b.len()) / 2).saturating_sub(1);
     let mut window = below(reach + 1);
@@ -136,7 +181,7 @@ fn jaro_over<T: Copy + PartialEq>(b_positions: &impl Positions<T>, a: &[T], b: &
 }
 
 /// Counts the matched characters that differ when both sides are read in order.
-#[inline]
+#[inline(always)]
 fn count_displaced<T: PartialEq>(a: &[T], mut a_matched: u64, b: &[T], mut b_matched: u64) -> u32 {
     let mut displaced = 0;
     while a_matched != 0 && b_matched != 0 {

@@ -1,4 +1,8 @@
 //! Where each character occurs in a short value, as a bit mask.
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a function with a processor's features is compiled for them"
+)]
 
 use super::KERNEL_LEN_MAX;
 
@@ -10,17 +14,28 @@ pub(super) trait Positions<T = u8> {
 
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 pub(super) const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-const SEVEN_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+pub(super) const SEVEN_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 /// Multiplying by this gathers the lowest bit of each byte in the topmost byte, in order.
-const GATHER: u64 = 0x0102_0408_1020_4080;
+pub(super) const GATHER: u64 = 0x0102_0408_1020_4080;
 
 /// Eight bytes side by side in a word; shorter values are padded with zeros.
 #[derive(Clone, Copy)]
 pub(super) struct Word(pub(super) u64);
 
 impl Word {
+    /// Packs a value of at most eight bytes at the end of the word, after zeros.
+    #[inline(always)]
+    pub(super) fn at_end(value: &[u8]) -> Self {
+        let beyond = 64 - 8 * value.len() as u32;
+        if let (Some(head), Some(tail)) = (value.first_chunk::<4>(), value.last_chunk::<4>()) {
+            let head = u64::from(u32::from_le_bytes(*head)).wrapping_shl(beyond);
+            return Self(head | u64::from(u32::from_le_bytes(*tail)) << 32);
+        }
+        Self(few(value).unbounded_shl(beyond))
+    }
+
     /// Packs a value of at most eight bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(value: &[u8]) -> Self {
         debug_assert!(value.len() <= 8);
         if let (Some(head), Some(tail)) = (value.first_chunk::<4>(), value.last_chunk::<4>()) {
@@ -29,17 +44,24 @@ impl Word {
             let head = u64::from(u32::from_le_bytes(*head));
             return Self(head | u64::from(u32::from_le_bytes(*tail)) << tail_shift);
         }
-        Self(
-            value
-                .iter()
-                .rev()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
-        )
+        Self(few(value))
     }
 }
 
+/// Packs at most three bytes, without a jump that depends on how many; two may be the same.
+#[inline(always)]
+fn few(value: &[u8]) -> u64 {
+    let [Some(first), Some(last)] = [value.first(), value.last()] else {
+        return 0;
+    };
+    let middle = value.len() / 2;
+    u64::from(*first)
+        | u64::from(value[middle]) << (8 * middle)
+        | u64::from(*last) << (8 * (value.len() - 1))
+}
+
 impl Positions for Word {
-    #[inline]
+    #[inline(always)]
     fn of(&self, byte: u8) -> u64 {
         // All bytes are below 0x80, so adding 0x7f carries into the high bit unless a byte is zero.
         let difference = self.0 ^ (LOW_BITS * u64::from(byte));
@@ -54,7 +76,7 @@ pub(super) struct WordPair(Word, Word);
 
 impl WordPair {
     /// Packs a value of nine to sixteen bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(value: &[u8]) -> Self {
         let (head, tail) = value.split_at(8);
         Self(Word::new(head), Word::new(tail))
@@ -62,7 +84,7 @@ impl WordPair {
 }
 
 impl Positions for WordPair {
-    #[inline]
+    #[inline(always)]
     fn of(&self, byte: u8) -> u64 {
         self.0.of(byte) | self.1.of(byte) << 8
     }
@@ -98,7 +120,7 @@ pub(super) struct Letters<'v>(pub(super) &'v [[u32; LANES]]);
 pub(super) const LANES: usize = 8;
 
 impl Positions<u32> for Letters<'_> {
-    #[inline]
+    #[inline(always)]
     fn of(&self, character: u32) -> u64 {
         self.0.iter().rev().fold(0, |mask, lanes| {
             let equal = lanes.iter().enumerate();
@@ -121,7 +143,7 @@ pub(super) const FEW: usize = 2 * LANES;
 
 impl<const TIMES: usize> Decoded<TIMES> {
     /// Reads the characters, if they are few enough.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(value: &str) -> Option<Self> {
         let mut decoded = Self {
             lanes: [[0; LANES]; TIMES],
@@ -138,20 +160,20 @@ impl<const TIMES: usize> Decoded<TIMES> {
     }
 
     /// Returns the characters.
-    #[inline]
+    #[inline(always)]
     pub(super) fn characters(&self) -> &[u32] {
         &self.lanes.as_flattened()[..self.len]
     }
 
     /// Returns where each occurs.
-    #[inline]
+    #[inline(always)]
     pub(super) fn positions(&self) -> Letters<'_> {
         Letters(&self.lanes[..self.len.div_ceil(LANES)])
     }
 }
 
 /// Returns the mask of the positions below `len`, at most 64.
-#[inline]
+#[inline(always)]
 pub(super) fn below(len: usize) -> u64 {
     if len >= KERNEL_LEN_MAX {
         u64::MAX

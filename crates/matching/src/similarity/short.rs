@@ -1,10 +1,17 @@
 //! The kernels for two values of at most eight ASCII bytes, as most names are.
 //!
-//! Cost: eight rounds of about twenty operations whatever the lengths, and no jump: on values of
+//! Cost: one comparison of all bytes with all, then a dozen operations a byte for distances, and
+//! about fifty in all for Jaro, whatever the lengths. There is hardly a jump: on values of
 //! changing lengths a processor guesses half of the loops' ends wrong, which costs more than the
 //! rounds that are saved.
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a function with a processor's features is compiled for them"
+)]
 
-use super::positions::{HIGH_BITS, Positions, Word, below};
+use super::jaro::boost;
+use super::machine::Machine;
+use super::positions::{HIGH_BITS, SEVEN_BITS, Word, below};
 
 /// The longest value in bytes.
 const LEN_MAX: usize = 8;
@@ -24,6 +31,24 @@ const SHARES: [[f64; LEN_MAX + 1]; LEN_MAX + 1] = {
     shares
 };
 
+/// For each two lengths, which bytes of the first are near enough to which of the second: a row
+/// of eight bits for each byte of the first.
+const NEAR: [[u64; LEN_MAX + 1]; LEN_MAX + 1] = {
+    let mut near = [[0; LEN_MAX + 1]; LEN_MAX + 1];
+    let mut cell = 0;
+    while cell < (LEN_MAX + 1) * (LEN_MAX + 1) * 64 {
+        let (lens, i, j) = (cell / 64, cell % 64 / 8, cell % 8);
+        let (a_len, b_len) = (lens / (LEN_MAX + 1), lens % (LEN_MAX + 1));
+        let longer = if a_len > b_len { a_len } else { b_len };
+        let reach = (longer / 2).saturating_sub(1);
+        if i < a_len && j < b_len && i <= j + reach && j <= i + reach {
+            near[a_len][b_len] |= 1 << (8 * i + j);
+        }
+        cell += 1;
+    }
+    near
+};
+
 /// Two short values, neither empty.
 #[derive(Clone, Copy)]
 pub(super) struct ShortPair {
@@ -35,7 +60,7 @@ pub(super) struct ShortPair {
 
 impl ShortPair {
     /// Packs two values if both are short ASCII.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(a: &str, b: &str) -> Option<Self> {
         let (a_len, b_len) = (a.len(), b.len());
         if a_len.wrapping_sub(1) >= LEN_MAX || b_len.wrapping_sub(1) >= LEN_MAX {
@@ -46,74 +71,87 @@ impl ShortPair {
     }
 
     /// Returns how many first bytes are equal, at most four.
-    #[inline]
-    pub(super) fn common_prefix_len(self) -> usize {
+    #[inline(always)]
+    fn common_prefix_len(self) -> usize {
         let equal = ((self.a.0 ^ self.b.0 | 1 << 32).trailing_zeros() / 8) as usize;
         equal.min(self.a_len).min(self.b_len)
     }
 
+    /// Returns the Jaro-Winkler similarity.
+    #[inline(always)]
+    pub(super) fn jaro_winkler(self, machine: impl Machine) -> f64 {
+        boost(self.jaro(machine), self.common_prefix_len())
+    }
+
     /// Returns the Jaro similarity.
-    #[inline]
-    pub(super) fn jaro(self) -> f64 {
-        let reach = (self.a_len.max(self.b_len) / 2).saturating_sub(1);
-        let all_b = below(self.b_len);
-        let (mut window, mut free) = (below(reach + 1), all_b);
-        let mut a_matched = 0_u64;
-        let mut equal = [0_u64; LEN_MAX];
-        for (position, equal) in equal.iter_mut().enumerate() {
-            *equal = self.b.of((self.a.0 >> (8 * position)) as u8);
-            let valid = u64::from(position < self.a_len).wrapping_neg();
-            let candidates = *equal & window & free & valid;
-            free ^= candidates & candidates.wrapping_neg();
-            a_matched |= u64::from(candidates != 0) << position;
-            window = window << 1 | u64::from(position < reach);
-        }
-        let mut rest = all_b ^ free;
-        let mut displaced = 0;
-        let mut matched = 0;
-        for (position, equal) in equal.iter().enumerate() {
-            let is_matched = a_matched >> position & 1;
-            let first = rest & rest.wrapping_neg() & is_matched.wrapping_neg();
-            rest ^= first;
-            displaced += is_matched & u64::from(equal & first == 0);
-            matched += is_matched;
-        }
-        if matched == 0 {
-            return 0.0;
-        }
-        let matched = matched as usize;
-        let shares = &SHARES[matched];
+    #[inline(always)]
+    pub(super) fn jaro(self, machine: impl Machine) -> f64 {
+        let near = NEAR[self.a_len][self.b_len];
+        let (claims, taken) = settle(machine.cross(self.a.0, self.b.0) & near);
+        let matched_a = machine.squeeze(self.a.0, machine.occupied(claims));
+        let matched_b = machine.squeeze(self.b.0, taken);
+        // ASCII bytes differ in their seven low bits if at all.
+        let displaced = (((matched_a ^ matched_b) + SEVEN_BITS) & HIGH_BITS).count_ones();
+        let matched = claims.count_ones() as usize;
         let in_order = matched - displaced as usize / 2;
+        let shares = &SHARES[matched];
         (shares[self.a_len] + shares[self.b_len] + SHARES[in_order][matched]) / 3.0
     }
 
     /// Returns the edit distance, with or without swaps of neighbours.
     ///
-    /// The second value stands at the end of its word: the rounds before its first byte find
-    /// nothing equal and leave the table's first column as it is.
-    #[inline]
-    pub(super) fn distance<const SWAPS: bool>(self) -> u32 {
-        let before = LEN_MAX - self.b_len;
-        let b = self.b.0 << (8 * before);
-        let valid = below(self.a_len);
-        let (mut rises, mut falls) = (u64::MAX, 0_u64); // down the column: +1, -1
+    /// Both values are moved to the end of their words, which gives them a common beginning
+    /// that no distance depends on.
+    #[inline(always)]
+    pub(super) fn distance<const SWAPS: bool>(self, machine: impl Machine) -> u32 {
+        let (longer, shorter, longer_len, shorter_len) = if self.a_len > self.b_len {
+            (self.a.0, self.b.0, self.a_len, self.b_len)
+        } else {
+            (self.b.0, self.a.0, self.b_len, self.a_len)
+        };
+        let before = LEN_MAX - longer_len;
+        let rows = machine.cross(longer << (8 * before), shorter << (8 * before));
+        // Down the column of the table: no +1, and -1.
+        let (mut no_rises, mut falls) = (0_u64, 0_u64);
         let (mut diagonal, mut previous) = (0_u64, 0_u64);
-        for position in 0..LEN_MAX {
-            let begun = u64::from(position >= before);
-            let equal = self.a.of((b >> (8 * position)) as u8) & valid & begun.wrapping_neg();
+        for row in 0..LEN_MAX {
+            // What other rows leave above reaches no lower bit.
+            let equal = rows >> (8 * row);
             let swapped = if SWAPS {
                 ((!diagonal & equal) << 1) & previous
             } else {
                 0
             };
-            diagonal = ((equal & rises).wrapping_add(rises) ^ rises) | equal | falls | swapped;
-            let across_rises = (falls | !(diagonal | rises)) << 1 | begun;
-            let across_falls = (diagonal & rises) << 1;
-            rises = across_falls | !(diagonal | across_rises);
+            let stepped = no_rises.wrapping_sub(equal & !no_rises) ^ no_rises;
+            diagonal = stepped | (equal | falls | swapped);
+            let across_rises =
+                (falls << 1 | 1).wrapping_add((no_rises & !diagonal).wrapping_shl(1));
+            let across_falls = (diagonal & !no_rises) << 1;
+            no_rises = (diagonal | across_rises) & !across_falls;
             falls = across_rises & diagonal;
             previous = equal;
         }
-        let (up, down) = ((rises & valid).count_ones(), (falls & valid).count_ones());
-        self.b_len as u32 + up - down
+        let valid = below(before + shorter_len);
+        LEN_MAX as u32 + (!no_rises & valid).count_ones() - (falls & valid).count_ones()
+    }
+}
+
+/// Lets each row take the lowest of its columns that no earlier row takes.
+///
+/// Returns what each row took, and all columns taken.
+#[inline(always)]
+fn settle(mut open: u64) -> (u64, u8) {
+    loop {
+        // The lowest bit of each byte.
+        let claims = open & ((HIGH_BITS - (open & SEVEN_BITS)) ^ (!open & HIGH_BITS));
+        let mut taken = claims | claims << 8;
+        taken |= taken << 16;
+        taken |= taken << 32;
+        // A column that a row claims goes to it or an earlier row, so never to a later one.
+        let earlier = taken << 8;
+        if claims & earlier == 0 {
+            return (claims, (taken >> 56) as u8);
+        }
+        open &= !earlier;
     }
 }

@@ -107,11 +107,29 @@ pub fn jaro_winkler_may_reach(a: &Signature, b: &Signature, threshold: f64) -> b
     if matched == 0 {
         return threshold <= 0.0 || (a.len == 0 && b.len == 0);
     }
+    most_of(matched, a, b) >= threshold
+}
+
+/// Returns the most that the Jaro-Winkler similarity of two words can be.
+#[inline]
+pub(crate) fn jaro_winkler_at_most(a: &Signature, b: &Signature) -> f64 {
+    if a.len == LEN_SATURATED || b.len == LEN_SATURATED {
+        return 1.0;
+    }
+    match matched_max(a, b) {
+        0 => 0.0,
+        matched => most_of(matched, a, b),
+    }
+}
+
+/// Returns the most that the Jaro-Winkler similarity of so many matched characters can be.
+#[inline]
+fn most_of(matched: u32, a: &Signature, b: &Signature) -> f64 {
     let matched = f64::from(matched);
     let shares = matched * RECIPROCALS[a.len()] + matched * RECIPROCALS[b.len()];
     // Nothing displaced: the third share of the Jaro similarity is 1.
     let jaro_max = (shares + 1.0) * (1.0 / 3.0) + ROUNDING;
-    boost(jaro_max, prefix_len_max(a, b)) + ROUNDING >= threshold
+    boost(jaro_max, prefix_len_max(a, b)) + ROUNDING
 }
 
 /// Tells whether the Levenshtein distance of two values can be within the limit; holds for Damerau too.

@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 use sameas_graph::LevelPattern;
+use sameas_record::FieldId;
 
 use super::TrainingPass;
 use super::patterns::{Patterns, RulePatterns};
 use crate::Scope;
 use crate::model::{Interactions, LevelParameters};
-use crate::plan::{BlockingRule, Comparison, MatchingPlan};
+use crate::plan::{Comparison, MatchingPlan};
 
 /// EM stops when no parameter moves by more than this.
 pub(super) const CONVERGED: f64 = 1e-5;
@@ -17,8 +18,13 @@ pub(super) const ROUNDS_MAX: usize = 100;
 const GUESS_PAIRS: f64 = 2.0;
 /// How many labelled pairs all pairs without a label count for.
 const UNLABELLED_PAIRS: f64 = 100.0;
-/// A rule with fewer pairs teaches nothing.
+/// A pass with fewer pairs teaches nothing.
 const PASS_PAIRS_LEAST: f64 = 20.0;
+/// A pass is in doubt if it takes more than this share of its pairs for matches, though it has so
+/// many of them and their blocks so many records: entities are hardly that large.
+const MATCHED_MAX: f64 = 0.99;
+const DOUBTED_PAIRS_LEAST: u64 = 1_000;
+const DOUBTED_BLOCK_LEN_LEAST: f64 = 10.0;
 
 /// Level probabilities by comparison and level, the missing level left out.
 pub(super) type Levels = Vec<Vec<f64>>;
@@ -110,35 +116,31 @@ impl Classes {
         plan: &MatchingPlan,
         rules: &[RulePatterns],
     ) -> (Vec<TrainingPass>, Vec<f64>) {
-        let mut passes: Vec<Pass<'_>> = plan
-            .rules
-            .iter()
-            .zip(rules)
-            .map(|(rule, patterns)| self.pass(plan, rule, patterns))
-            .collect();
+        let passes = rules.iter().map(|patterns| self.pass(plan, patterns));
+        let mut passes: Vec<Pass<'_>> = passes.collect();
         let mut moves = Vec::new();
         while moves.len() < ROUNDS_MAX && moves.last().is_none_or(|&moved| moved >= CONVERGED) {
             moves.push(self.round(plan, &mut passes));
         }
         self.mixes = passes.iter().map(|pass| pass.mix).collect();
-        let reports = plan.rules.iter().zip(rules).zip(&passes);
-        let reports = reports.map(|((rule, patterns), pass)| TrainingPass {
-            rule: rule.name.clone(),
+        let reports = rules.iter().zip(&passes);
+        let reports = reports.map(|(patterns, pass)| TrainingPass {
+            rule: plan.rules[patterns.rule].name.clone(),
             pairs: patterns.pairs,
             matched: pass.mix[0],
+            block_len: patterns.block_len,
             rounds: moves.len(),
             used: pass.usable() && ordered(&pass.included, &self.m, &self.u),
+        });
+        let reports = reports.map(|pass| TrainingPass {
+            used: pass.used && !takes_too_many(&pass),
+            ..pass
         });
         (reports.collect(), moves)
     }
 
-    fn pass<'r>(
-        &self,
-        plan: &MatchingPlan,
-        rule: &BlockingRule,
-        patterns: &'r RulePatterns,
-    ) -> Pass<'r> {
-        let included = included(plan, rule);
+    fn pass<'r>(&self, plan: &MatchingPlan, patterns: &'r RulePatterns) -> Pass<'r> {
+        let included = included(plan, patterns);
         let personal = included
             .iter()
             .any(|&c| plan.comparisons[c].scope == Scope::Person);
@@ -268,22 +270,8 @@ fn add(sums: &mut Levels, more: &Levels) {
 
 impl Pass<'_> {
     fn usable(&self) -> bool {
-        teaches(&self.included, self.patterns)
+        is_enough(&self.included, self.patterns)
     }
-}
-
-/// Tells whether a rule has comparisons and pairs enough to learn from.
-pub(super) fn teaches(included: &[usize], patterns: &Patterns) -> bool {
-    let pairs: f64 = patterns.iter().map(|(_, count)| count).sum();
-    included.len() >= 2 && pairs >= PASS_PAIRS_LEAST
-}
-
-/// Lists the comparisons that a rule does not touch.
-pub(super) fn included(plan: &MatchingPlan, rule: &BlockingRule) -> Vec<usize> {
-    let fields: Vec<_> = rule.parts.iter().map(|part| part.field).collect();
-    let all = 0..plan.comparisons.len();
-    all.filter(|&c| !touches(&plan.comparisons[c], &fields))
-        .collect()
 }
 
 /// Returns the sums beside which labelled pairs count as they should: what nobody labelled is the
@@ -310,16 +298,43 @@ fn settle(probabilities: &mut [f64], sums: &[f64]) -> f64 {
     moved
 }
 
-fn touches(comparison: &Comparison, fields: &[sameas_record::FieldId]) -> bool {
-    let clauses = comparison.levels.iter().flat_map(|level| &level.clauses);
-    fields.contains(&comparison.field)
-        || clauses
-            .into_iter()
-            .any(|c| fields.contains(&c.field) || fields.contains(&c.other))
+/// Returns the comparisons that say something in the pairs of a pass: those that look at no field
+/// in which the pairs agree because of how they were made.
+fn included(plan: &MatchingPlan, patterns: &RulePatterns) -> Vec<usize> {
+    let parts = plan.rules[patterns.rule].parts.iter();
+    let agreed: Vec<FieldId> = parts.map(|part| part.field).collect();
+    let touches = |comparison: &Comparison| {
+        agreed.contains(&comparison.field) || comparison.fields().any(|f| agreed.contains(&f))
+    };
+    (0..plan.comparisons.len())
+        .filter(|&c| !touches(&plan.comparisons[c]))
+        .collect()
+}
+
+fn is_enough(included: &[usize], patterns: &Patterns) -> bool {
+    let pairs: f64 = patterns.iter().map(|(_, count)| count).sum();
+    included.len() >= 2 && pairs >= PASS_PAIRS_LEAST
+}
+
+/// Returns the comparisons that a pass teaches, if it has fields and pairs enough to teach any.
+pub(super) fn taught_by(plan: &MatchingPlan, patterns: &RulePatterns) -> Vec<usize> {
+    let included = included(plan, patterns);
+    if is_enough(&included, &patterns.all) {
+        included
+    } else {
+        Vec::new()
+    }
+}
+
+/// Tells whether a pass takes so many pairs for matches that its strangers are likely among them.
+pub(super) fn takes_too_many(pass: &TrainingPass) -> bool {
+    pass.matched > MATCHED_MAX
+        && pass.pairs >= DOUBTED_PAIRS_LEAST
+        && pass.block_len >= DOUBTED_BLOCK_LEN_LEAST
 }
 
 /// Guards against switched labels: equality must speak for a match in most comparisons.
-fn ordered(included: &[usize], m: &Levels, u: &Levels) -> bool {
+pub(super) fn ordered(included: &[usize], m: &Levels, u: &Levels) -> bool {
     let speaks_for = included.iter().filter(|&&c| m[c][0] > u[c][0]).count();
     2 * speaks_for > included.len()
 }
@@ -394,7 +409,7 @@ mod tests {
     use sameas_record::{FieldKind, Schema};
 
     use super::*;
-    use crate::{BlockSettings, CompareSettings};
+    use crate::{BlockSettings, CompareSettings, LevelSettings};
 
     const FIELDS: [(&str, FieldKind); 6] = [
         ("given_name", FieldKind::GivenName),
@@ -428,6 +443,7 @@ mod tests {
         let compare: Vec<_> = compare.collect();
         let block = blocks.map(|name| BlockSettings {
             on: vec![name.to_owned()],
+            ..BlockSettings::default()
         });
         MatchingPlan::new(&schema, &compare, &block, &[]).expect("the settings are sound")
     }
@@ -460,9 +476,19 @@ mod tests {
             .collect();
         all.sort_unstable_by_key(|&(pattern, _)| pattern);
         RulePatterns {
+            rule: 0,
             owned: all.clone(),
             all,
             pairs: 1_000_000,
+            block_len: 10.0,
+        }
+    }
+
+    /// The same pairs, as those of the second rule.
+    fn second(patterns: RulePatterns) -> RulePatterns {
+        RulePatterns {
+            rule: 1,
+            ..patterns
         }
     }
 
@@ -472,15 +498,45 @@ mod tests {
 
     #[test]
     fn what_made_the_pairs_is_found_again() {
+        assert_found_again(&plan(&FIELDS[..3], ["given_name", "dob"]));
+    }
+
+    /// Levels in SQL have no clauses, so a comparison that asks a rule's field in SQL was taken
+    /// for one that the rule does not touch. All fields it looks at count.
+    #[test]
+    fn what_made_the_pairs_is_found_again_by_levels_in_sql() {
+        let kinds = FIELDS.map(|(name, kind)| (name.to_owned(), Some(kind)));
+        let schema = Schema::new(&kinds.into_iter().collect());
+        let compare = FIELDS[..3].iter().map(|(name, _)| CompareSettings {
+            name: Some((*name).to_owned()),
+            field: "phone".to_owned(),
+            level: Some(vec![LevelSettings {
+                when: format!("{name}_l = {name}_r"),
+                ..LevelSettings::default()
+            }]),
+            missing: Some(format!("{name}_l IS NULL OR {name}_r IS NULL")),
+            scope: Some(Scope::Person),
+            ..CompareSettings::default()
+        });
+        let compare: Vec<_> = compare.collect();
+        let block = ["given_name", "dob"].map(|name| BlockSettings {
+            on: vec![name.to_owned()],
+            window: None,
+        });
+        let plan = MatchingPlan::new(&schema, &compare, &block, &[]);
+        assert_found_again(&plan.expect("the settings are sound"));
+    }
+
+    /// Learns the first three fields from pairs of two rules.
+    fn assert_found_again(plan: &MatchingPlan) {
         let (fields, equal) = (&FIELDS[..3], &EQUAL[..3]);
-        let plan = plan(fields, ["given_name", "dob"]);
         assert!(!plan.tells_related());
         let rules = [
             patterns(equal, 0, [0.1, 0.0, 0.9]),
-            patterns(equal, 1, [0.4, 0.0, 0.6]),
+            second(patterns(equal, 1, [0.4, 0.0, 0.6])),
         ];
-        let mut classes = Classes::guess(&plan, &observed(equal));
-        let (passes, _) = classes.fit(&plan, &rules);
+        let mut classes = Classes::guess(plan, &observed(equal));
+        let (passes, _) = classes.fit(plan, &rules);
         for ((name, _), (found, (m, ..))) in fields.iter().zip(classes.m.iter().zip(equal)) {
             assert!(
                 (found[0] - m).abs() < 0.01,
@@ -500,7 +556,7 @@ mod tests {
         let plan = plan(fields, ["given_name", "dob"]);
         let rules = [
             patterns(equal, 0, [0.1, 0.0, 0.9]),
-            patterns(equal, 1, [0.4, 0.0, 0.6]),
+            second(patterns(equal, 1, [0.4, 0.0, 0.6])),
         ];
         // Member numbers are equal in 0.7 of the matches that made the pairs, in half of the labels.
         for (count, expected) in [(0.0, 0.7), (10.0, 0.682), (100.0, 0.6), (10_000.0, 0.502)] {
@@ -519,7 +575,7 @@ mod tests {
         assert!(plan.tells_related());
         let rules = [
             patterns(&EQUAL, 3, [0.1, 0.1, 0.8]),
-            patterns(&EQUAL, 5, [0.3, 0.4, 0.3]),
+            second(patterns(&EQUAL, 5, [0.3, 0.4, 0.3])),
         ];
         let mut classes = Classes::guess(&plan, &observed(&EQUAL));
         let (passes, _) = classes.fit(&plan, &rules);

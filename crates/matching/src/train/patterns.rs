@@ -5,7 +5,7 @@ use sameas_graph::LevelPattern;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::TrainSettings;
-use crate::blocking::Blocking;
+use crate::blocking::{Block, Blocking, RuleCost};
 use crate::compare::Comparer;
 use crate::plan::MatchingPlan;
 use crate::prepared::Prepared;
@@ -14,11 +14,15 @@ use crate::rows::GATHER_LEN;
 /// Counts of level patterns, in pattern order; a pattern stands for all pairs that show it.
 pub(super) type Patterns = Vec<(LevelPattern, f64)>;
 
-/// Pairs of one rule: all, and those that no earlier rule makes.
+/// Pairs of one rule's blocks within the bound: all, and those that no earlier rule makes.
 pub(super) struct RulePatterns {
+    pub(super) rule: usize,
     pub(super) all: Patterns,
     pub(super) owned: Patterns,
+    /// Pairs looked at; the patterns are counted for all pairs they stand for.
     pub(super) pairs: u64,
+    /// How many records the block of a pair holds, on average.
+    pub(super) block_len: f64,
 }
 
 /// Draws random pairs by hashing their number, so the sample is the same on every machine.
@@ -50,12 +54,15 @@ pub(super) fn random_patterns(
             let mut patterns = Counter::default();
             for nodes in nodes.chunks(GATHER_LEN) {
                 rows.gather(nodes, &mut gathered);
-                for (pair, nodes) in nodes.as_chunks::<2>().0.iter().enumerate() {
-                    let [a, b] = *nodes;
-                    let a = rows.within(&gathered, 2 * pair, a);
-                    let b = rows.within(&gathered, 2 * pair + 1, b);
-                    patterns.add(comparer.pattern(a, b));
-                }
+                let pairs = || {
+                    let pairs = nodes.as_chunks::<2>().0.iter().enumerate();
+                    pairs.map(|(pair, &[a, b])| {
+                        let a = rows.within(&gathered, 2 * pair, a);
+                        (a, rows.within(&gathered, 2 * pair + 1, b))
+                    })
+                };
+                pairs().for_each(|(a, b)| comparer.prefetch(a, b));
+                pairs().for_each(|(a, b)| patterns.add(comparer.pattern(a, b)));
             }
             patterns.sorted()
         })
@@ -111,7 +118,19 @@ fn merge(chunks: impl IntoIterator<Item = Patterns>) -> Patterns {
     all
 }
 
+/// What was drawn from the blocks of a rule.
+#[derive(Default)]
+struct Drawn {
+    all: Counter,
+    owned: Counter,
+    /// The lengths of the pairs' blocks, summed.
+    block_len: u64,
+}
+
 /// Looks at the pairs of every rule, or at a sample of its blocks if there are many.
+///
+/// Groups that oversized blocks were cut into teach nothing: their records agree in a value that is
+/// none of the rule's own, and rarely by chance, for the smallest were taken.
 pub(super) fn rule_patterns(
     prepared: &Prepared<'_>,
     comparer: &Comparer<'_>,
@@ -122,40 +141,55 @@ pub(super) fn rule_patterns(
     let exclusive = prepared.exclusive();
     let share = settings.candidate_pairs_max / plan.rules.len().max(1) as u64;
     let rules = blocking.costs().iter().enumerate();
-    rules
-        .map(|(rule, cost)| {
-            let fraction = (share as f64 / cost.pairs.max(1) as f64).min(1.0);
-            let parts = blocking.map_blocks(
-                rule,
-                || (Counter::default(), Counter::default(), 0u64),
-                |(all, owned, pairs), block| {
-                    if block.sample(settings.seed) >= fraction {
-                        return;
+    let of_rule = |(rule, cost): (usize, &RuleCost)| {
+        let pairs = cost.pairs - cost.refined_pairs;
+        let fraction = (share as f64 / pairs.max(1) as f64).min(1.0);
+        let parts = blocking.map_batches(rule, Drawn::default, |drawn, blocks| {
+            let sampled =
+                |block: &Block<'_>| !block.is_refined && block.sample(settings.seed) < fraction;
+            let mut pairs = Vec::new();
+            for block in blocks.iter().filter(sampled) {
+                for (i, a) in block.rows().enumerate() {
+                    let later = block.rows().skip(i + 1);
+                    for b in later.filter(|b| exclusive.may_pair(a.node, b.node)) {
+                        comparer.prefetch(a, b);
+                        pairs.push((block, a, b));
                     }
-                    for (i, a) in block.rows().enumerate() {
-                        let later = block.rows().skip(i + 1);
-                        for b in later.filter(|b| exclusive.may_pair(a.node, b.node)) {
-                            let pattern = comparer.pattern(a, b);
-                            all.add(pattern);
-                            *pairs += 1;
-                            if blocking.owns(&block, a, b) {
-                                owned.add(pattern);
-                            }
-                        }
-                    }
-                },
-            );
-            let pairs = parts.iter().map(|(.., pairs)| pairs).sum();
-            let (mut all, mut owned) = (Vec::new(), Vec::new());
-            for (part_all, part_owned, _) in parts {
-                all.push(part_all.sorted());
-                owned.push(part_owned.sorted());
+                }
             }
-            let (mut all, mut owned) = (merge(all), merge(owned));
-            all.iter_mut()
-                .chain(&mut owned)
-                .for_each(|(_, count)| *count /= fraction);
-            RulePatterns { all, owned, pairs }
-        })
-        .collect()
+            for (block, a, b) in pairs {
+                let pattern = comparer.pattern(a, b);
+                drawn.all.add(pattern);
+                drawn.block_len += block.nodes.len() as u64;
+                if blocking.owns(&block, a, b) {
+                    drawn.owned.add(pattern);
+                }
+            }
+        });
+        RulePatterns::of(rule, parts, fraction)
+    };
+    rules.map(of_rule).collect()
+}
+
+impl RulePatterns {
+    fn of(rule: usize, drawn: Vec<Drawn>, fraction: f64) -> Self {
+        let pairs = drawn.iter().map(|drawn| drawn.all.0.len() as u64).sum();
+        let block_len: u64 = drawn.iter().map(|drawn| drawn.block_len).sum();
+        let (mut all, mut owned) = (Vec::new(), Vec::new());
+        for drawn in drawn {
+            all.push(drawn.all.sorted());
+            owned.push(drawn.owned.sorted());
+        }
+        let (mut all, mut owned) = (merge(all), merge(owned));
+        all.iter_mut()
+            .chain(&mut owned)
+            .for_each(|(_, count)| *count /= fraction);
+        Self {
+            rule,
+            all,
+            owned,
+            pairs,
+            block_len: block_len as f64 / pairs.max(1) as f64,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use sameas_graph::LevelPattern;
 
-use super::classes::{Classes, Shares, included, teaches};
+use super::classes::{Classes, Shares, taught_by};
 use super::dependence::{self, Sample};
 use super::patterns::{Patterns, RulePatterns};
 use crate::Scope;
@@ -67,9 +67,9 @@ impl Classes {
             1.0 - shares.matched - shares.related,
         ];
         let mut samples = vec![self.sample(random, &all, mix, Kin::Told)];
-        for ((rule, patterns), mix) in plan.rules.iter().zip(rules).zip(&self.mixes) {
-            let included = included(plan, rule);
-            if !teaches(&included, &patterns.all) {
+        for (patterns, mix) in rules.iter().zip(&self.mixes) {
+            let included = taught_by(plan, patterns);
+            if included.is_empty() {
                 continue;
             }
             let is_own = |c: &usize| plan.comparisons[*c].scope == Scope::Person;

@@ -1,6 +1,6 @@
 //! The formal names a diminutive may stand for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use crate::FieldKind;
@@ -24,6 +24,13 @@ fn groups() -> impl Iterator<Item = (&'static str, &'static str)> {
         .lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_once(": "))
+}
+
+/// Tells whether a folded word is a given name of the table: formal, a diminutive or a spelling.
+pub fn is_known_given_name(word: &str) -> bool {
+    static FORMAL: LazyLock<BTreeSet<&'static str>> =
+        LazyLock::new(|| groups().map(|(formal, _)| formal).collect());
+    FORMAL.contains(word) || FORMAL_NAMES.contains_key(word)
 }
 
 /// Hands over a given name and every formal name it may stand for.
@@ -52,6 +59,19 @@ pub(super) fn nickname(kind: FieldKind, value: &str, emit: &mut dyn FnMut(&str))
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn formal_names_and_diminutives_are_known_and_others_are_not() {
+        for (word, is_known) in [
+            ("robert", true),
+            ("bob", true),
+            ("ibrahim", true),
+            ("nsw", false),
+            ("", false),
+        ] {
+            assert_eq!(is_known_given_name(word), is_known, "{word}");
+        }
+    }
 
     #[test]
     fn groups_are_in_order_and_well_formed() {

@@ -25,8 +25,24 @@ fn forms_are_written_as_they_are_read() {
             assert_eq!(Form::parse(&form.to_string()), Some(form));
         }
     }
+    for percent in MINHASH_PERCENT {
+        for form in [Form::Minhash(percent), Form::WordMinhash(percent)] {
+            assert_eq!(Form::parse(&form.to_string()), Some(form));
+        }
+    }
     for unknown in [
-        "", "prefix", "prefix0", "prefix33", "prefix-1", "last999", "years", "3",
+        "",
+        "prefix",
+        "prefix0",
+        "prefix33",
+        "prefix-1",
+        "last999",
+        "years",
+        "3",
+        "minhash",
+        "minhash19",
+        "minhash96",
+        "word_minhash0.5",
     ] {
         assert_eq!(Form::parse(unknown), None, "{unknown}");
     }

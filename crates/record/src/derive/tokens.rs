@@ -13,11 +13,17 @@ const TOKEN_LEN_MIN: usize = 2;
 /// Hands over each token that is long enough and not a stop word.
 pub(super) fn tokens(value: &str, emit: &mut dyn FnMut(&str)) {
     let long_enough = |token: &&str| token.chars().nth(TOKEN_LEN_MIN - 1).is_some();
+    words(value).filter(long_enough).for_each(emit);
+}
+
+/// Lists the words of a normalised value that are no stop words, repeats included.
+///
+/// Unlike the tokens that keys are made of, a word may be a single character: an initial, or the
+/// number of a model.
+pub fn words(value: &str) -> impl Iterator<Item = &str> {
     value
         .split(|c: char| !c.is_alphanumeric())
-        .filter(long_enough)
-        .filter(|token| STOP_WORDS.binary_search(token).is_err())
-        .for_each(emit);
+        .filter(|word| !word.is_empty() && STOP_WORDS.binary_search(word).is_err())
 }
 
 /// Hands over the tokens in byte order.

@@ -1,6 +1,8 @@
 //! Whole personal names: in any order, with titles and suffixes, whole or by part.
 
-use super::name::{generation, is_leading_title, is_trailing_title, push_joined_surname};
+use super::name::{
+    generation, is_leading_title, is_trailing_title, is_trailing_title_of, push_joined_surname,
+};
 use super::text::push_joined;
 use crate::Part;
 
@@ -32,6 +34,9 @@ pub(super) fn push_full_name(folded: &str, out: &mut String) {
 /// Appends one part of the name.
 pub(super) fn push_part(folded: &str, part: Part, out: &mut String) {
     let cleaned = cleaned(folded);
+    if part == Part::Suffix && push_suffixes_alone(&cleaned, out) {
+        return;
+    }
     let name = parse(&cleaned);
     let units = match part {
         Part::Given => name.given.get(..1).unwrap_or_default(),
@@ -47,6 +52,20 @@ pub(super) fn push_part(folded: &str, part: Part, out: &mut String) {
     } else {
         out.push_str(&words);
     }
+}
+
+/// Appends the suffixes of a text that holds nothing but suffixes and titles, as a column of its own does.
+fn push_suffixes_alone(cleaned: &str, out: &mut String) -> bool {
+    let units = || {
+        cleaned
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|unit| !unit.is_empty())
+    };
+    let is_alone = units().all(is_extra);
+    if is_alone {
+        push_joined(units().filter_map(generation), out);
+    }
+    is_alone
 }
 
 /// Keeps letters, digits, commas and single hyphens in words; apostrophes vanish, other signs become spaces.
@@ -127,7 +146,7 @@ fn tidy(words: &mut Vec<&str>) -> Vec<&'static str> {
     {
         match generation(last) {
             Some(suffix) => suffixes.push(suffix),
-            None if is_trailing_title(last) => {}
+            None if is_trailing_title_of(last, words.len()) => {}
             None => break,
         }
         words.pop();

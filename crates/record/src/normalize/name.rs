@@ -46,6 +46,12 @@ const TRAILING_TITLES: &[&str] = &[
     "mba", "mbe", "md", "miss", "mr", "mrs", "ms", "msc", "obe", "phd", "prof", "rn",
 ];
 
+/// Degrees that are names too (Ba and Mba in West Africa, Md in Bengal); in byte order.
+const AMBIGUOUS_TITLES: &[&str] = &["ba", "jd", "mba", "md", "rn"];
+
+/// So many other words make a degree of what may be a name.
+const WORDS_BESIDE_MIN: usize = 2;
+
 /// Tells the members of a family apart: what is written to what is kept; in byte order.
 const GENERATIONS: &[(&str, &str)] = &[
     ("2nd", "ii"),
@@ -80,6 +86,12 @@ pub(super) fn is_trailing_title(word: &str) -> bool {
     FILTER.may_hold(word) && TRAILING_TITLES.binary_search(&word).is_ok()
 }
 
+/// Tells whether the last of so many words is a title: what may be a name is one of three at least.
+pub(super) fn is_trailing_title_of(word: &str, word_count: usize) -> bool {
+    let is_ambiguous = || AMBIGUOUS_TITLES.binary_search(&word).is_ok();
+    is_trailing_title(word) && (word_count > WORDS_BESIDE_MIN || !is_ambiguous())
+}
+
 /// Returns the usual spelling of a generational suffix.
 pub(super) fn generation(word: &str) -> Option<&'static str> {
     static FILTER: WordFilter = WordFilter::of_replaced(GENERATIONS);
@@ -96,15 +108,31 @@ pub(super) fn generation(word: &str) -> Option<&'static str> {
 pub(super) fn push_given_name(folded: &str, out: &mut String) {
     let mut words = String::with_capacity(folded.len());
     push_words(folded, &mut words);
-    out.push_str(without_titles(&words, is_trailing_title));
+    out.push_str(without_titles(&words, is_trailing_title_of));
 }
 
 /// Appends a surname without titles and generational suffixes.
 pub(super) fn push_surname(folded: &str, out: &mut String) {
     let mut words = String::with_capacity(folded.len());
-    push_words(folded, &mut words);
-    let is_extra = |word: &str| is_trailing_title(word) || generation(word).is_some();
+    push_words(before_titles(folded), &mut words);
+    let is_extra =
+        |word: &str, count: usize| is_trailing_title_of(word, count) || generation(word).is_some();
     push_joined_surname(without_titles(&words, is_extra), out);
+}
+
+/// Cuts off what follows a comma if it is titles alone.
+fn before_titles(folded: &str) -> &str {
+    let mut rest = folded;
+    while let Some((before, after)) = rest.rsplit_once(',') {
+        let mut words = after
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty());
+        if !words.all(is_trailing_title) || !before.contains(char::is_alphanumeric) {
+            break;
+        }
+        rest = before;
+    }
+    rest
 }
 
 /// Appends a surname with a separate beginning joined: `mc donald` as `mcdonald`.
@@ -122,7 +150,7 @@ pub(super) fn push_joined_surname(words: &str, out: &mut String) {
 }
 
 /// Cuts titles off both ends as long as a word remains.
-fn without_titles(words: &str, is_extra: impl Fn(&str) -> bool) -> &str {
+fn without_titles(words: &str, is_extra: impl Fn(&str, usize) -> bool) -> &str {
     let mut words = words;
     while let Some((first, rest)) = words.split_once(' ')
         && is_leading_title(first)
@@ -130,7 +158,7 @@ fn without_titles(words: &str, is_extra: impl Fn(&str) -> bool) -> &str {
         words = rest;
     }
     while let Some((rest, last)) = words.rsplit_once(' ')
-        && is_extra(last)
+        && is_extra(last, words.split(' ').count())
     {
         words = rest;
     }
@@ -143,7 +171,12 @@ mod tests {
 
     #[test]
     fn tables_are_in_order() {
-        for table in [LEADING_TITLES, TRAILING_TITLES, SURNAME_BEGINNINGS] {
+        for table in [
+            LEADING_TITLES,
+            TRAILING_TITLES,
+            AMBIGUOUS_TITLES,
+            SURNAME_BEGINNINGS,
+        ] {
             assert!(table.is_sorted(), "{table:?}");
         }
         assert!(GENERATIONS.is_sorted());

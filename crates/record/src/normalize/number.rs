@@ -68,10 +68,18 @@ fn split_decimal(text: &str) -> (&str, &str) {
     }
 }
 
-/// Tells whether separators, where there are any, stand before three digits each.
+/// Tells whether separators, where there are any, stand before three digits each, or as in India:
+/// before the last three digits, and before pairs of those in front of them.
 fn is_grouped(whole: &str) -> bool {
-    let groups = whole.split(|c: char| !c.is_ascii_digit());
-    groups.skip(1).all(|group| group.len() == 3)
+    let groups = || whole.split(|c: char| !c.is_ascii_digit()).map(str::len);
+    let are_pairs = || {
+        let before = groups().count() - 1;
+        groups().last() == Some(3)
+            && groups().next().is_some_and(|len| (1..=2).contains(&len))
+            && groups().take(before).skip(1).all(|len| len == 2)
+            && !whole.contains(|c: char| !c.is_ascii_digit() && c != ',')
+    };
+    groups().skip(1).all(|len| len == 3) || are_pairs()
 }
 
 fn push_decimal(negative: bool, digits: &str, point: i32, out: &mut String) {

@@ -12,6 +12,9 @@ const DIGITS_MAX: usize = 18;
 const INTERNATIONAL_LEN_MAX: usize = 15;
 /// From so many digits on, letters are remarks and further numbers are others.
 const WHOLE_LEN_MIN: usize = 7;
+/// A number of fewer digits after the code of its country is more likely one without that code.
+const AFTER_CODE_LEN_MIN: usize = 7;
+
 /// What is dialled to call abroad where nothing else is known.
 const ABROAD: &str = "00";
 
@@ -77,6 +80,9 @@ impl Numbering {
                 .strip_prefix(ABROAD)
                 .and_then(plausible_international);
         };
+        if let Some(national) = after_own_code(plan, digits) {
+            return Some((plan.code, national));
+        }
         if let Some(national) = national(plan, digits) {
             return Some((plan.code, national));
         }
@@ -197,6 +203,32 @@ fn plan_of(digits: &str) -> Option<(&'static NumberingPlan, &str)> {
             .filter(|plan| plan.code == code)?;
         Some((plan, rest))
     })
+}
+
+/// Reads a number that begins with the code of its own country, without a plus sign.
+///
+/// Where numbers have many lengths (Germany, Austria, Italy, Indonesia), it would fit as a number
+/// dialled within the country too; but that one would begin with the trunk prefix.
+fn after_own_code<'d>(plan: &NumberingPlan, digits: &'d str) -> Option<&'d str> {
+    if plan.len_min == plan.len_max || !plan.trunk.is_empty() && digits.starts_with(plan.trunk) {
+        return None;
+    }
+    let rest = digits.strip_prefix(plan.code.to_string().as_str())?;
+    let rest = without_needless_trunk(plan, rest);
+    let is_whole = rest.len() >= AFTER_CODE_LEN_MIN && fits(plan, rest);
+    // Without a trunk prefix nothing but its beginning tells a number from its code and another.
+    (is_whole && (!plan.trunk.is_empty() || begins_a_number(plan, rest))).then_some(rest)
+}
+
+/// Tells whether a number of a country without a trunk prefix begins as its numbers do.
+fn begins_a_number(plan: &NumberingPlan, national: &str) -> bool {
+    match plan.region {
+        // Italian numbers keep their zero; those of mobile telephones begin with a three.
+        "IT" | "SM" | "VA" => {
+            national.starts_with('0') || national.starts_with('3') && national.len() >= 9
+        }
+        _ => false,
+    }
 }
 
 /// Reads a number as dialled within a country.

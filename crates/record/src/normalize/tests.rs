@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use crate::DateOrder;
 
-const KINDS: [FieldKind; 13] = [
+const KINDS: [FieldKind; 14] = [
     FieldKind::GivenName,
     FieldKind::Surname,
     FieldKind::FullName,
@@ -17,6 +17,7 @@ const KINDS: [FieldKind; 13] = [
     FieldKind::Identifier,
     FieldKind::Text,
     FieldKind::Number,
+    FieldKind::Coordinates,
 ];
 
 fn locale(region: &str, date_order: DateOrder) -> Locale {
@@ -107,6 +108,9 @@ fn surnames() {
             ("ВАСІЛЬЕЎ", "vasileu"),
             ("Lord", "lord"),
             ("Smith, PhD", "smith"),
+            ("Smith, MD", "smith"),
+            ("Diop Ba", "diop ba"),
+            ("Ba", "ba"),
         ],
     );
 }
@@ -119,6 +123,9 @@ fn full_names() {
             ("John Smith", "john smith"),
             ("Smith, John", "john smith"),
             ("SMITH, Mr. John A.", "john a smith"),
+            ("Amadou Ba", "amadou ba"),
+            ("John Smith MBA", "john smith"),
+            ("John Smith, BA", "john smith"),
             ("Dr. John Smith, PhD, MD", "john smith"),
             ("John Smith, Jr.", "john smith jr"),
             ("Smith, John, III", "john smith iii"),
@@ -175,6 +182,10 @@ fn parts_of_full_names() {
             ("Madonna", ""),
             ("Smith,", "smith"),
             ("Smith, Jr", "smith"),
+            ("Amadou Ba", "ba"),
+            ("Ba, Amadou", "ba"),
+            ("Samuel Mba", "mba"),
+            ("John Smith MD", "smith"),
         ],
     );
     check_part(
@@ -185,6 +196,12 @@ fn parts_of_full_names() {
             ("Smith Sr", "sr"),
             ("John Smith, 3rd", "iii"),
             ("Smith, John, Junior", "jr"),
+            ("JUNIOR", "jr"),
+            ("Jr.", "jr"),
+            ("III", "iii"),
+            ("MD, Jr", "jr"),
+            ("Ph.D.", ""),
+            ("MD", ""),
         ],
     );
 }
@@ -221,6 +238,16 @@ fn dates() {
             ("Apr 3, 2001, 10:11 PM", "2001-04-03"),
             ("03-04-85", "1985-04-03"),
             ("95-03-04", "1995-03-04"),
+            ("3 maj 1985", "1985-05-03"),
+            ("3 stycznia 1985", "1985-01-03"),
+            ("3. července 1985", "1985-07-03"),
+            ("3 января 1985", "1985-01-03"),
+            ("3 июля 1985 г.", "1985-07-03"),
+            ("3 Ağustos 1985", "1985-08-03"),
+            ("2001.04.03 10.11.12", "2001-04-03"),
+            ("03.04.2001 10.11", "2001-04-03"),
+            ("20010403T101112Z", "2001-04-03"),
+            ("3 apr 10.11", ""),
             ("2001-06-31", "2001-06-31"),
             ("2001-02-30", "2001-02-30"),
             ("2001-13-13", ""),
@@ -330,9 +357,23 @@ fn phones_of_a_region() {
                 ("030/1234566", "+49301234566"),
                 ("+49 (0)30 1234566", "+49301234566"),
                 ("0049 30 1234566", "+49301234566"),
+                ("4930123466", "+4930123466"),
+                ("49 151 23456780", "+4915123456780"),
+                ("04931 12345", "+49493112345"),
+                ("30123466", "+4930123466"),
             ],
         ),
-        ("IT", &[("06 1234 5676", "+390612345676")]),
+        (
+            "IT",
+            &[
+                ("06 1234 5676", "+390612345676"),
+                ("390612345676", "+390612345676"),
+                ("393912345676", "+393912345676"),
+                ("3912345676", "+393912345676"),
+            ],
+        ),
+        ("AT", &[("43 1 234 56 76", "+4312345676")]),
+        ("ID", &[("6281234567891", "+6281234567891")]),
         (
             "RU",
             &[
@@ -503,10 +544,25 @@ fn companies() {
             ("Universal Exports Intl", "universal exports international"),
             ("Müllenkranz AG", "mullenkranz"),
             ("Foo Pty Ltd", "foo"),
+            ("Ejemplo, S.A. de C.V.", "ejemplo"),
+            ("Przykład Sp. z o.o.", "przyklad"),
+            ("Eksempel A/S", "eksempel"),
+            ("Primjer d.o.o.", "primjer"),
+            ("Példa Kft.", "pelda"),
+            ("ООО «Ромашка»", "romashka"),
+            (
+                "Beispiel Gesellschaft m.b.H. & Co. KGaA",
+                "beispiel gesellschaft",
+            ),
+            ("Exemple Ltée", "exemple"),
+            ("Esempio S.p.A.", "esempio"),
+            ("Příklad s.r.o.", "priklad"),
             ("Ltd", "ltd"),
             ("The", "the"),
             ("The The 2", "2"),
             ("n.a.", ""),
+            ("Esempio S.p.A.", "esempio"),
+            ("Thai Spa Massage", "thai spa massage"),
         ],
     );
 }
@@ -542,6 +598,9 @@ fn numbers() {
             ("1,5", "1.5"),
             ("1,234", "1234"),
             ("1 234 567", "1234567"),
+            ("1,23,456", "123456"),
+            ("12,34,567.50", "1234567.5"),
+            ("1,2,345", ""),
             ("(12)", "-12"),
             ("-$12", "-12"),
             ("1.5e3", "1500"),
@@ -641,4 +700,68 @@ proptest! {
             normal_with(FieldKind::Text, Some(part), &Locale::default(), &raw);
         }
     }
+}
+
+#[test]
+fn coordinates() {
+    check(
+        FieldKind::Coordinates,
+        &[
+            ("48.137154, 11.576124", "48.137154,11.576124"),
+            ("48.137154 11.576124", "48.137154,11.576124"),
+            ("(48.137154; 11.576124)", "48.137154,11.576124"),
+            ("-33.8679,151.2073", "-33.8679,151.2073"),
+            ("48.10,11.50000001", "48.1,11.5"),
+            ("48,11", "48,11"),
+            ("48, 11", "48,11"),
+            ("48,137154; 11,576124", "48.137154,11.576124"),
+            ("48,137154 11,576124", "48.137154,11.576124"),
+            ("48° 8' 15\" N, 11° 34' 30\" E", "48.1375,11.575"),
+            ("48°8′15″N 11°34′30″E", "48.1375,11.575"),
+            ("N 48° 30' W 11° 15'", "48.5,-11.25"),
+            ("33.5 S 151.25 E", "-33.5,151.25"),
+            ("11.5 E, 48.25 N", "48.25,11.5"),
+            ("lat: 48.1, lon: -11.5", "48.1,-11.5"),
+            ("{\"lng\":-11.5,\"lat\":48.1}", "48.1,-11.5"),
+            ("POINT (11.576124 48.137154)", "48.137154,11.576124"),
+            ("SRID=4326;POINT(-11.5 48.1)", "48.1,-11.5"),
+            ("geo:48.2010,16.3695", "48.201,16.3695"),
+            ("0, 11.5", "0,11.5"),
+            ("-0.0,11.5", "0,11.5"),
+            ("51.5,-180", "51.5,180"),
+            ("90,12", "90,0"),
+            // Systems fill in the point where equator and first meridian meet.
+            ("0,0", ""),
+            ("0.0, -0.0", ""),
+            ("91,0", ""),
+            ("48.1,181", ""),
+            ("48.1", ""),
+            ("48.1,", ""),
+            (",", ""),
+            ("48.1,11.5,520", ""),
+            ("48 8 15 11 34 30", ""),
+            ("48° 75' N, 11° E", ""),
+            ("-48.1 N, 11.5 E", ""),
+            ("48.1 N, 48.2 N", ""),
+            ("n e", ""),
+            ("12 king st", ""),
+            ("1-2,3", ""),
+            ("POINT EMPTY", ""),
+            ("unknown", ""),
+            ("n/a", ""),
+        ],
+    );
+}
+
+#[test]
+fn names_in_other_scripts_meet_their_transliteration() {
+    check(
+        FieldKind::FullName,
+        &[
+            ("Юлия Смирнова", "iuliia smirnova"),
+            ("Γιώργος Παπαδόπουλος", "giorgos papadopoulos"),
+            ("Søren Kierkegård", "soren kierkegard"),
+            ("Łukasz Żółć", "lukasz zolc"),
+        ],
+    );
 }

@@ -123,6 +123,13 @@ impl Assessment {
             told(estimate.precision),
             told(estimate.recall_of_weighed)
         );
+        if estimate.refused > 0 {
+            let _ = writeln!(
+                text,
+                "  {} links were refused by constraints; {:.0} of them would be matches by their weight, and count as missed",
+                estimate.refused, estimate.refused_expected
+            );
+        }
         match (estimate.recall_of_blocking, estimate.recall) {
             (Some(blocking), Some(recall)) => {
                 let _ = writeln!(

@@ -36,11 +36,18 @@ pub struct Estimate {
     pub reviews: u64,
     /// How many of them are expected to be of one entity.
     pub reviews_expected: f64,
+    /// Pairs that weigh enough to link, and that a constraint refused.
+    pub refused: u64,
+    /// How many of them would be of one entity by their weight alone.
+    pub refused_expected: f64,
     /// Whether all evidence was counted, or only what the revision keeps.
     pub counts_all: bool,
     /// Of pairs that link, the share that is of one entity.
     pub precision: Interval,
-    /// Of matches among pairs that link or wait for review, the share that links.
+    /// Of matches among pairs that link, wait for review or were refused, the share that links.
+    ///
+    /// Refused links count as their weight says; the interval reaches up to where constraints are
+    /// always right and none of them is a match.
     pub recall_of_weighed: Interval,
     /// Of pairs that would link if they were compared, the share that some rule makes; absent if
     /// no two rules on different fields make enough links both.
@@ -67,15 +74,22 @@ impl Estimate {
         let sum = |of: fn(&WeightBin) -> f64| bins.iter().map(of).sum::<f64>();
         let links = sum(|bin| bin.links as f64);
         let reviews = sum(|bin| bin.reviews as f64);
-        let (links_expected, reviews_expected) = (
+        let (links_expected, reviews_expected, refused_expected) = (
             sum(|bin| bin.links_expected),
             sum(|bin| bin.reviews_expected),
+            sum(|bin| bin.refused_expected),
         );
         let draws = (entities as f64).min(links);
         let precision = wilson(links_expected / links.max(1.0), draws);
-        let matches = links_expected + reviews_expected;
-        let draws = draws * matches / links.max(1.0);
-        let recall_of_weighed = wilson(links_expected / matches.max(f64::MIN_POSITIVE), draws);
+        let of_matches = |matches: f64| {
+            let draws = draws * matches / links.max(1.0);
+            wilson(links_expected / matches.max(f64::MIN_POSITIVE), draws)
+        };
+        let undisputed = links_expected + reviews_expected;
+        let recall_of_weighed = Interval {
+            high: of_matches(undisputed).high,
+            ..of_matches(undisputed + refused_expected)
+        };
         let recall_of_blocking = captures.and_then(recall_of_blocking);
         let recall = recall_of_blocking.map(|blocking| Interval {
             value: blocking.value * recall_of_weighed.value,
@@ -87,6 +101,8 @@ impl Estimate {
             links_expected,
             reviews: reviews as u64,
             reviews_expected,
+            refused: bins.iter().map(|bin| bin.refused).sum(),
+            refused_expected,
             counts_all,
             precision,
             recall_of_weighed,
@@ -97,9 +113,10 @@ impl Estimate {
     }
 }
 
-const ASSUMES: [&str; 4] = [
+const ASSUMES: [&str; 5] = [
     "probabilities are calibrated: matches expected among pairs are the sum of their probabilities; correlated fields make them too sure, and the interval does not cover that",
-    "precision = sum of probabilities of links / links; recall of weighed pairs = the same sum / that sum and the one over reviews; matches that weigh less than the review threshold are not counted, nor are pairs joined only through others",
+    "precision = sum of probabilities of links / links; recall of weighed pairs = the same sum / that sum and those over reviews and refused links; matches that weigh less than the review threshold are not counted, nor are pairs joined only through others",
+    "a link that a constraint refused counts as a match with the probability of its weight; the interval reaches to where none of them is one; pairs within a source of one_per_source are never weighed, so what such a source repeats is not counted",
     "intervals of 95 % by Wilson (1927), with entities of several records as independent draws; chance alone, not error of the model",
     "recall of blocking by capture and recapture (Lincoln and Petersen, with Chapman's correction, 1951) between every two rules on different fields: the median of them, its interval from the lowest to the highest end of theirs (Chao 1987); it assumes that one rule makes a match as often whether or not the other does, which missing values and records full of errors break, mostly so that the estimate is too high",
 ];
@@ -108,7 +125,7 @@ const ASSUMES: [&str; 4] = [
 ///
 /// A sum of unequal chances varies at most as much as one of equal ones (Hoeffding 1956), so it
 /// is on the safe side for pairs of different probabilities.
-pub(super) fn wilson(share: f64, draws: f64) -> Interval {
+pub(crate) fn wilson(share: f64, draws: f64) -> Interval {
     if draws <= 0.0 {
         return Interval {
             value: share,
@@ -247,5 +264,24 @@ mod tests {
         near(found.recall_of_weighed.value, 0.9);
         assert!(found.precision.low < 0.81 && found.precision.high > 0.94);
         assert_eq!(found.recall, None);
+    }
+
+    /// Recall was told as 1.0000 where constraints had refused a seventh of the matches, because
+    /// refused links were left out of what there is to find. Now they count by their weight.
+    #[test]
+    fn links_that_constraints_refused_are_matches_to_be_found() {
+        let bin = WeightBin {
+            links: 850,
+            links_expected: 850.0,
+            refused: 160,
+            refused_expected: 150.0,
+            ..WeightBin::default()
+        };
+        let found = Estimate::of(&[bin], 400, true, None);
+        near(found.recall_of_weighed.value, 0.85);
+        near(found.refused_expected, 150.0);
+        assert!(found.recall_of_weighed.low < 0.82, "{found:?}");
+        // Where constraints are always right, nothing was missed.
+        assert!(found.recall_of_weighed.high > 0.999, "{found:?}");
     }
 }

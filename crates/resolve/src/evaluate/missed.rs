@@ -68,6 +68,7 @@ pub(crate) enum Reason {
     OnePerSource,
     Apart,
     ClusterSize,
+    WeakBridge,
     Changed,
 }
 
@@ -99,6 +100,10 @@ impl Reason {
             ),
             Self::Apart => ("apart", "refused: values that must not differ do"),
             Self::ClusterSize => ("cluster_size", "refused: the entity would be too large"),
+            Self::WeakBridge => (
+                "weak_bridge",
+                "refused: the pairs between two groups of records speak against it",
+            ),
             Self::Changed => (
                 "changed",
                 "would link now: sources, settings or model changed since the rebuild",
@@ -115,6 +120,7 @@ impl Reason {
             Some(Decision::Quarantined(QuarantineReason::OnePerSource)) => Self::OnePerSource,
             Some(Decision::Quarantined(QuarantineReason::CannotLink)) => Self::Apart,
             Some(Decision::Quarantined(QuarantineReason::ClusterSize)) => Self::ClusterSize,
+            Some(Decision::Quarantined(QuarantineReason::WeakBridge)) => Self::WeakBridge,
         }
     }
 }

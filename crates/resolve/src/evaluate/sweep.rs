@@ -2,7 +2,8 @@
 //!
 //! The kept evidence is clustered again at each threshold, under the same constraints. From the
 //! link threshold upwards the result is exact: a revision keeps a spanning forest of the strongest
-//! links of every cluster. Below it each record has its four strongest reviews, so a chain of
+//! links of every cluster. Weak bridges that were refused stay refused, and no others are looked for,
+//! because that takes the records. Below it each record has its four strongest reviews, so a chain of
 //! weaker ones may be missing; below the review threshold nothing is kept, and nothing is said.
 
 use sameas_graph::{
@@ -148,20 +149,23 @@ fn apart(legend: &Legend, settings: &Settings) -> Vec<(usize, u8)> {
 }
 
 fn decision_at(edge: &Evidence, legend: &Legend, apart: &[(usize, u8)], bits: f64) -> Decision {
-    let held_apart = edge.decision == Decision::Quarantined(QuarantineReason::CannotLink)
-        || apart
-            .iter()
-            .any(|&(comparison, lowest)| edge.pattern.level(comparison) == lowest);
+    // The decisions of the revision itself were made over exact weights and all evidence.
+    if (bits - legend.link.bits()).abs() < f64::EPSILON {
+        return edge.decision;
+    }
+    let refused = [QuarantineReason::CannotLink, QuarantineReason::WeakBridge];
+    if refused.map(Decision::Quarantined).contains(&edge.decision) {
+        return edge.decision;
+    }
+    let held_apart = apart
+        .iter()
+        .any(|&(comparison, lowest)| edge.pattern.level(comparison) == lowest);
     let kind = legend.rules.get(edge.rule.index()).map(|rule| rule.kind);
     let links = kind == Some(RuleKind::Deterministic) || edge.weight.bits() >= bits;
-    // The decision of the revision itself was made over exact weights, not over hundredths.
-    let is_own = (bits - legend.link.bits()).abs() < f64::EPSILON;
-    match edge.decision {
-        _ if held_apart => Decision::Quarantined(QuarantineReason::CannotLink),
-        Decision::Link | Decision::Quarantined(_) if is_own => Decision::Link,
-        Decision::Review if is_own => Decision::Review,
-        _ if links => Decision::Link,
-        _ => Decision::Review,
+    match (held_apart, links) {
+        (true, _) => Decision::Quarantined(QuarantineReason::CannotLink),
+        (false, true) => Decision::Link,
+        (false, false) => Decision::Review,
     }
 }
 

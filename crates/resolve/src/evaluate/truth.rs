@@ -120,7 +120,8 @@ impl Truth {
     }
 }
 
-fn pairs_of(len: usize) -> u64 {
+/// Returns how many pairs so many records make.
+pub(crate) fn pairs_of(len: usize) -> u64 {
     let len = len as u64;
     len * len.saturating_sub(1) / 2
 }

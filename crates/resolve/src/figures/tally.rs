@@ -30,6 +30,8 @@ pub struct WeightBin {
     pub reviews_expected: f64,
     /// Links that a constraint refused.
     pub refused: u64,
+    /// How many of them are expected to be of one entity.
+    pub refused_expected: f64,
 }
 
 /// How often one level of a comparison occurs in the evidence.
@@ -113,6 +115,7 @@ impl Tally {
                 bin.reviews += reviews;
                 bin.reviews_expected += reviews as f64 * weight.probability();
                 bin.refused += refused;
+                bin.refused_expected += refused as f64 * weight.probability();
             }
         }
         bins
@@ -197,6 +200,8 @@ mod tests {
         ];
         assert_eq!(shown, expected);
         assert!((bins[1].reviews_expected - 0.5).abs() < 1e-12);
+        // One bit is two to one.
+        assert!((bins[3].refused_expected - 2.0 / 3.0).abs() < 1e-12);
         let level = LevelLegend {
             name: String::new(),
             weight: MatchWeight::default(),

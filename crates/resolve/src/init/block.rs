@@ -6,22 +6,25 @@
 //! the cost first, until little is missing; a pair that only one rule finds counts as half found,
 //! because the pairs nobody was confident of have more errors than these.
 
-use std::collections::BTreeSet;
-
 use sameas_graph::{Constraints, Evidence};
 use sameas_matching::{
-    BlockSettings, Blocking, Comparer, DecideSettings, FrequencyKey, MatchingPlan, Prepared,
-    Threshold, Weigher, parse_key_part, train,
+    BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
+    Model, Prepared, RuleCost, Threshold, Weigher, parse_key_part, train,
 };
 use sameas_record::{FieldKind, Records};
 
+use super::decide::{self, Differing};
 use super::map::Fields;
+use super::repeats::{self, Repeats};
 use super::threshold;
 use crate::Settings;
 use crate::job::JobError;
 
 /// A rule that makes more pairs a record than this is no candidate.
 const PAIRS_PER_RULE_MAX: f64 = 25.0;
+
+/// A key that is hot for more of the records is no rule alone: most of what it should find it refuses.
+const OFTEN_HOT: f64 = 0.25;
 
 /// What all chosen rules may make together, in pairs a record.
 const PAIRS_MAX: f64 = 80.0;
@@ -33,6 +36,9 @@ const COSTED_MAX: usize = 240;
 /// Pairs less probable than this are left out of what is expected of a threshold: low posteriors are too
 /// high, because fields that hang together count twice, and there are many of them.
 const EVIDENCE_MIN: f64 = 0.5;
+
+/// Pairs from this probability on tell what one entity has one of.
+const CERTAIN: f64 = 0.999;
 
 /// A rule that newly finds less than this share is not worth its line.
 const GAIN_MIN: f64 = 0.002;
@@ -51,25 +57,14 @@ pub(super) struct Chosen {
     pub(super) largest: f64,
 }
 
-/// What the preliminary model found.
-#[derive(Debug, Default)]
-pub(super) struct Linked {
-    /// Confident pairs within each source, and between it and others.
-    pub(super) within: Vec<u64>,
-    pub(super) between: Vec<u64>,
-    /// Records in pairs that weigh at least as much as half of all pairs between sources.
-    pub(super) strong_within: Vec<u64>,
-    pub(super) strong_between: Vec<u64>,
-    /// By comparison: confident pairs that have both values, and those of them that differ wholly.
-    pub(super) compared: Vec<u64>,
-    pub(super) differing: Vec<u64>,
-}
-
 /// The chosen rules and what was learnt on the way.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
     pub(super) rules: Vec<Chosen>,
-    pub(super) linked: Linked,
+    /// By source, in the order of the reference table.
+    pub(super) repeats: Vec<Repeats>,
+    /// Of what might hold records apart.
+    pub(super) differing: Vec<Differing>,
     /// The share of confident matches that the rules find together.
     pub(super) recall: f64,
 }
@@ -89,7 +84,7 @@ fn forms(kind: FieldKind) -> &'static [&'static str] {
         FieldKind::Company => &["", "tokens", "phonetic", "prefix6"],
         FieldKind::Identifier => &["", "prefix4", "last4"],
         FieldKind::Text => &["", "prefix8", "tokens", "first_token", "last_token"],
-        FieldKind::Number | FieldKind::Verbatim => &[""],
+        FieldKind::Number | FieldKind::Coordinates | FieldKind::Verbatim => &[""],
     }
 }
 
@@ -99,6 +94,8 @@ struct Candidate {
     on: Vec<String>,
     pairs: f64,
     hot_count: u64,
+    /// Whether hot keys are the rule and not default values.
+    often_hot: bool,
     largest: f64,
     refused: f64,
 }
@@ -130,7 +127,10 @@ impl<'a> Ground<'a> {
     fn plan(&self, rules: &[Vec<String>]) -> Result<MatchingPlan, JobError> {
         let blocks: Vec<BlockSettings> = rules
             .iter()
-            .map(|on| BlockSettings { on: on.clone() })
+            .map(|on| BlockSettings {
+                on: on.clone(),
+                ..BlockSettings::default()
+            })
             .collect();
         MatchingPlan::new(
             self.records.schema(),
@@ -150,19 +150,29 @@ impl<'a> Ground<'a> {
             .collect()
     }
 
-    /// Returns the bound on blocks at which a block of the sample is one over the bound of all.
-    fn block_len_max(&self) -> u32 {
-        let bound = f64::from(self.settings.budget.block_len_max) * self.share;
-        (bound as u32).max(2)
+    /// Returns the bounds at which a block of the sample is one over the bound of all.
+    fn budget(&self) -> BudgetSettings {
+        let budget = &self.settings.budget;
+        let block_len_max = f64::from(budget.block_len_max) * self.share;
+        BudgetSettings {
+            block_len_max: (block_len_max as u32).max(2),
+            refined_pairs_per_record_max: budget.refined_pairs_per_record_max * self.share,
+            ..budget.clone()
+        }
     }
 
-    /// Counts the pairs of rules and scales them.
+    /// Counts the pairs of rules and scales them, groups of hot blocks as if no budget held them: a rule
+    /// that finds little but by the grace of a budget is no good one.
     fn cost(&self, rules: &[Vec<String>]) -> Result<Vec<Candidate>, JobError> {
         let mut candidates = Vec::new();
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
             let prepared = Prepared::new(self.records, &plan, &self.exclusive());
-            let blocking = Blocking::new(&prepared, &plan, self.block_len_max());
+            let budget = BudgetSettings {
+                refined_pairs_per_record_max: f64::MAX,
+                ..self.budget()
+            };
+            let blocking = Blocking::new(&prepared, &plan, &budget);
             // A pair of the sample stands for 1/share² pairs of all, a record for 1/share.
             let scale = 1.0 / (self.share * self.records.len() as f64);
             let costs = rules.iter().zip(blocking.costs());
@@ -170,6 +180,7 @@ impl<'a> Ground<'a> {
                 on: on.clone(),
                 pairs: cost.pairs as f64 * scale,
                 hot_count: cost.hot_count,
+                often_hot: is_often_hot(cost),
                 largest: cost.largest as f64 / self.share,
                 refused: cost.refused_pairs as f64 * scale,
             }));
@@ -209,8 +220,10 @@ impl<'a> Ground<'a> {
         let pairs: Vec<Vec<String>> = pairs.into_iter().map(|(_, on)| on).collect();
         let paired = self.cost(&pairs)?;
         cheap.extend(paired.into_iter().filter(|c| c.pairs > 0.0 && is_cheap(c)));
-        // A single key whose hot blocks are refined is a rule too, if it stays within the bound.
-        cheap.extend(costly.into_iter().filter(|c| c.pairs <= PAIRS_PER_RULE_MAX));
+        // A single key whose hot blocks are refined is a rule too, if it stays within the bound and
+        // lives by its other blocks.
+        let is_rule = |c: &Candidate| c.pairs <= PAIRS_PER_RULE_MAX && !c.often_hot;
+        cheap.extend(costly.into_iter().filter(is_rule));
         Ok(cheap)
     }
 
@@ -230,8 +243,22 @@ impl<'a> Ground<'a> {
             return Ok(Choice::default());
         }
         let plan = self.plan(&first)?;
-        let links = self.weighed(&plan, self.settings.decide.link);
-        let linked = self.linked(&plan, &links);
+        let model = self.trained(&plan);
+        let links = self.weighed(&plan, &model, self.settings.decide.link);
+        let is_else = |edge: &Evidence, index: usize| {
+            usize::from(edge.pattern.level(index)) > plan.comparisons[index].levels.len()
+        };
+        let (references, comparisons) = (self.records.references(), plan.comparisons.len());
+        let repeats = repeats::count(references, &links, is_else, comparisons, self.share);
+        // Once sources are known to be clean, only the rules are chosen again.
+        let asked = match self.exclusive().is_empty() {
+            true => decide::may_hold_apart(self.settings, fields),
+            false => Vec::new(),
+        };
+        let differing = asked
+            .into_iter()
+            .map(|index| self.differing(&model, &first, index));
+        let differing = differing.collect::<Result<_, _>>()?;
         let pairs: Vec<(u32, u32)> = links
             .iter()
             .map(|e| (e.left.get(), e.right.get()))
@@ -240,41 +267,89 @@ impl<'a> Ground<'a> {
         let (rules, recall) = greedy(&candidates, &found, pairs.len());
         Ok(Choice {
             rules,
-            linked,
+            repeats,
+            differing,
             recall,
         })
     }
 
-    /// Trains on the rules of a plan and returns the pairs from a probability on.
-    fn weighed(&self, plan: &MatchingPlan, least: f64) -> Vec<Evidence> {
+    /// Trains on the rules of a plan.
+    fn trained(&self, plan: &MatchingPlan) -> Model {
         let prepared = Prepared::new(self.records, plan, &self.exclusive());
-        let blocking = Blocking::new(&prepared, plan, self.block_len_max());
+        let blocking = Blocking::new(&prepared, plan, &self.budget());
         let comparer = Comparer::new(&prepared, plan);
-        let (model, _) = train(
+        let train_settings = &self.settings.train;
+        train(
             &prepared,
             &comparer,
             &blocking,
             plan,
-            &self.settings.train,
+            train_settings,
             self.key,
             None,
-        );
+        )
+        .0
+    }
+
+    /// Returns the pairs of a plan's rules that a model holds to be this probable.
+    fn weighed(&self, plan: &MatchingPlan, model: &Model, least: f64) -> Vec<Evidence> {
+        let prepared = Prepared::new(self.records, plan, &self.exclusive());
+        let blocking = Blocking::new(&prepared, plan, &self.budget());
         let decide = DecideSettings {
             link: least,
             review: least,
             ..DecideSettings::default()
         };
         let threshold = Threshold::of(&decide);
-        let weigher = Weigher::new(&prepared, &comparer, plan, &model, self.key, threshold);
+        let comparer = Comparer::of_model(&prepared, plan, model, self.key);
+        let weigher = Weigher::new(&prepared, &comparer, plan, model, self.key, threshold);
         weigher
             .weigh_all(&blocking, plan.rules.len(), &|_| {})
             .evidence
     }
 
+    /// Counts how often pairs of one entity differ in what might hold records apart.
+    ///
+    /// Neither what a comparison weighs nor rules on its field may choose the pairs by which it
+    /// is judged: both prefer pairs that agree.
+    fn differing(
+        &self,
+        model: &Model,
+        rules: &[Vec<String>],
+        index: usize,
+    ) -> Result<Differing, JobError> {
+        let comparison = &self.settings.comparisons[index];
+        let mut differing = Differing {
+            comparison: comparison
+                .name
+                .as_ref()
+                .unwrap_or(&comparison.field)
+                .clone(),
+            ..Differing::default()
+        };
+        let is_on_others =
+            |on: &&Vec<String>| !on.iter().any(|part| field_of(part) == comparison.field);
+        let others: Vec<Vec<String>> = rules.iter().filter(is_on_others).cloned().collect();
+        if others.is_empty() {
+            return Ok(differing);
+        }
+        let plan = self.plan(&others)?;
+        let mut model = model.clone();
+        model.comparisons[index].mute();
+        let levels = plan.comparisons[index].levels.len();
+        for edge in self.weighed(&plan, &model, CERTAIN) {
+            let level = usize::from(edge.pattern.level(index));
+            differing.compared += u64::from(level > 0);
+            differing.differing += u64::from(level > levels);
+        }
+        Ok(differing)
+    }
+
     /// Returns the threshold to link from, and the F1 to expect there and at the usual one.
     pub(super) fn threshold(&self, choice: &Choice) -> Result<(f64, f64, f64), JobError> {
         let rules: Vec<Vec<String>> = choice.rules.iter().map(|rule| rule.on.clone()).collect();
-        let evidence = self.weighed(&self.plan(&rules)?, EVIDENCE_MIN);
+        let plan = self.plan(&rules)?;
+        let evidence = self.weighed(&plan, &self.trained(&plan), EVIDENCE_MIN);
         let constraints = Constraints {
             one_per_source: self.exclusive(),
             cannot_link: Vec::new(),
@@ -288,81 +363,7 @@ impl<'a> Ground<'a> {
         ))
     }
 
-    fn linked(&self, plan: &MatchingPlan, links: &[Evidence]) -> Linked {
-        let references = self.records.references();
-        let sources = references.sources().len();
-        let mut linked = Linked {
-            within: vec![0; sources],
-            between: vec![0; sources],
-            strong_within: vec![0; sources],
-            strong_between: vec![0; sources],
-            compared: vec![0; plan.comparisons.len()],
-            differing: vec![0; plan.comparisons.len()],
-        };
-        let source_of = |node: sameas_graph::NodeId| {
-            (0..sources).find(|&s| {
-                let nodes = references.nodes_of(sameas_graph::SourceId::new(s as u16));
-                nodes.contains(&node.get())
-            })
-        };
-        let mut weights: Vec<_> = links
-            .iter()
-            .filter(|e| source_of(e.left) != source_of(e.right))
-            .map(|e| e.weight)
-            .collect();
-        weights.sort_unstable();
-        let median = weights.get(weights.len() / 2).copied().unwrap_or_default();
-        let is_else = |evidence: &Evidence, index: usize| {
-            usize::from(evidence.pattern.level(index)) > plan.comparisons[index].levels.len()
-        };
-        // Where pairs between sources hardly ever differ, neither do pairs of one entity within a
-        // source; what differs there is a series or a namesake.
-        let binding: Vec<usize> = (0..plan.comparisons.len())
-            .filter(|&index| {
-                let between = links.iter().filter(|e| {
-                    e.weight >= median
-                        && e.pattern.level(index) > 0
-                        && source_of(e.left) != source_of(e.right)
-                });
-                let differing: Vec<bool> = between.map(|e| is_else(e, index)).collect();
-                let count = differing.iter().filter(|differs| **differs).count();
-                count * 10 < differing.len()
-            })
-            .collect();
-        let (mut within, mut between) = (BTreeSet::new(), BTreeSet::new());
-        for evidence in links {
-            let is_strong =
-                evidence.weight >= median && !binding.iter().any(|&index| is_else(evidence, index));
-            let (Some(a), Some(b)) = (source_of(evidence.left), source_of(evidence.right)) else {
-                continue;
-            };
-            if a == b {
-                linked.within[a] += 1;
-            } else {
-                linked.between[a] += 1;
-                linked.between[b] += 1;
-            }
-            if is_strong {
-                let (left, right) = ((a, evidence.left), (b, evidence.right));
-                let records = if a == b { &mut within } else { &mut between };
-                records.extend([left, right]);
-            }
-            for (index, comparison) in plan.comparisons.iter().enumerate() {
-                let level = usize::from(evidence.pattern.level(index));
-                linked.compared[index] += u64::from(level > 0);
-                linked.differing[index] += u64::from(level == comparison.levels.len() + 1);
-            }
-        }
-        for (source, _) in within {
-            linked.strong_within[source] += 1;
-        }
-        for (source, _) in between {
-            linked.strong_between[source] += 1;
-        }
-        linked
-    }
-
-    /// Returns, for each candidate, which pairs it finds.
+    /// Returns, for each candidate, which pairs it finds; what it refuses it does not find.
     fn found(
         &self,
         candidates: &[Candidate],
@@ -373,27 +374,24 @@ impl<'a> Ground<'a> {
         for rules in rules.chunks(COSTED_MAX) {
             let plan = self.plan(rules)?;
             let prepared = Prepared::new(self.records, &plan, &self.exclusive());
-            let share = |field, form, a: u32, b: u32| {
-                let (column, derived) =
-                    (prepared.field(field).column, prepared.derived(field, form));
-                column.values(a as usize).any(|x| {
-                    column.values(b as usize).any(|y| {
-                        let (x, y) = (derived.ids(x), derived.ids(y));
-                        x.iter().any(|id| *id != 0 && y.contains(id))
-                    })
-                })
-            };
-            for rule in &plan.rules {
-                let finds = pairs.iter().map(|&(a, b)| {
-                    rule.parts
-                        .iter()
-                        .all(|part| share(part.field, part.form, a, b))
-                });
-                found.push(finds.collect());
+            let blocking = Blocking::new(&prepared, &plan, &self.budget());
+            let mut of_rules = vec![vec![false; pairs.len()]; rules.len()];
+            for (pair, &(a, b)) in pairs.iter().enumerate() {
+                for rule in blocking.makers(a, b).made_by {
+                    of_rules[rule][pair] = true;
+                }
             }
+            found.extend(of_rules);
         }
         Ok(found)
     }
+}
+
+/// Tells whether many records have hot keys, those of the largest blocks left out: they may be default values.
+fn is_often_hot(cost: &RuleCost) -> bool {
+    let largest: u64 = cost.hot.iter().map(|hot| hot.len).sum();
+    let hot = cost.hot_records.saturating_sub(largest);
+    hot as f64 > OFTEN_HOT * cost.keyed_records.saturating_sub(largest) as f64
 }
 
 fn field_of(part: &str) -> String {

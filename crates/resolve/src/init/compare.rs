@@ -64,7 +64,7 @@ pub(super) fn choose(
         let levels: Vec<String> = levels.map(|&level| level.to_owned()).collect();
         let frequency = matches!(
             role,
-            Role::GivenName | Role::Surname | Role::City | Role::Company | Role::Group
+            Role::GivenName | Role::Surname | Role::City | Role::Company | Role::Group | Role::Word
         );
         settings.comparisons.push(CompareSettings {
             name: None,

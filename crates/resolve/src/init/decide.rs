@@ -1,21 +1,26 @@
 //! When evidence links, and what never shares a cluster, from what a first model found.
 
-use sameas_matching::Scope;
-use sameas_record::FieldKind;
-
-use super::block::Linked;
+use super::block::Choice;
+use super::key::PERSONAL;
+use super::map::Fields;
+use super::repeats::Verdict;
+use super::role::Role;
 use crate::Settings;
-
-/// A source holds every entity once if it has at most this many records with a partner
-/// within, for each with a partner in another source. Series such as editorials repeat in clean sources.
-const WITHIN_SHARE_MAX: f64 = 0.05;
-
-/// So many records with partners in other sources are needed to say anything.
-const BETWEEN_MIN: u64 = 20;
+use crate::evaluate::wilson;
 
 /// Decides and says why.
-pub(super) fn choose(settings: &mut Settings, linked: &Linked) -> Vec<String> {
+pub(super) fn choose(settings: &mut Settings, choice: &Choice) -> Vec<String> {
     let mut remarks = Vec::new();
+    clean_sources(settings, choice, &mut remarks);
+    apart(settings, choice, &mut remarks);
+    remarks
+}
+
+/// A single source has no other to be compared with.
+fn clean_sources(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<String>) {
+    if settings.sources.len() < 2 {
+        return;
+    }
     for source in &settings.sources {
         // Sources are numbered by name among all references.
         let rank = settings
@@ -23,62 +28,124 @@ pub(super) fn choose(settings: &mut Settings, linked: &Linked) -> Vec<String> {
             .iter()
             .filter(|other| other.name < source.name)
             .count();
-        let (Some(&within), Some(&between)) = (
-            linked.strong_within.get(rank),
-            linked.strong_between.get(rank),
-        ) else {
+        let Some(repeats) = choice.repeats.get(rank) else {
             continue;
         };
-        let share = within as f64 / (between as f64).max(1.0);
+        let name = &source.name;
+        let figures = format!(
+            "of {} records looked at {} surely have a partner in other sources, {} of them beyond the first of their entity; {} more repeat another where no source, or one that repeats it as often, knows it too",
+            repeats.records, repeats.partnered, repeats.surplus, repeats.doubtful
+        );
+        let (is_clean, told) = match repeats.verdict() {
+            Verdict::Clean => (
+                true,
+                format!("`{name}` seems to hold each entity once: {figures}"),
+            ),
+            Verdict::Doubtful => (
+                true,
+                format!(
+                    "UNSURE: `{name}` seems to hold each entity once: {figures}; if those are copies, not a series, take it out of one_per_source, or none of its duplicates is ever found"
+                ),
+            ),
+            Verdict::Unknown => (
+                false,
+                format!(
+                    "UNSURE: `{name}` may hold each entity once: {figures}, too few to tell; if it does, name it in one_per_source"
+                ),
+            ),
+            Verdict::Repeating => (false, format!("`{name}` repeats entities: {figures}")),
+        };
+        if is_clean {
+            settings.decide.one_per_source.push(name.clone());
+        }
+        remarks.push(told);
+    }
+}
+
+/// How often pairs that are surely of one entity differ in a comparison.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Differing {
+    /// The comparison's name.
+    pub(super) comparison: String,
+    /// Pairs that have both values.
+    pub(super) compared: u64,
+    /// Those of them that differ wholly.
+    pub(super) differing: u64,
+}
+
+/// What one entity has one of, and its pairs hardly ever differ in, holds clusters apart.
+const DIFFERING_MAX: f64 = 0.01;
+
+impl Differing {
+    /// Returns whether pairs hardly ever differ, as surely as so many pairs can tell.
+    fn is_hardly(&self) -> bool {
+        let compared = self.compared as f64;
+        self.compared > 0 && wilson(self.differing as f64 / compared, compared).high < DIFFERING_MAX
+    }
+}
+
+/// Returns the comparisons of what a person surely has one of: the date of birth, the numbers that
+/// authorities gave, and the generation that tells father from son.
+pub(super) fn may_hold_apart(settings: &Settings, fields: &Fields) -> Vec<usize> {
+    let is_own = |field: &str| {
+        let Some(found) = fields.fields.get(field) else {
+            return false;
+        };
+        found.mapped.values().all(|mapped| mapped.is_sure)
+            && match found.role {
+                Role::BirthDate | Role::Suffix => true,
+                Role::Identifier => PERSONAL.contains(&field),
+                _ => false,
+            }
+    };
+    let comparisons = settings.comparisons.iter().enumerate();
+    comparisons
+        .filter(|(_, comparison)| is_own(&comparison.field))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+fn apart(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<String>) {
+    for found in &choice.differing {
+        let Differing {
+            comparison,
+            compared,
+            differing,
+        } = found;
         let figures =
-            format!("{within} records surely have a partner within, {between} in other sources");
-        if between >= BETWEEN_MIN && share <= WITHIN_SHARE_MAX {
-            settings.decide.one_per_source.push(source.name.clone());
+            format!("{differing} of {compared} pairs differ in it that are sure without it");
+        if found.is_hardly() {
+            settings.decide.apart.push(comparison.clone());
             remarks.push(format!(
-                "`{}` seems to hold each entity once: {figures} in the sample",
-                source.name
+                "`{comparison}` holds records apart where it differs: {figures}"
             ));
-        } else if settings.sources.len() > 1 {
+        } else {
             remarks.push(format!(
-                "`{}` repeats entities: {figures} in the sample",
-                source.name
+                "`{comparison}` may differ within an entity: {figures}; if it never does, name it in apart"
             ));
         }
     }
-    apart(settings, linked, &mut remarks);
-    remarks
 }
 
-/// So many confident pairs must have both values before they say anything.
-const COMPARED_MIN: u64 = 5;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What one entity has one of, and confident pairs hardly ever differ in, holds clusters apart.
-const DIFFERING_MAX: f64 = 0.004;
-
-fn apart(settings: &mut Settings, linked: &Linked, remarks: &mut Vec<String>) {
-    let schema = settings.schema();
-    for (index, comparison) in settings.comparisons.iter().enumerate() {
-        let kind = schema
-            .field_id(&comparison.field)
-            .map(|id| schema.field(id).kind);
-        let is_dated = matches!(kind, Some(FieldKind::Date | FieldKind::Identifier));
-        let is_own = is_dated && comparison.scope.is_none_or(|scope| scope == Scope::Person);
-        let (compared, differing) = (linked.compared[index], linked.differing[index]);
-        // A generational suffix is there to tell relatives apart, however few have one.
-        let is_suffix = comparison.field == "suffix";
-        let hardly = differing as f64 <= DIFFERING_MAX * compared as f64;
-        if !(is_suffix || is_own && compared >= COMPARED_MIN && hardly) {
-            continue;
+    fn differing(compared: u64, differing: u64) -> Differing {
+        Differing {
+            comparison: "date_of_birth".to_owned(),
+            compared,
+            differing,
         }
-        settings.decide.apart.push(comparison.field.clone());
-        let because = if is_suffix {
-            "it tells relatives of one name apart".to_owned()
-        } else {
-            format!("{differing} of {compared} confident pairs differ in it")
-        };
-        remarks.push(format!(
-            "`{}` holds records apart where it differs: {because}",
-            comparison.field
-        ));
+    }
+
+    /// Six pairs that agreed were enough to hold all records apart that differ.
+    #[test]
+    fn a_few_pairs_that_agree_hold_nothing_apart() {
+        assert!(!differing(0, 0).is_hardly());
+        assert!(!differing(6, 0).is_hardly());
+        assert!(differing(1_000, 0).is_hardly());
+        assert!(differing(10_000, 40).is_hardly());
+        assert!(!differing(10_000, 100).is_hardly());
     }
 }

@@ -96,24 +96,35 @@ pub(super) fn settle(profile: &Profile, source: &mut SourceSettings) -> Vec<Stri
         source.date_order = DateOrder::Mdy;
         remarks.push(format!("dates are read month first: {} of those looked at allow nothing else, {} only day first", dates[1], dates[0]));
     }
-    let (region, why) = region_of(profile);
-    match (region, why) {
-        (Some(region), why) => {
+    match region_of(profile) {
+        Some(Region { region, is_sure }) => {
+            let doubt = if is_sure { "" } else { "UNSURE: " };
             remarks.push(format!(
-                "region {region} (of telephone numbers without a country code): {why}"
+                "{doubt}region {region} (of telephone numbers without a country code): by telephone numbers, postcodes, countries and e-mail domains"
             ));
             source.region = Some(region.to_owned());
         }
-        (None, _) if profile.meanings.iter().any(|m| m.role == Role::Phone) => {
+        None if profile.meanings.iter().any(|m| m.role == Role::Phone) => {
             remarks.push("UNSURE: no region was recognised; set `region` if telephone numbers lack a country code".to_owned());
         }
-        (None, _) => {}
+        None => {}
     }
     remarks
 }
 
+/// Where a source seems to lie.
+struct Region {
+    region: &'static str,
+    is_sure: bool,
+}
+
+/// A region with fewer votes than this is no guess, and with fewer than that, or hardly more than
+/// another has, an unsure one. A column of numbers that all tell it has two.
+const VOTES_MIN: f64 = 0.5;
+const VOTES_SURE_MIN: f64 = 1.0;
+
 /// Guesses the region from telephone numbers, postcodes, countries and e-mail domains.
-fn region_of(profile: &Profile) -> (Option<&'static str>, &'static str) {
+fn region_of(profile: &Profile) -> Option<Region> {
     let mut votes: std::collections::BTreeMap<&'static str, f64> =
         std::collections::BTreeMap::new();
     let mut vote = |region: &'static str, weight: f64| *votes.entry(region).or_default() += weight;
@@ -130,7 +141,12 @@ fn region_of(profile: &Profile) -> (Option<&'static str>, &'static str) {
         };
         match meaning.role {
             Role::Phone => {
-                vote("US", 2.0 * shape.american);
+                // No number in North America begins with a zero, and most others do.
+                let zero = share(&|v| v.starts_with('0') && !v.starts_with("00"));
+                vote("US", 2.0 * (shape.american - zero));
+                for (form, region) in FORMS {
+                    vote(region, share(&|v| form(v)));
+                }
                 for (code, region) in CODES {
                     vote(
                         region,
@@ -159,14 +175,47 @@ fn region_of(profile: &Profile) -> (Option<&'static str>, &'static str) {
             _ => {}
         }
     }
-    let best = votes.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    match best {
-        Some((region, weight)) if weight >= 0.5 => (
-            Some(region),
-            "by telephone numbers, postcodes, countries and e-mail domains",
-        ),
-        _ => (None, ""),
-    }
+    let mut votes: Vec<(&'static str, f64)> = votes.into_iter().collect();
+    votes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let (region, weight) = *votes.first()?;
+    let rival = votes.get(1).map_or(0.0, |rival| rival.1);
+    let is_sure = weight > VOTES_SURE_MIN && weight >= 2.0 * rival;
+    (weight >= VOTES_MIN).then_some(Region { region, is_sure })
+}
+
+/// Tells whether a telephone number has a form.
+type HasForm = fn(&str) -> bool;
+
+/// Forms of national numbers that hardly another country has.
+const FORMS: &[(HasForm, &str)] = &[
+    (is_french, "FR"),
+    (is_australian, "AU"),
+    (is_british_number, "GB"),
+];
+
+/// Ten digits after a zero, in pairs.
+fn is_french(number: &str) -> bool {
+    let groups: Vec<&str> = number.split([' ', '.', '-']).collect();
+    groups.len() == 5
+        && number.starts_with('0')
+        && groups
+            .iter()
+            .all(|group| group.len() == 2 && group.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Ten digits that begin with the zero and the number of an Australian area or of mobile telephones.
+fn is_australian(number: &str) -> bool {
+    let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
+    !is_french(number)
+        && digits.len() == 10
+        && digits[0] == b'0'
+        && matches!(digits[1], b'2' | b'3' | b'4' | b'7' | b'8')
+}
+
+/// Eleven digits that begin with the zero and the number of a British range.
+fn is_british_number(number: &str) -> bool {
+    let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
+    digits.len() == 11 && digits[0] == b'0' && matches!(digits[1], b'1' | b'2' | b'7')
 }
 
 fn is_british(code: &str) -> bool {
@@ -240,3 +289,27 @@ const COUNTRIES: &[(&[&str], &str)] = &[
     (&["ch", "che", "switzerland", "schweiz"], "CH"),
     (&["br", "bra", "brazil", "brasil"], "BR"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::shape::Shape;
+
+    #[test]
+    fn numbers_that_begin_with_a_zero_are_not_american() {
+        for (number, american, form) in [
+            ("(702) 919-1300", true, None),
+            ("+1 702 919 1300", true, None),
+            ("06 18 67 55 59", false, Some("FR")),
+            ("0403257089", false, Some("AU")),
+            ("020 7946 0958", false, Some("GB")),
+            ("702 019 1300", false, None),
+            ("+44 20 7946 095", false, None),
+        ] {
+            let shape = Shape::of(std::iter::once(number));
+            assert_eq!(shape.american > 0.5, american, "{number}");
+            let found = FORMS.iter().find(|(has_form, _)| has_form(number));
+            assert_eq!(found.map(|(_, region)| *region), form, "{number}");
+        }
+    }
+}

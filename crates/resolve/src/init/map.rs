@@ -1,17 +1,21 @@
 //! From columns to fields: which columns of which sources become one field, and what is left out.
 
+mod overlap;
+mod plain;
+mod whole;
+
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use sameas_record::{FieldKind, Part};
+use sameas_record::FieldKind;
 use sameas_source::{FieldMapping, OneOrMany};
 
-use super::recognise::{Meaning, Subject, recognise, settle_name};
+use super::lexicon::MAIDEN_NAME;
+use super::recognise::{Meaning, Subject, recognise};
 use super::role::Role;
 use super::sample::SourceSample;
+use super::settle::{demote, settle, subject_of};
 use super::shape::Shape;
-
-/// Columns of which this share of values is shared mean the same.
-const OVERLAP_MIN: f64 = 0.3;
 
 /// A column that fewer rows fill says too little.
 const FILLED_MIN: f64 = 0.005;
@@ -57,85 +61,152 @@ impl Profile {
             .map(|column| Shape::of(sample.values(column).flatten()))
             .collect();
         let columns = sample.columns.iter().zip(&shapes);
-        let mut meanings: Vec<Meaning> = columns
+        let meanings = columns
             .map(|(column, shape)| recognise(&column.name, shape, column.is_unique))
             .collect();
-        let subject = subject_of(&meanings);
-        for (meaning, shape) in meanings.iter_mut().zip(&shapes) {
-            if meaning.role == Role::Name {
-                let (role, field, is_sure) = settle_name(shape, subject);
-                meaning.role = role;
-                field.clone_into(&mut meaning.field);
-                meaning.is_sure &= is_sure;
-                meaning.because = format!("a column of names beside the others: {}", role.word());
-            }
-        }
-        Self {
+        let mut profile = Self {
             name,
             sample,
             shapes,
             meanings,
             key,
+        };
+        settle(&mut profile);
+        profile
+    }
+
+    /// Returns the column that most clearly has a role, if any can be used.
+    pub(super) fn best(&self, role: Role) -> Option<usize> {
+        self.best_of(|meaning| meaning.role == role)
+    }
+
+    /// Returns the column of surnames that is not of names at birth, which the other one is beside.
+    pub(super) fn surname(&self) -> Option<usize> {
+        self.best_of(|meaning| meaning.role == Role::Surname && meaning.field != MAIDEN_NAME)
+    }
+
+    fn best_of(&self, is_meant: impl Fn(&Meaning) -> bool) -> Option<usize> {
+        let columns = (0..self.meanings.len())
+            .filter(|&c| c != self.key && is_meant(&self.meanings[c]) && self.useless(c).is_none());
+        columns.max_by(|&a, &b| self.clearness(a).total_cmp(&self.clearness(b)))
+    }
+
+    /// Orders columns of one role: by how surely and clearly their names tell it, then by how many rows fill them.
+    fn clearness(&self, column: usize) -> Clearness {
+        let meaning = &self.meanings[column];
+        Clearness {
+            is_named: meaning.is_sure && meaning.score > 0.0,
+            score: meaning.score,
+            filled: self.sample.columns[column].filled,
+            order: Reverse(column),
         }
     }
 
-    fn column(&self, role: Role) -> Option<usize> {
-        (0..self.meanings.len()).find(|&c| c != self.key && self.meanings[c].role == role)
+    /// Returns why a column can be no field, whatever it means.
+    fn useless(&self, column: usize) -> Option<String> {
+        let info = &self.sample.columns[column];
+        let shape = &self.shapes[column];
+        if !info.is_readable {
+            Some("its type cannot be a field".to_owned())
+        } else if info.filled == 0 {
+            Some("it is empty".to_owned())
+        } else if (info.filled as f64) < FILLED_MIN * self.sample.row_count as f64 {
+            Some(format!(
+                "{} of {} rows have a value, too few to say much",
+                info.filled, self.sample.row_count
+            ))
+        } else if shape.distinct <= 1 && shape.count > 10 {
+            Some("it holds the same value everywhere".to_owned())
+        } else {
+            None
+        }
+    }
+
+    fn column_name(&self, column: usize) -> &str {
+        &self.sample.columns[column].name
     }
 }
 
-fn subject_of(meanings: &[Meaning]) -> Option<Subject> {
-    let has = |roles: &[Role]| meanings.iter().any(|m| roles.contains(&m.role));
-    let field = |names: &[&str]| meanings.iter().any(|m| names.contains(&m.field.as_str()));
-    if has(&[
-        Role::GivenName,
-        Role::Surname,
-        Role::BirthDate,
-        Role::Gender,
-        Role::FullName,
-    ]) {
-        return Some(Subject::Person);
+/// How clearly a column has its role.
+#[derive(Clone, Copy, Debug)]
+struct Clearness {
+    is_named: bool,
+    score: f64,
+    filled: u64,
+    order: Reverse<usize>,
+}
+
+impl Clearness {
+    fn total_cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let by_name = self.is_named.cmp(&other.is_named);
+        by_name
+            .then(self.score.total_cmp(&other.score))
+            .then(self.filled.cmp(&other.filled))
+            .then(self.order.cmp(&other.order))
     }
-    if field(&[
-        "price",
-        "brand",
-        "album",
-        "artist",
-        "gtin",
-        "isbn",
-        "duration",
-        "venue",
-        "model_number",
-    ]) || has(&[Role::People, Role::Title])
-    {
-        return Some(Subject::Thing);
+}
+
+/// The fields of one source while they are put together.
+struct Draft<'a> {
+    profile: &'a Profile,
+    source: usize,
+    fields: &'a mut BTreeMap<String, Field>,
+    /// Columns that are told of already: the key, those of fields, those that are left out.
+    taken: BTreeSet<usize>,
+    left_out: &'a mut Vec<(String, String)>,
+}
+
+impl Draft<'_> {
+    fn has(&self, field: &str) -> bool {
+        let field = self.fields.get(field);
+        field.is_some_and(|field| field.mapped.contains_key(&self.source))
     }
-    if has(&[Role::Company]) || field(&["tax_id", "registration_number", "category"]) {
-        return Some(Subject::Organisation);
+
+    /// Adds a field of the source; no field is ever mapped twice.
+    fn insert(&mut self, name: &str, role: Role, mapped: Mapped) {
+        let field = self.fields.entry(name.to_owned());
+        let field = field.or_insert_with(|| Field {
+            role,
+            kind: role.kind(),
+            mapped: BTreeMap::new(),
+        });
+        self.taken.extend(&mapped.columns);
+        let before = field.mapped.insert(self.source, mapped);
+        assert!(
+            before.is_none(),
+            "a field of a source is mapped once: whoever adds one asks before"
+        );
     }
-    None
+
+    fn leave_out(&mut self, column: usize, why: String) {
+        self.taken.insert(column);
+        let name = self.profile.column_name(column).to_owned();
+        self.left_out.push((name, why));
+    }
 }
 
 /// Maps the columns of all sources.
 pub(super) fn map(profiles: &mut [Profile]) -> Fields {
-    learn_from_overlap(profiles);
+    overlap::learn(profiles);
+    profiles.iter_mut().for_each(demote);
     let mut fields: BTreeMap<String, Field> = BTreeMap::new();
     let mut left_out = vec![Vec::new(); profiles.len()];
     let are_persons = profiles
         .iter()
         .filter(|p| subject_of(&p.meanings) == Some(Subject::Person))
         .count();
-    for (source, profile) in profiles.iter().enumerate() {
-        let mut taken = BTreeSet::from([profile.key]);
-        names(profile, source, &mut fields, &mut taken);
-        addresses(profile, source, &mut fields, &mut taken);
-        plain(
+    for ((source, profile), left_out) in profiles.iter().enumerate().zip(&mut left_out) {
+        let mut draft = Draft {
             profile,
             source,
-            &mut fields,
-            &mut taken,
-            &mut left_out[source],
-        );
+            fields: &mut fields,
+            taken: BTreeSet::from([profile.key]),
+            left_out,
+        };
+        whole::names(&mut draft);
+        whole::addresses(&mut draft);
+        whole::places(&mut draft);
+        plain::plain(&mut draft);
     }
     let subject = if are_persons * 2 >= profiles.len() {
         Subject::Person
@@ -155,46 +226,6 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
     }
 }
 
-/// Gives a column of unknown meaning that of another source's column with the same values.
-fn learn_from_overlap(profiles: &mut [Profile]) {
-    for a in 0..profiles.len() {
-        for column in 0..profiles[a].meanings.len() {
-            let meaning = &profiles[a].meanings[column];
-            let is_open = meaning.role == Role::Unknown
-                || meaning.role == Role::Internal && !meaning.is_sure && !meaning.field.is_empty();
-            if column == profiles[a].key
-                || !is_open && (meaning.is_sure || meaning.role.is_left_out())
-            {
-                continue;
-            }
-            let sketch = &profiles[a].sample.columns[column];
-            if sketch.distinct() < 30.0 {
-                continue;
-            }
-            let others = profiles.iter().enumerate().filter(|(b, _)| *b != a);
-            let best = others
-                .flat_map(|(_, p)| p.sample.columns.iter().zip(&p.meanings))
-                .filter(|(_, m)| m.is_sure && !m.role.is_left_out() || m.role == Role::Unknown)
-                .map(|(other, m)| (sketch.overlap(other), m))
-                .filter(|(overlap, _)| *overlap >= OVERLAP_MIN)
-                .max_by(|x, y| x.0.total_cmp(&y.0));
-            let Some((overlap, known)) = best else {
-                continue;
-            };
-            let mut learnt = known.clone();
-            if learnt.role == Role::Unknown {
-                learnt.role = Role::Text;
-            }
-            learnt.is_sure = overlap > 0.6;
-            learnt.because = format!(
-                "{:.0} % of its values are in another source's column",
-                overlap * 100.0
-            );
-            profiles[a].meanings[column] = learnt;
-        }
-    }
-}
-
 fn quoted(column: &str) -> String {
     format!("\"{}\"", column.replace('"', "\"\""))
 }
@@ -203,318 +234,14 @@ fn one(column: &str) -> OneOrMany {
     OneOrMany::One(column.to_owned())
 }
 
-/// Maps names of persons: parts where a source has whole names, both where it has either.
-fn names(
-    profile: &Profile,
-    source: usize,
-    fields: &mut BTreeMap<String, Field>,
-    taken: &mut BTreeSet<usize>,
-) {
-    let Some(full) = profile.column(Role::FullName) else {
-        return;
-    };
-    let split = (
-        profile.column(Role::Surname),
-        profile.column(Role::GivenName),
-    );
-    let column = |c: usize| profile.sample.columns[c].name.as_str();
-    let (from, remark) = match split {
-        (Some(last), Some(first)) => {
-            let full_alone = profile
-                .sample
-                .share_of(|row| row[full].is_some() && row[last].is_none() && row[first].is_none());
-            if full_alone < 0.004 {
-                return;
-            }
-            let middle = profile
-                .column(Role::MiddleName)
-                .map(|c| format!(", {}", quoted(column(c))))
-                .unwrap_or_default();
-            let text = format!(
-                "case when {last} <> '' then concat({last}, ', ', concat_ws(' ', {first}{middle})) else coalesce(nullif({full}, ''), {first}) end",
-                last = quoted(column(last)),
-                first = quoted(column(first)),
-                full = quoted(column(full)),
-            );
-            taken.extend([last, first]);
-            taken.extend(profile.column(Role::MiddleName));
-            (
-                text,
-                format!(
-                    "{:.0} % of the rows have the whole name alone, so parts are taken from either",
-                    full_alone * 100.0
-                ),
-            )
-        }
-        _ => (
-            column(full).to_owned(),
-            "taken apart, so that it compares with given names and surnames".to_owned(),
-        ),
-    };
-    // Every column of whole names is one more name of the person.
-    let more = (0..profile.meanings.len())
-        .filter(|&c| c != full && profile.meanings[c].role == Role::FullName);
-    let more: Vec<usize> = more.collect();
-    let mut texts = vec![from];
-    texts.extend(more.iter().map(|&c| column(c).to_owned()));
-    taken.insert(full);
-    taken.extend(&more);
-    let from = if texts.len() == 1 {
-        one(&texts[0])
-    } else {
-        OneOrMany::Many(texts)
-    };
-    let mut parts = vec![
-        ("given_name", Part::Given, Role::GivenName),
-        ("surname", Part::Surname, Role::Surname),
-    ];
-    let share = |part: Part| share_with_part(profile, full, split.0, part);
-    if profile.column(Role::MiddleName).is_none() && share(Part::Middle) > 0.15 {
-        parts.push(("middle_name", Part::Middle, Role::MiddleName));
-    }
-    if profile.column(Role::Suffix).is_none() && share(Part::Suffix) > 0.002 {
-        parts.push(("suffix", Part::Suffix, Role::Suffix));
-    }
-    for (name, part, role) in parts {
-        let mapping = FieldMapping::Part {
-            from: from.clone(),
-            part,
-        };
-        let is_sure = profile.meanings[full].is_sure;
-        let columns = std::iter::once(full)
-            .chain(split.0)
-            .chain(split.1)
-            .collect();
-        let mapped = Mapped {
-            mapping,
-            columns,
-            remark: remark.clone(),
-            is_sure,
-        };
-        insert(fields, name, role, source, mapped);
-    }
-}
-
-/// Maps whole addresses: taken apart into street and postcode, or put beside the columns of both.
-fn addresses(
-    profile: &Profile,
-    source: usize,
-    fields: &mut BTreeMap<String, Field>,
-    taken: &mut BTreeSet<usize>,
-) {
-    let Some(whole) = profile.column(Role::Address) else {
-        return;
-    };
-    let name = |c: usize| profile.sample.columns[c].name.as_str();
-    let parts = [
-        (Role::Street, "street", Part::Street),
-        (Role::Postcode, "postcode", Part::Postcode),
-    ];
-    for (role, field, part) in parts {
-        let beside = profile.column(role);
-        let from = match beside {
-            None => name(whole).to_owned(),
-            // A column of its own comes first, except that half of them lack what the whole has.
-            Some(own) => format!(
-                "coalesce(nullif({}, ''), {})",
-                quoted(name(own)),
-                quoted(name(whole))
-            ),
-        };
-        let remark = match beside {
-            None => "taken from the whole address".to_owned(),
-            Some(_) => "from the whole address where it is missing".to_owned(),
-        };
-        taken.extend(beside);
-        let columns = beside.into_iter().chain([whole]).collect();
-        let is_sure = profile.meanings[whole].is_sure;
-        let mapping = FieldMapping::Part {
-            from: one(&from),
-            part,
-        };
-        insert(
-            fields,
-            field,
-            role,
-            source,
-            Mapped {
-                mapping,
-                columns,
-                remark,
-                is_sure,
-            },
-        );
-    }
-    taken.insert(whole);
-}
-
-/// Returns the share of names that have a part.
-fn share_with_part(profile: &Profile, full: usize, last: Option<usize>, part: Part) -> f64 {
-    let normalizer = sameas_record::Normalizer::new(
-        FieldKind::FullName,
-        Some(part),
-        &sameas_record::Locale::default(),
-    );
-    let values = profile
-        .sample
-        .values(full)
-        .zip(profile.sample.values(last.unwrap_or(full)));
-    let mut counts = [0.0, 0.0];
-    for value in values.filter_map(|(full, last)| full.or(last)).take(2_000) {
-        counts[0] += 1.0;
-        let mut out = String::new();
-        counts[1] += f64::from(u8::from(normalizer.normalize(value, &mut out)));
-    }
-    counts[1] / f64::max(counts[0], 1.0)
-}
-
-fn insert(
-    fields: &mut BTreeMap<String, Field>,
-    name: &str,
-    role: Role,
-    source: usize,
-    mapped: Mapped,
-) {
-    let field = fields.entry(name.to_owned()).or_insert_with(|| Field {
-        role,
-        kind: role.kind(),
-        mapped: BTreeMap::new(),
-    });
-    field.mapped.insert(source, mapped);
-}
-
-/// Maps every other column, several of one role together where that makes sense.
-fn plain(
-    profile: &Profile,
-    source: usize,
-    fields: &mut BTreeMap<String, Field>,
-    taken: &mut BTreeSet<usize>,
-    left_out: &mut Vec<(String, String)>,
-) {
-    let mut by_field: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (column, meaning) in profile.meanings.iter().enumerate() {
-        if taken.contains(&column) {
-            continue;
-        }
-        let info = &profile.sample.columns[column];
-        let why = if !info.is_readable {
-            Some("its type cannot be a field".to_owned())
-        } else if info.filled == 0 {
-            Some("it is empty".to_owned())
-        } else if (info.filled as f64) < FILLED_MIN * profile.sample.row_count as f64 {
-            Some(format!(
-                "{} of {} rows have a value, too few to say much",
-                info.filled, profile.sample.row_count
-            ))
-        } else if profile.shapes[column].distinct <= 1 && profile.shapes[column].count > 10 {
-            Some("it holds the same value everywhere".to_owned())
-        } else if meaning.role.is_left_out() {
-            let doubt = if meaning.is_sure { "" } else { " (unsure)" };
-            Some(match meaning.role {
-                Role::Label => {
-                    format!("it looks like a label of clusters: the answer, not evidence{doubt}")
-                }
-                Role::Internal => format!(
-                    "it is about the row, not the entity: {}{doubt}",
-                    meaning.because
-                ),
-                _ => format!(
-                    "what it means was not recognised: {}{doubt}",
-                    meaning.because
-                ),
-            })
-        } else {
-            None
-        };
-        match why {
-            Some(why) => left_out.push((info.name.clone(), why)),
-            None => by_field.entry(&meaning.field).or_default().push(column),
-        }
-    }
-    for (field, columns) in by_field {
-        let role = profile.meanings[columns[0]].role;
-        let name = |c: usize| profile.sample.columns[c].name.as_str();
-        let is_sure = columns.iter().all(|&c| profile.meanings[c].is_sure);
-        let mut remark = profile.meanings[columns[0]].because.clone();
-        let used: Vec<usize>;
-        let mapping = if columns.len() == 1 {
-            used = columns.clone();
-            FieldMapping::From(one(name(columns[0])))
-        } else if role.is_multi() {
-            used = columns.iter().copied().take(4).collect();
-            remark = format!("{remark}; any of the values may match");
-            FieldMapping::From(OneOrMany::Many(
-                used.iter().map(|&c| name(c).to_owned()).collect(),
-            ))
-        } else {
-            let (kept, mapping, told) = either(profile, &columns);
-            used = kept;
-            remark = format!("{remark}{told}");
-            mapping
-        };
-        for &column in columns.iter().filter(|c| !used.contains(c)) {
-            let why = format!("`{}` holds {} already", name(used[0]), role.word());
-            left_out.push((name(column).to_owned(), why));
-        }
-        let mapped = Mapped {
-            mapping,
-            columns: used,
-            remark,
-            is_sure,
-        };
-        insert(fields, field, role, source, mapped);
-    }
-}
-
-/// Several columns of one field: the fullest, or the first that is filled where they replace each other.
-fn either(profile: &Profile, columns: &[usize]) -> (Vec<usize>, FieldMapping, String) {
-    let filled = |&c: &usize| profile.sample.columns[c].filled;
-    let name = |c: usize| profile.sample.columns[c].name.as_str();
-    let best = columns
-        .iter()
-        .copied()
-        .max_by_key(|c| (filled(c), std::cmp::Reverse(*c)))
-        .unwrap_or(columns[0]);
-    let other = columns.iter().copied().find(|&c| {
-        let alone = profile
-            .sample
-            .share_of(|row| row[c].is_some() && row[best].is_none());
-        let both = profile
-            .sample
-            .share_of(|row| row[c].is_some() && row[best].is_some());
-        c != best && alone > 0.02 && both < alone / 4.0
-    });
-    match other {
-        Some(other) => {
-            let text = format!(
-                "coalesce(nullif({}, ''), {})",
-                quoted(name(best)),
-                quoted(name(other))
-            );
-            (
-                vec![best, other],
-                FieldMapping::From(one(&text)),
-                "; the columns replace each other".to_owned(),
-            )
-        }
-        None => (
-            vec![best],
-            FieldMapping::From(one(name(best))),
-            String::new(),
-        ),
-    }
-}
-
 /// Leaves out classes of records, which say nothing about a person.
 fn drop_for_persons(
     profiles: &[Profile],
     fields: &mut BTreeMap<String, Field>,
     left_out: &mut [Vec<(String, String)>],
 ) {
-    let Some(field) = fields.remove("category") else {
-        return;
-    };
-    for (source, mapped) in field.mapped {
+    let classes = ["category", "ethnicity"].map(|name| fields.remove(name));
+    for (source, mapped) in classes.into_iter().flatten().flat_map(|field| field.mapped) {
         for column in mapped.columns {
             let column = profiles[source].sample.columns[column].name.clone();
             left_out[source].push((
@@ -584,3 +311,6 @@ fn drop_unshared(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

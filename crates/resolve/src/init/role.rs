@@ -10,6 +10,8 @@ pub(super) enum Role {
     MiddleName,
     Surname,
     FullName,
+    /// The name of somebody else: a mother, a spouse.
+    Relative,
     /// A name of which the context must tell whether a person, an organisation or a thing bears it.
     Name,
     Suffix,
@@ -37,14 +39,18 @@ pub(super) enum Role {
     Group,
     Year,
     Number,
+    /// Where on Earth: latitude and longitude.
+    Place,
     Website,
     Text,
+    /// A word or few of which nothing more is known.
+    Word,
+    /// A short code or number that many records share and of which nothing more is known.
+    Code,
     /// Something about the row, not about the entity: when it was written, its state.
     Internal,
     /// The answer, not evidence: a cluster or truth label.
     Label,
-    /// Nothing is known.
-    Unknown,
 }
 
 impl Role {
@@ -53,7 +59,7 @@ impl Role {
         match self {
             Self::GivenName | Self::MiddleName => FieldKind::GivenName,
             Self::Surname => FieldKind::Surname,
-            Self::FullName | Self::Name => FieldKind::FullName,
+            Self::FullName | Self::Name | Self::Relative => FieldKind::FullName,
             Self::BirthDate | Self::Date => FieldKind::Date,
             Self::Email => FieldKind::Email,
             Self::Phone => FieldKind::Phone,
@@ -61,23 +67,26 @@ impl Role {
             Self::City | Self::State | Self::Country => FieldKind::City,
             Self::Postcode => FieldKind::Postcode,
             Self::Company => FieldKind::Company,
-            Self::Identifier | Self::HouseNumber | Self::Website => FieldKind::Identifier,
+            Self::Identifier | Self::HouseNumber | Self::Website | Self::Code => {
+                FieldKind::Identifier
+            }
             Self::Year | Self::Number => FieldKind::Number,
+            Self::Place => FieldKind::Coordinates,
             Self::Suffix
             | Self::Gender
             | Self::Title
             | Self::People
             | Self::Group
             | Self::Text
+            | Self::Word
             | Self::Internal
-            | Self::Label
-            | Self::Unknown => FieldKind::Text,
+            | Self::Label => FieldKind::Text,
         }
     }
 
     /// Returns whether the column is no evidence about the entity.
     pub(super) fn is_left_out(self) -> bool {
-        matches!(self, Self::Internal | Self::Label | Self::Unknown)
+        matches!(self, Self::Internal | Self::Label)
     }
 
     /// Returns whether several columns of this role in one source are values of one field.
@@ -92,7 +101,9 @@ impl Role {
     pub(super) fn scope(self) -> Option<Scope> {
         match self {
             Self::Suffix | Self::Gender | Self::Title | Self::People => Some(Scope::Person),
-            Self::HouseNumber | Self::Website => Some(Scope::Household),
+            Self::HouseNumber | Self::Website | Self::Code | Self::Relative => {
+                Some(Scope::Household)
+            }
             _ => None,
         }
     }
@@ -116,7 +127,7 @@ impl Role {
                 "overlap >= 1",
                 "jaro_winkler >= 0.8",
             ],
-            Self::FullName | Self::Name => &[
+            Self::FullName | Self::Name | Self::Relative => &[
                 "exact",
                 "same sorted",
                 "jaro_winkler >= 0.92",
@@ -141,9 +152,15 @@ impl Role {
             ],
             Self::City => &["exact", "jaro_winkler >= 0.92", "jaro_winkler >= 0.8"],
             Self::State | Self::Country | Self::Suffix | Self::Gender => &["exact"],
-            Self::Postcode | Self::HouseNumber | Self::Identifier | Self::Website => {
+            Self::Postcode | Self::HouseNumber | Self::Identifier | Self::Website | Self::Code => {
                 &["exact", "damerau <= 1"]
             }
+            Self::Word => &[
+                "exact",
+                "jaro_winkler >= 0.92",
+                "overlap >= 1",
+                "jaro_winkler >= 0.8",
+            ],
             Self::Company => &[
                 "exact",
                 "same sorted",
@@ -153,7 +170,7 @@ impl Role {
                 "overlap >= 0.5",
                 "jaccard >= 0.2",
             ],
-            Self::Title | Self::Text | Self::Unknown | Self::Internal | Self::Label => &[
+            Self::Title | Self::Text | Self::Internal | Self::Label => &[
                 "exact",
                 "jaccard >= 0.8",
                 "jaccard >= 0.6",
@@ -174,6 +191,7 @@ impl Role {
                 "jaccard >= 0.3",
             ],
             Self::Year => &["exact", "difference <= 1"],
+            Self::Place => &["exact", "km <= 0.1", "km <= 1", "km <= 10"],
             Self::Number => &["exact", "percent <= 2", "percent <= 10", "percent <= 30"],
         }
     }
@@ -191,10 +209,15 @@ impl Role {
             | Self::FullName
             | Self::Name => 9,
             Self::Phone | Self::Postcode | Self::Street | Self::Address | Self::People => 8,
-            Self::City | Self::Year | Self::Website | Self::Group => 6,
-            Self::MiddleName | Self::HouseNumber | Self::AddressLine2 | Self::Date => 5,
+            Self::City | Self::Year | Self::Website | Self::Group | Self::Place => 6,
+            Self::MiddleName
+            | Self::HouseNumber
+            | Self::AddressLine2
+            | Self::Date
+            | Self::Relative
+            | Self::Word => 5,
             Self::Suffix | Self::Gender | Self::Number => 4,
-            Self::Text | Self::State => 3,
+            Self::Text | Self::State | Self::Code => 3,
             _ => 1,
         }
     }
@@ -206,6 +229,7 @@ impl Role {
             Self::MiddleName => "a middle name",
             Self::Surname => "a surname",
             Self::FullName => "a whole personal name",
+            Self::Relative => "the name of a relative",
             Self::Name => "a name",
             Self::Suffix => "a generational suffix",
             Self::Gender => "a gender",
@@ -228,11 +252,13 @@ impl Role {
             Self::Group => "a group that records share",
             Self::Year => "a year",
             Self::Number => "a number",
+            Self::Place => "a place on Earth",
             Self::Website => "a web address",
             Self::Text => "text",
+            Self::Word => "words of unknown meaning",
+            Self::Code => "a code of unknown meaning",
             Self::Internal => "about the row, not the entity",
             Self::Label => "a label of clusters",
-            Self::Unknown => "not known",
         }
     }
 }

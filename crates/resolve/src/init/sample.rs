@@ -54,14 +54,7 @@ impl SourceSample {
         for info in source.columns() {
             let is_readable =
                 readable(&info.data_type) && !info.data_type.starts_with("a list of structures");
-            columns.push(ColumnSample {
-                name: info.name.clone(),
-                filled: 0,
-                is_unique: true,
-                sketch: BTreeSet::new(),
-                seen: HashTable::new(),
-                is_readable,
-            });
+            columns.push(ColumnSample::new(&info.name, is_readable));
         }
         let names: Vec<String> = columns
             .iter()
@@ -87,11 +80,41 @@ impl SourceSample {
                 sample.push(&batch);
             }
         }
-        for column in &mut sample.columns {
-            column.is_unique &= column.is_readable && column.filled == sample.row_count;
+        sample.settle();
+        Ok(sample)
+    }
+
+    /// Makes a sample of columns and their values; tests use it.
+    #[cfg(test)]
+    pub(super) fn of<'a>(columns: impl Iterator<Item = (&'a str, &'a [&'a str])>) -> Self {
+        let (names, values): (Vec<&str>, Vec<&[&str]>) = columns.unzip();
+        let mut sample = Self {
+            columns: names
+                .iter()
+                .map(|name| ColumnSample::new(name, true))
+                .collect(),
+            row_count: 0,
+            rows: BTreeMap::new(),
+        };
+        let arrays = values
+            .iter()
+            .map(|values| -> ArrayRef { std::sync::Arc::new(StringArray::from(values.to_vec())) });
+        // The key, which is read again as a column, comes first.
+        let arrays: Vec<ArrayRef> = arrays.collect();
+        let names = std::iter::once("").chain(names);
+        let arrays = arrays.first().cloned().into_iter().chain(arrays);
+        let batch = RecordBatch::try_from_iter(names.zip(arrays));
+        sample.push(&batch.expect("columns are of one length"));
+        sample.settle();
+        sample
+    }
+
+    /// Decides which columns are unique, once all rows were seen.
+    fn settle(&mut self) {
+        for column in &mut self.columns {
+            column.is_unique &= column.is_readable && column.filled == self.row_count;
             column.seen = HashTable::new();
         }
-        Ok(sample)
     }
 
     fn push(&mut self, batch: &RecordBatch) {
@@ -143,6 +166,17 @@ impl SourceSample {
 }
 
 impl ColumnSample {
+    fn new(name: &str, is_readable: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            filled: 0,
+            is_unique: true,
+            sketch: BTreeSet::new(),
+            seen: HashTable::new(),
+            is_readable,
+        }
+    }
+
     fn push(&mut self, hash: u64) {
         self.filled += 1;
         if self.sketch.len() < SKETCH_LEN || self.sketch.last().is_some_and(|&last| hash < last) {
@@ -211,4 +245,38 @@ fn text_of(array: &ArrayRef) -> ArrayRef {
         _ => ArrayRef::clone(array),
     };
     cast(&array, &DataType::Utf8).unwrap_or_else(|_| none())
+}
+
+#[cfg(test)]
+impl SourceSample {
+    /// Makes the sample of rows of text; an empty text is missing.
+    pub(super) fn of_rows(names: &[&str], rows: &[Vec<String>]) -> Self {
+        let column = |name: &&str| ColumnSample {
+            name: (*name).to_owned(),
+            filled: 0,
+            is_unique: true,
+            sketch: BTreeSet::new(),
+            seen: HashTable::new(),
+            is_readable: true,
+        };
+        let mut sample = Self {
+            columns: names.iter().map(column).collect(),
+            row_count: 0,
+            rows: BTreeMap::new(),
+        };
+        let array = |column: usize| -> ArrayRef {
+            let values = rows.iter().map(|row| row[column].as_str());
+            std::sync::Arc::new(StringArray::from_iter_values(values))
+        };
+        let keyed = std::iter::once(0).chain(0..names.len());
+        let arrays = keyed
+            .enumerate()
+            .map(|(at, column)| (at.to_string(), array(column)));
+        let batch = RecordBatch::try_from_iter(arrays).expect("columns are of one length");
+        sample.push(&batch);
+        for column in &mut sample.columns {
+            column.is_unique &= column.filled == sample.row_count;
+        }
+        sample
+    }
 }

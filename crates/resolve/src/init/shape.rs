@@ -1,6 +1,10 @@
 //! The shape of a column's values: which normalisers accept them, and how they look.
 
+use std::collections::BTreeMap;
+
 use sameas_record::{DateOrder, FieldKind, Form, Locale, Normalizer, Part, derive};
+
+use super::known;
 
 /// The most values of a column that are looked at.
 const VALUES_MAX: usize = 2_000;
@@ -18,6 +22,14 @@ pub(super) struct Shape {
     pub(super) time_of_day: f64,
     pub(super) year: f64,
     pub(super) number: f64,
+    /// Those of them with a fraction.
+    pub(super) decimal: f64,
+    /// Numbers that begin with a zero.
+    pub(super) zero: f64,
+    /// Values of the length that most have.
+    pub(super) same_len: f64,
+    /// The earliest, the middle and the last year of dates and years.
+    pub(super) years: Option<[u32; 3]>,
     /// Digits and the signs that stand between them in telephone numbers, 7 to 15 digits.
     pub(super) phone: f64,
     /// Those of them with a sign that identifiers do not have.
@@ -25,8 +37,12 @@ pub(super) struct Shape {
     pub(super) web: f64,
     /// Letters, spaces, hyphens, apostrophes and dots only.
     pub(super) letters: f64,
-    /// Given names that have a nickname or are one, as any word.
-    pub(super) nickname: f64,
+    /// Values that hold a known given name as one of their words.
+    pub(super) given_name: f64,
+    /// Of the different values of one word, shares that are known given names, surnames and cities.
+    pub(super) known: Known,
+    /// Words that stand before a name: Mr, Frau.
+    pub(super) salutation: f64,
     pub(super) legal_form: f64,
     pub(super) house_number: f64,
     pub(super) address: f64,
@@ -44,22 +60,69 @@ pub(super) struct Shape {
     pub(super) american: f64,
 }
 
+/// Shares of different values that are known, and how many values those are shares of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    pub(super) given_name: f64,
+    pub(super) surname: f64,
+    pub(super) city: f64,
+    pub(super) count: usize,
+}
+
+impl Known {
+    fn of<'a>(values: impl Iterator<Item = &'a str>, readers: &Readers) -> Self {
+        let mut known = Self::default();
+        for value in values {
+            let Some(text) = readers.text(FieldKind::Text, None, value) else {
+                continue;
+            };
+            if text.contains(|c: char| c.is_ascii_digit()) {
+                continue;
+            }
+            let is = |holds: bool| f64::from(u8::from(holds));
+            known.count += 1;
+            let mut words = text.split(' ');
+            known.given_name += is(words.next().is_some_and(known::is_given_name));
+            known.surname += is(text.split(' ').any(known::is_surname));
+            known.city += is(known::is_city(&text));
+        }
+        let count = (known.count as f64).max(1.0);
+        known.given_name /= count;
+        known.surname /= count;
+        known.city /= count;
+        known
+    }
+}
+
 impl Shape {
     /// Looks at values.
     pub(super) fn of<'a>(values: impl Iterator<Item = &'a str>) -> Self {
         let mut shape = Self::default();
-        let mut distinct = std::collections::BTreeSet::new();
+        let mut distinct: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut years = Vec::new();
         let readers = Readers::new();
         for value in values.take(VALUES_MAX) {
             shape.count += 1;
-            distinct.insert(value);
+            *distinct.entry(value).or_default() += 1;
             if readers.text(FieldKind::Text, None, value).is_none() {
                 shape.placeholder += 1.0;
                 continue;
             }
             shape.add(value, &readers);
+            years.extend(year_of(value, &readers));
         }
         shape.distinct = distinct.len();
+        shape.known = Known::of(distinct.keys().copied(), &readers);
+        let mut lens: BTreeMap<usize, usize> = BTreeMap::new();
+        for (value, count) in &distinct {
+            *lens.entry(value.chars().count()).or_default() += count;
+        }
+        shape.same_len =
+            lens.values().max().map_or(0.0, |&most| most as f64) / (shape.count as f64).max(1.0);
+        years.sort_unstable();
+        // One in fifty at either end may be a slip.
+        let at = |share: usize| years.get(years.len() * share / 50).copied();
+        shape.years = at(1).zip(at(25)).zip(at(49)).map(|((a, b), c)| [a, b, c]);
         shape.finish();
         shape
     }
@@ -98,7 +161,12 @@ impl Shape {
         let is_phone = (7..=15).contains(&digits) && value.chars().all(is_dialled);
         self.phone += is(is_phone);
         self.phone_signs += is(is_phone && has_signs);
-        self.american += is(digits == 10 && is_phone || value.starts_with("+1") && digits == 11);
+        self.american += is(is_phone && is_american(value));
+        self.zero += is(value.starts_with('0') && digits > 1);
+        let fraction = number.rsplit_once(['.', ',']).map(|(_, fraction)| fraction);
+        self.decimal += is(fraction.is_some_and(|digits| {
+            !digits.is_empty() && digits.len() != 3 && digits.bytes().all(|b| b.is_ascii_digit())
+        }));
         let is_letters = value
             .chars()
             .all(|c| c.is_alphabetic() || matches!(c, ' ' | '-' | '\'' | '’' | '.' | ','));
@@ -108,14 +176,16 @@ impl Shape {
             && value
                 .chars()
                 .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.')));
-        self.add_read(value, readers, is_letters, &lower);
+        self.add_read(value, readers, is_letters, digits == chars);
     }
 
-    fn add_read(&mut self, value: &str, readers: &Readers, is_letters: bool, lower: &str) {
+    fn add_read(&mut self, value: &str, readers: &Readers, is_letters: bool, is_digits: bool) {
         let is = |holds: bool| f64::from(u8::from(holds));
         let date = readers.text(FieldKind::Date, None, value).filter(|date| {
             let year = date.get(..4).and_then(|year| year.parse::<u32>().ok());
-            year.is_some_and(|year| (1_700..=2_100).contains(&year))
+            // Digits alone may be a number that happens to read as a day of long ago.
+            let first = if is_digits { 1_700 } else { 1_000 };
+            year.is_some_and(|year| (first..=2_100).contains(&year))
         });
         self.date += is(date.is_some() && value.chars().count() >= 6);
         let mut parts = value
@@ -128,17 +198,13 @@ impl Shape {
             self.month_first += usize::from((1..=12).contains(&a) && (13..=31).contains(&b));
         }
         if is_letters {
+            let lower = value.to_lowercase();
             let known = lower
                 .split([' ', ',', '-'])
                 .filter(|word| word.len() > 2)
-                .any(|word| {
-                    let mut count = 0;
-                    derive(Form::Nickname, FieldKind::GivenName, word, &mut |_| {
-                        count += 1;
-                    });
-                    count > 1
-                });
-            self.nickname += is(known);
+                .any(known::is_given_name);
+            self.given_name += is(known);
+            self.salutation += is(readers.is_salutation(value));
         }
         let company = readers
             .text(FieldKind::Company, None, value)
@@ -172,7 +238,10 @@ impl Shape {
             &mut self.phone_signs,
             &mut self.web,
             &mut self.letters,
-            &mut self.nickname,
+            &mut self.given_name,
+            &mut self.salutation,
+            &mut self.decimal,
+            &mut self.zero,
             &mut self.legal_form,
             &mut self.house_number,
             &mut self.address,
@@ -196,12 +265,47 @@ impl Shape {
     }
 }
 
+/// Returns the year of a date or of a year alone.
+fn year_of(value: &str, readers: &Readers) -> Option<u32> {
+    let year = |text: &str| text.parse().ok().filter(|year| (1..=2_200).contains(year));
+    if value.len() == 4 {
+        return year(value);
+    }
+    let date = readers.text(FieldKind::Date, None, value)?;
+    year(date.get(..4)?)
+}
+
+/// Tells whether a telephone number is one of North America: ten digits, of which neither the area
+/// nor the exchange begins with 0 or 1.
+fn is_american(value: &str) -> bool {
+    let digits: Vec<u8> = value.bytes().filter(u8::is_ascii_digit).collect();
+    let national = match digits.as_slice() {
+        [b'1', national @ ..] if national.len() == 10 => national,
+        national => national,
+    };
+    let is_dialled = !value.starts_with('+') || value.starts_with("+1");
+    is_dialled
+        && national.len() == 10
+        && [0, 3]
+            .iter()
+            .all(|&at| (b'2'..=b'9').contains(&national[at]))
+}
+
 /// Normalisers that values are shown to.
 struct Readers(Locale);
 
 impl Readers {
     fn new() -> Self {
         Self(Locale::default())
+    }
+
+    /// Tells whether a value is what may stand before a name and is none.
+    fn is_salutation(&self, value: &str) -> bool {
+        const NAME: &str = "quux";
+        value.len() <= 12
+            && self
+                .text(FieldKind::FullName, None, &format!("{value} {NAME}"))
+                .is_some_and(|read| read == NAME)
     }
 
     fn text(&self, kind: FieldKind, part: Option<Part>, value: &str) -> Option<String> {

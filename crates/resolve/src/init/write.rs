@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use sameas_matching::{CompareSettings, Scope};
-use sameas_record::{DateOrder, FieldKind};
+use sameas_record::{DateOrder, DuplicateKeys, FieldKind};
 use sameas_source::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
 
 use super::block::Choice;
 use super::{Found, InitError};
-use crate::Settings;
+use crate::{Settings, write_text};
 
 /// Returns the text of the file.
 pub(super) fn text(found: &Found, choice: &Choice) -> String {
@@ -22,6 +22,7 @@ pub(super) fn text(found: &Found, choice: &Choice) -> String {
         source_text(&mut out, index, source, found);
     }
     fields_text(&mut out, settings);
+    frequent_text(&mut out, found);
     let _ = writeln!(
         out,
         "\n# What is compared, most telling levels first. Weights are learnt from the records."
@@ -77,6 +78,9 @@ fn source_text(out: &mut String, index: usize, source: &SourceSettings, found: &
         string(&source.key),
         line(&found.keys[index])
     );
+    if source.duplicate_keys == DuplicateKeys::Merge {
+        out.push_str("duplicate_keys = \"merge\"  # rows that are equal count as one record\n");
+    }
     if let Some(delimiter) = source.delimiter {
         let _ = writeln!(out, "delimiter = {}", string(&delimiter.to_string()));
     }
@@ -134,6 +138,19 @@ fn fields_text(out: &mut String, settings: &Settings) {
     out.push_str("\n[fields]\n");
     for (name, kind) in named {
         let _ = writeln!(out, "{name} = {}", string(&kind_word(*kind)));
+    }
+}
+
+fn frequent_text(out: &mut String, found: &Found) {
+    if found.frequent.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\n# Values that more records share are taken for missing.\n[ignore_shared_by_more_than]\n",
+    );
+    let ignored = found.settings.ignore_shared_by_more_than.iter();
+    for ((field, max), remark) in ignored.zip(&found.frequent) {
+        let _ = writeln!(out, "{field} = {max}  # {}", line(remark));
     }
 }
 
@@ -217,6 +234,11 @@ fn decide_text(out: &mut String, settings: &Settings, remarks: &[String]) {
         settings.decide.link
     );
     let _ = writeln!(out, "review = {}", settings.decide.review);
+    let _ = writeln!(
+        out,
+        "bridge = {}  # what all pairs between two groups must reach for a link to join them; 0: any",
+        settings.decide.bridge
+    );
     for remark in remarks {
         let _ = writeln!(out, "# {}", line(remark));
     }
@@ -241,10 +263,9 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), InitError> {
     })
 }
 
-/// Writes the settings.
+/// Writes the settings, whole or not at all.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), InitError> {
-    let written = std::fs::write(path, text);
-    written.map_err(|cause| InitError::Write {
+    write_text(path, text).map_err(|cause| InitError::Write {
         path: path.to_owned(),
         cause,
     })

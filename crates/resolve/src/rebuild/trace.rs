@@ -13,7 +13,10 @@ use serde::Serialize;
 
 use super::{Job, threads};
 use crate::evaluate::missed::{MissedPairs, Reason, Tally, evidence_between};
-use crate::evaluate::{EvaluateError, truth::Truth};
+use crate::evaluate::{
+    EvaluateError,
+    truth::{Truth, pairs_of},
+};
 use crate::job::{JobError, JobOptions, Stages};
 use crate::{Settings, model_file};
 
@@ -40,6 +43,8 @@ pub struct RuleTrace {
 pub struct Trace {
     /// Pairs of the truth that were looked at.
     pub pairs: u64,
+    /// Pairs of the truth beyond the most that are looked at; nothing here counts them.
+    pub pairs_beyond: u64,
     /// Those that some rule makes, from 0 to 1: the recall of blocking.
     pub recall_of_blocking: f64,
     /// The rules.
@@ -77,7 +82,7 @@ pub async fn trace(
         let prepared = job.prepared();
         let blocking = job.block(&prepared, &mut stages)?;
         stages.begin("trace", None);
-        let comparer = Comparer::new(&prepared, &job.plan);
+        let comparer = Comparer::of_model(&prepared, &job.plan, &model, &key);
         let threshold = Threshold::of(&settings.decide);
         let tracer = Tracer {
             graph: &graph,
@@ -116,6 +121,7 @@ impl Tracer<'_> {
             pairs.flat_map(|(index, &a)| nodes[index + 1..].iter().map(move |&b| [a, b]))
         });
         let pairs: Vec<[u32; 2]> = pairs.take(PAIRS_MAX).collect();
+        let all: u64 = entities.iter().map(|nodes| pairs_of(nodes.len())).sum();
         let traced: Vec<Traced> = pairs.par_iter().map(|&pair| self.look_at(pair)).collect();
         let mut rules: Vec<RuleTrace> = plan.rules.iter().map(|rule| of_rule(&rule.name)).collect();
         let (mut tally, mut made) = (Tally::default(), 0);
@@ -141,6 +147,7 @@ impl Tracer<'_> {
         }
         Trace {
             pairs: pairs.len() as u64,
+            pairs_beyond: all - pairs.len() as u64,
             recall_of_blocking: made as f64 / (pairs.len() as f64).max(1.0),
             rules,
             missed: tally.finish(),
@@ -219,6 +226,13 @@ impl Trace {
             "blocking makes {:.4} of {} pairs of the truth\n",
             self.recall_of_blocking, self.pairs
         );
+        if self.pairs_beyond > 0 {
+            let _ = writeln!(
+                text,
+                "warning: {} further pairs of the truth were not looked at; figures of the trace leave them out",
+                self.pairs_beyond
+            );
+        }
         for rule in &self.rules {
             let _ = writeln!(
                 text,
@@ -227,5 +241,24 @@ impl Trace {
             );
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_the_bound_is_told() {
+        let mut trace = Trace {
+            pairs: 20,
+            pairs_beyond: 0,
+            recall_of_blocking: 1.0,
+            rules: Vec::new(),
+            missed: MissedPairs::default(),
+        };
+        assert!(!trace.render().contains("further"));
+        trace.pairs_beyond = 3;
+        assert!(trace.render().contains("warning: 3 further pairs"));
     }
 }

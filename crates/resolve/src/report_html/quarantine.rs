@@ -1,4 +1,4 @@
-//! Entities that evidence would join and a constraint holds apart.
+//! Entities that a link would join and that a constraint or the rest of the evidence holds apart.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ struct Component {
     reasons: Vec<&'static str>,
 }
 
-/// What constraints refused.
+/// What was refused.
 pub(super) fn section(content: &Content<'_>) -> Section {
     let mut components = components(content);
     let total = components.len();
@@ -34,7 +34,7 @@ pub(super) fn section(content: &Content<'_>) -> Section {
     });
     components.truncate(SHOWN_MAX);
     let body = if components.is_empty() {
-        paragraph("No constraint refused a link of those that the revision keeps.")
+        paragraph("No link of those that the revision keeps was refused.")
     } else {
         let rows = components.iter().map(|component| row(content, component));
         let head = [
@@ -47,7 +47,7 @@ pub(super) fn section(content: &Content<'_>) -> Section {
         ];
         Html::join([
             paragraph(&format!(
-                "Evidence says that these entities are one, a constraint says that they are not. Each is held apart until a person, a source or a setting decides. There are {} such components with {} refused links; the largest are shown.",
+                "A link says that these entities are one; a constraint, or what all pairs between them say together, is against it. Each is held apart until a person, a source or a setting decides. There are {} such components with {} refused links; the largest are shown.",
                 count(total as u64),
                 count(refused)
             )),
@@ -154,5 +154,6 @@ fn told(reason: QuarantineReason) -> &'static str {
         QuarantineReason::OnePerSource => "two records of a source that holds each customer once",
         QuarantineReason::CannotLink => "values that must not differ do",
         QuarantineReason::ClusterSize => "the entity would be too large",
+        QuarantineReason::WeakBridge => "the pairs between two groups of records speak against it",
     }
 }

@@ -81,9 +81,18 @@ fn expected(estimate: &Estimate) -> Html {
         .map(|&assumption| Html::element("li", assumption));
     let assumptions = Html::element("ul", Html::join(assumptions));
     let heading = Html::element("h3", "Expected without labels");
+    let refused = match estimate.refused {
+        0 => Html::default(),
+        refused => note(&format!(
+            "Constraints refused {} links; by their weight alone {:.0} of them would be matches, and count as missed. The interval reaches to where constraints are always right.",
+            count(refused),
+            estimate.refused_expected
+        )),
+    };
     Html::join([
         heading,
         table("", &["", "estimate", "95 % interval"], rows),
+        refused,
         note(
             "They are as good as the probabilities are calibrated, and speak of pairs with evidence of their own, not of those joined through others. Intervals cover chance and, for blocking, the disagreement of rules; an error of the model they do not cover.",
         ),

@@ -288,6 +288,10 @@ impl Meaning<'_> {
             let message = format!("is above \"link\" ({}); review starts lower", decide.link);
             self.say(key("decide", "review"), message);
         }
+        if !(0.0..1.0).contains(&decide.bridge) {
+            let message = "expected a probability from 0, which lets every link, to below 1";
+            self.say(key("decide", "bridge"), message);
+        }
         if decide.cluster_size_max < 2 {
             self.say(key("decide", "cluster_size_max"), "expected at least 2");
         }
@@ -344,6 +348,11 @@ impl Meaning<'_> {
         if budget.block_len_max < 2 {
             self.say(key("budget", "block_len_max"), "expected at least 2");
         }
+        let refined = budget.refined_pairs_per_record_max;
+        if !(refined.is_finite() && refined >= 0.0) {
+            let path = key("budget", "refined_pairs_per_record_max");
+            self.say(path, "expected a number of at least 0");
+        }
     }
 
     fn field(&mut self, name: &str, path: KeyPath) {
@@ -359,6 +368,14 @@ impl Meaning<'_> {
     fn kinds(&mut self) {
         for name in self.settings.fields.keys() {
             self.field(name, key("fields", name));
+        }
+        for (name, &max) in &self.settings.ignore_shared_by_more_than {
+            let path = key("ignore_shared_by_more_than", name);
+            if max < 2 {
+                let message = "expected at least 2: what one record has alone joins nothing";
+                self.say(path.clone(), message);
+            }
+            self.field(name, path);
         }
     }
 

@@ -118,6 +118,16 @@ const CASES: &[(&str, &str, &str)] = &[
         ":20:1: fields.nikname: no source maps a field \"nikname\"; did you mean \"nickname\"?",
     ),
     (
+        "[fields]\nnickname",
+        "[ignore_shared_by_more_than]\nphon = 500\n[fields]\nnickname",
+        ":20:1: ignore_shared_by_more_than.phon: no source maps a field \"phon\"",
+    ),
+    (
+        "[fields]\nnickname",
+        "[ignore_shared_by_more_than]\nsurname = 1\n[fields]\nnickname",
+        ":20:1: ignore_shared_by_more_than.surname: expected at least 2",
+    ),
+    (
         "region = \"US\"",
         "zzz = 1",
         ":8:1: source[0].zzz: unknown key \"zzz\"; known here: date_order, delimiter,",
@@ -126,6 +136,21 @@ const CASES: &[(&str, &str, &str)] = &[
         "field = \"email\"",
         "field = \"email\"\nlevels = [\"exact\", \"jaro_winkle >= 0.9\"]",
         ":25:20: compare[1].levels[1]: unknown test `jaro_winkle`, did you mean `jaro_winkler`?",
+    ),
+    (
+        "field = \"email\"",
+        "field = \"email\"\nlevels = [\"soft_tfidf >= 0.9\"]",
+        ":25:11: compare[1].levels[0]: unknown test `soft_tfidf`, did you mean `soft_tf_idf`?",
+    ),
+    (
+        "field = \"email\"",
+        "field = \"email\"\nlevels = [\"monge_elkan >= 90\"]",
+        ":25:11: compare[1].levels[0]: `monge_elkan >= 90`: write `monge_elkan >= N` with N from 0 to 1`",
+    ),
+    (
+        "field = \"email\"",
+        "field = \"email\"\nlevels = [\"km <= 1\"]",
+        ":25:11: compare[1].levels[0]: the test needs a field that is coordinates",
     ),
     (
         "field = \"email\"",
@@ -260,6 +285,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "link = 0.9",
         "link = nan",
         ":33:1: decide.link: expected a probability between 0 and 1",
+    ),
+    (
+        "review = 0.5",
+        "bridge = 1.0",
+        ":34:1: decide.bridge: expected a probability from 0, which lets every link, to below 1",
     ),
     (
         "review = 0.5",

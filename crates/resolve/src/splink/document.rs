@@ -12,6 +12,30 @@ use super::model::SplinkModel;
 /// Blocks may be so large, and make so many pairs a record, that none is refused that Splink compares.
 const BUDGET: &str = "[budget]\n# Splink refuses no pair; lower these once `sameas plan` has shown what the rules make.\npairs_per_record_max = 100000\nblock_len_max = 1000000\n";
 
+/// Compares records of different data sets only.
+const LINK_ONLY: &str = "link_only";
+
+/// Says what files the model needs: one that links data sets compares nothing within one file.
+pub(super) fn check_files(
+    splink: &SplinkModel,
+    files: &[PathBuf],
+    warnings: &mut Vec<String>,
+    problems: &mut Vec<String>,
+) {
+    if splink.link_type != LINK_ONLY {
+        return;
+    }
+    match files.len() {
+        0 => warnings.push(
+            "link_type is link_only: once [[source]] names your data sets, list them in [decide] one_per_source, so that only records of different data sets are compared".to_owned(),
+        ),
+        1 => problems.push(
+            "link_type is link_only, which compares records of different data sets, and one file was named; name a file for each data set".to_owned(),
+        ),
+        _ => {}
+    }
+}
+
 /// Writes settings.
 pub(super) fn write(
     splink: &SplinkModel,
@@ -50,7 +74,7 @@ pub(super) fn write(
         let _ = writeln!(text, "\n[[block]]\non = [{}]", keys.join(", "));
     }
     text.push_str("\n[decide]\n# Splink leaves thresholds to the caller of its clustering.\nlink = 0.95\nreview = 0.5\n");
-    if splink.link_type == "link_only" {
+    if splink.link_type == LINK_ONLY && sources.len() > 1 {
         let names: Vec<String> = sources.iter().map(|(name, _)| string(name)).collect();
         let _ = writeln!(text, "one_per_source = [{}]", names.join(", "));
     }

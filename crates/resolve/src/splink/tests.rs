@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{ImportReport, import_splink};
-use crate::Settings;
+use super::{ImportReport, ImportRequest, import_splink};
+use crate::{Existing, Settings};
 
 fn level(sql: &str, m: f64, u: f64) -> Value {
     json!({ "sql_condition": sql, "m_probability": m, "u_probability": u })
@@ -30,11 +30,21 @@ fn model(levels: &[Value], rules: &[&str]) -> Value {
 
 /// Returns what was said and the settings, or what was refused.
 fn import(model: &Value) -> Result<(ImportReport, Settings, String), String> {
+    import_of(model, &["crm.csv"])
+}
+
+fn import_of(model: &Value, files: &[&str]) -> Result<(ImportReport, Settings, String), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.json");
     fs::write(&path, model.to_string()).unwrap();
     let out = folder.path().join("out");
-    let imported = import_splink(&path, &out, &["crm.csv".into()], [1; 32]);
+    let request = ImportRequest {
+        model: path,
+        folder: out.clone(),
+        files: files.iter().map(Into::into).collect(),
+        existing: Existing::Keep,
+    };
+    let imported = import_splink(&request, [1; 32]);
     let report = imported.map_err(|error| {
         assert!(!out.exists(), "nothing is written");
         error.to_string()
@@ -145,4 +155,61 @@ fn what_differs_from_splink_is_warned_of_with_its_place() {
         missing,
         Some("(surname_l IS NULL OR surname_r IS NULL) AND ((surname_l = surname_r)) IS NOT TRUE")
     );
+}
+
+/// A model that links data sets, imported for one file, held all its records to be of different
+/// customers: nothing was ever compared, and nobody said so.
+#[test]
+fn a_model_that_links_data_sets_asks_for_a_file_each() {
+    let levels = [
+        level("surname_l = surname_r", 0.9, 0.1),
+        level("ELSE", 0.1, 0.9),
+    ];
+    let mut model = model(&levels, &["l.surname = r.surname"]);
+    model["link_type"] = json!("link_only");
+    let refused = import_of(&model, &["all.csv"]).unwrap_err();
+    assert!(
+        refused.contains("name a file for each data set"),
+        "{refused}"
+    );
+    let (report, settings, _) = import_of(&model, &[]).unwrap();
+    assert!(settings.decide.one_per_source.is_empty());
+    let told = report.warnings.join("\n");
+    assert!(told.contains("one_per_source"), "{told}");
+    let (_, settings, _) = import_of(&model, &["a.csv", "b.csv"]).unwrap();
+    assert_eq!(settings.decide.one_per_source, ["a", "b"]);
+}
+
+/// Only settings were looked for, so an import into the folder of a trained model replaced it.
+#[test]
+fn a_model_that_is_there_stays_unless_forced() {
+    let levels = [
+        level("surname_l = surname_r", 0.9, 0.1),
+        level("ELSE", 0.1, 0.9),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let (splink, out) = (folder.path().join("splink.json"), folder.path().join("out"));
+    fs::write(
+        &splink,
+        model(&levels, &["l.surname = r.surname"]).to_string(),
+    )
+    .unwrap();
+    fs::create_dir(&out).unwrap();
+    let trained = out.join("sameas.model.json");
+    fs::write(&trained, "{ \"format\": 1 }").unwrap();
+    let mut request = ImportRequest {
+        model: splink,
+        folder: out.clone(),
+        files: vec!["crm.csv".into()],
+        existing: Existing::Keep,
+    };
+    let refused = import_splink(&request, [1; 32]).unwrap_err().to_string();
+    assert!(refused.contains("--force"), "{refused}");
+    assert!(!out.join("sameas.toml").exists(), "nothing is written");
+    assert_eq!(fs::read_to_string(&trained).unwrap(), "{ \"format\": 1 }");
+    request.existing = Existing::Replace;
+    for _ in 0..2 {
+        import_splink(&request, [1; 32]).unwrap();
+    }
+    assert!(fs::read_to_string(&trained).unwrap().contains("surname"));
 }

@@ -105,6 +105,23 @@ async fn a_refused_link_says_which_constraint_refused_it() {
 }
 
 #[tokio::test]
+async fn every_reason_to_refuse_reaches_the_client() {
+    use sameas_graph::QuarantineReason as Reason;
+    for (reason, told) in [
+        (Reason::CannotLink, QuarantineReason::CannotLink),
+        (Reason::ClusterSize, QuarantineReason::ClusterSize),
+        (Reason::WeakBridge, QuarantineReason::WeakBridge),
+    ] {
+        let mut graph = world();
+        graph.evidence[0].decision = sameas_graph::Decision::Quarantined(reason);
+        let server = Running::start(&graph);
+        let mut client = server.client().await;
+        let answer = explain(&mut client, ("crm", "A2"), ("crm", "A1")).await;
+        assert_eq!(answer.direct.unwrap().quarantine_reason(), told);
+    }
+}
+
+#[tokio::test]
 async fn evidence_for_review_and_deterministic_rules_are_shown() {
     let server = Running::start(&world());
     let mut client = server.client().await;

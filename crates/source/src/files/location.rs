@@ -96,6 +96,21 @@ pub(crate) async fn locate(
     Ok(Located { files, skipped })
 }
 
+/// Returns the files of this machine that settings name, as far as they can be found.
+pub(crate) fn local_files(settings: &SourceSettings, base: &LocalPath) -> Vec<PathBuf> {
+    let finder = Finder {
+        source_name: &settings.name,
+        format: settings.format,
+        base,
+    };
+    let uris = settings.uri.as_slice().iter();
+    let local = uris.filter(|uri| !uri.is_empty() && remote_scheme(uri).is_none());
+    local
+        .filter_map(|uri| finder.local(uri).ok())
+        .flat_map(|found| found.paths)
+        .collect()
+}
+
 fn remote_scheme(uri: &str) -> Option<&str> {
     let (scheme, _) = uri.split_once("://")?;
     (scheme != "file").then_some(scheme)

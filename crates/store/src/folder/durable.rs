@@ -45,9 +45,18 @@ pub(super) fn discard(path: &Path) {
     drop(fs::remove_file(temporary(path)));
 }
 
+/// Creates a folder, and those above it that are missing, so that they outlive a power cut.
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+    fs::create_dir_all(path)?;
+    missing.into_iter().rev().try_for_each(sync_parent)
+}
+
 /// Makes names in the folder of a file outlive a power cut.
 pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), sync_folder)
+    let parent = path.parent();
+    let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or(Path::new(".")))
 }
 
 /// Makes names in a folder outlive a power cut.

@@ -397,3 +397,32 @@ fn rewrite(path: &Path, bytes: &[u8]) {
     fs::remove_file(path).unwrap();
     fs::write(path, bytes).unwrap();
 }
+
+#[test]
+fn a_current_that_contradicts_itself_removes_nothing() {
+    let (_root, folder) = new_folder();
+    for revision in 1..=3 {
+        folder.publish(&graph(revision), 0).unwrap();
+    }
+    let current = fs::read_to_string(folder.path().join(CURRENT)).unwrap();
+    let wrong = [
+        ("\"latest\": 3", "\"latest\": 2"),
+        ("\"latest\": 3", "\"latest\": 18446744073709551615"),
+        ("\"revision\": 3", "\"revision\": 2"),
+        ("0003.sameas", "0002.sameas"),
+    ];
+    for (right, wrong) in wrong {
+        assert!(current.contains(right), "{current}");
+        rewrite(
+            &folder.path().join(CURRENT),
+            current.replacen(right, wrong, 1).as_bytes(),
+        );
+        let before = names(&folder);
+        let error = folder.publish(&graph(4), 0).unwrap_err();
+        assert!(told(&error).contains("--go-back"), "{}", told(&error));
+        assert_eq!(names(&folder), before);
+    }
+    let publisher = folder.publisher().unwrap();
+    publisher.go_back_to(Revision::new(3), 9).unwrap();
+    publisher.publish(&graph(4), 0).unwrap();
+}

@@ -75,6 +75,10 @@ impl Snapshot {
     /// Returns the first slot of the cluster that bears an id.
     pub(crate) fn first_slot(&self, id: &[u8]) -> Result<Option<u32>, CorruptError> {
         for slot in self.id_table().candidates(&self.meta().namespace, id) {
+            if slot >= self.meta().reference_count || !self.marks().contains(slot) {
+                let at = u64::from(slot);
+                return Err(CorruptError::at(Section::IdTable, at, "starts no cluster"));
+            }
             let (offset, entry) = self.entry(slot)?;
             if self.entity_at(offset, &entry)?.id.uuid().as_bytes() == id {
                 return Ok(Some(slot));

@@ -38,7 +38,7 @@ pub(crate) struct Edge {
 impl Snapshot {
     /// Returns all evidence that touches a member: links, reviews and quarantined links.
     ///
-    /// Costs a pass over the edges of the member's cluster.
+    /// Costs a binary search for each lower member of the cluster, and its own edges.
     ///
     /// # Errors
     /// Says what contradicts itself if the file is corrupt.

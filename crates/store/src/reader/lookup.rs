@@ -166,26 +166,6 @@ impl Snapshot {
         Ok(answers)
     }
 
-    /// Looks many references of one source up, and answers in their order.
-    ///
-    /// # Errors
-    /// Says what contradicts itself if the file is corrupt.
-    pub fn lookup_many_in(
-        &self,
-        source: SourceHandle,
-        keys: &[&str],
-    ) -> Result<Vec<Option<Located>>, CorruptError> {
-        let mut answers = Vec::with_capacity(keys.len());
-        let mut queries = [const { None }; BATCH_LEN];
-        for chunk in keys.chunks(BATCH_LEN) {
-            for (query, &key) in queries.iter_mut().zip(chunk) {
-                *query = Some((source, key));
-            }
-            self.lookup_batch(queries.get(..chunk.len()).unwrap_or_default(), &mut answers)?;
-        }
-        Ok(answers)
-    }
-
     /// All table probes, then all entries; each step first asks for the memory that the next one
     /// needs.
     fn lookup_batch(

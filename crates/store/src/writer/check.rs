@@ -1,6 +1,6 @@
 //! What must be true of a graph before it is written.
 
-use sameas_graph::{GraphRevision, KEY_LEN_MAX, LineageKind, NodeId};
+use sameas_graph::{GraphRevision, KEY_LEN_MAX, LevelPattern, LineageKind, NodeId};
 
 use crate::error::WriteError;
 use crate::format::{PAST_KEYS_LEN_MAX, REFERENCE_COUNT_MAX};
@@ -85,15 +85,24 @@ impl Checker<'_> {
 
     fn check_legend(&self) -> Result<(), WriteError> {
         let legend = &self.graph.legend;
-        let max = u64::from(u16::MAX);
-        self.fits("comparisons", legend.comparisons.len() as u64, max)?;
-        self.fits("rules", legend.rules.len() as u64, max)?;
+        let comparison_max = LevelPattern::COMPARISON_COUNT_MAX as u64;
+        let level_max = LevelPattern::LEVEL_COUNT_MAX as u64;
+        self.fits(
+            "comparisons",
+            legend.comparisons.len() as u64,
+            comparison_max,
+        )?;
+        self.fits("rules", legend.rules.len() as u64, u64::from(u16::MAX))?;
         let levels = legend
             .comparisons
             .iter()
             .map(|comparison| comparison.levels.len())
             .max();
-        self.fits("levels of one comparison", levels.unwrap_or(0) as u64, max)
+        self.fits(
+            "levels of one comparison",
+            levels.unwrap_or(0) as u64,
+            level_max,
+        )
     }
 
     fn check_lineage(&self) -> Result<(), WriteError> {

@@ -27,9 +27,7 @@ pub(super) fn write_keys<W: Write + Seek>(
     output.section(Section::ArenaSamples, |out| {
         samples.iter().try_for_each(|&s| out.u64(s))
     })?;
-    output.section(Section::KeyTable, |out| {
-        table.words().try_for_each(|w| out.u64(w))
-    })?;
+    output.section(Section::KeyTable, |out| out.words(table.words()))?;
     Ok(table.probe_max())
 }
 

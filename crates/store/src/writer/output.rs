@@ -2,7 +2,7 @@
 
 use std::io::{self, Seek, SeekFrom, Write};
 
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::WrittenSnapshot;
 use crate::format::{ALIGNMENT, Entry, PREFIX_LEN, Prefix, Section};
@@ -53,11 +53,7 @@ impl<'w, W: Write + Seek> Output<'w, W> {
         write(self)?;
         self.hash();
         let len = self.len() - offset;
-        let checksum = if len == 0 {
-            xxh3_64(&[])
-        } else {
-            self.hasher.digest()
-        };
+        let checksum = self.hasher.digest();
         let entry = Entry {
             offset,
             len,

@@ -281,3 +281,68 @@ fn an_edge_that_leads_to_no_reference_is_an_error() {
     assert!(snapshot.cluster_evidence(Member(FIRST_ENTRY)).is_err());
     assert!(snapshot.evidence_of(Member(FIRST_ENTRY)).is_err());
 }
+
+/// Opens the small graph with some bytes of a section changed and all checksums made right.
+fn forged(section: Section, changes: &[(usize, &[u8])], ask: impl FnOnce(&Snapshot)) {
+    let OnDisk {
+        snapshot,
+        path,
+        _folder,
+    } = on_disk(&small());
+    let start = snapshot.prefix().entry(section).offset as usize;
+    drop(snapshot);
+    let mut bytes = std::fs::read(&path).unwrap();
+    for (offset, change) in changes {
+        let at = start + offset;
+        assert_ne!(&bytes[at..at + change.len()], *change);
+        bytes[at..at + change.len()].copy_from_slice(change);
+    }
+    seal(&mut bytes);
+    put(&path, &bytes);
+    ask(&Snapshot::open(&path).unwrap());
+}
+
+#[test]
+fn verification_notices_an_entry_that_leads_to_no_or_another_entity() {
+    let entry = FIRST_ENTRY as usize;
+    let backs: [u16; 3] = [16, 18, u16::MAX];
+    let mut changes: Vec<(usize, Vec<u8>)> = backs
+        .iter()
+        .map(|back| (entry, back.to_le_bytes().to_vec()))
+        .collect();
+    // No revision has this index: neither that of joining nor that of birth.
+    changes.push((entry + 5, vec![200]));
+    changes.push((entry - 1, vec![200]));
+    for (offset, change) in changes {
+        forged(Section::Arena, &[(offset, &change)], |snapshot| {
+            assert!(snapshot.verify().is_err(), "{offset} {change:?}");
+        });
+    }
+}
+
+#[test]
+fn an_id_that_leads_to_no_cluster_is_an_error() {
+    let snapshot = on_disk(&small());
+    let known = snapshot.snapshot.entity_of(Member(FIRST_ENTRY)).unwrap();
+    let known = known.entity().id;
+    let len = snapshot.snapshot.prefix().entry(Section::IdTable).len as usize;
+    // Slot 8 is none of the eight, and slot 1 is no first one.
+    for slot in [8_u32, 1] {
+        let words = slot.to_le_bytes().repeat(len / 4);
+        forged(Section::IdTable, &[(0, &words)], |snapshot| {
+            assert!(snapshot.entity(known).is_err(), "{slot}");
+            assert!(snapshot.verify().is_err(), "{slot}");
+        });
+    }
+}
+
+#[test]
+fn a_legend_that_no_pattern_can_hold_is_refused() {
+    let mut graph = small();
+    let comparison = graph.legend.comparisons[0].clone();
+    graph.legend.comparisons = vec![comparison; 17];
+    let written = crate::write_snapshot(&graph, &mut std::io::Cursor::new(Vec::new()));
+    assert!(written.is_err());
+    let bytes = crate::codec::encode_legend(&graph.legend);
+    assert_eq!(crate::codec::decode_legend(&bytes), None);
+}

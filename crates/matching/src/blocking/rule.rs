@@ -1,0 +1,165 @@
+//! One rule over the records: every node's keys, and which of them are hot.
+
+use sameas_record::{Column, Derived};
+
+use super::keys::{single_key, truncate};
+use super::refine::RefinedBlocks;
+use super::window::Window;
+use crate::plan::{BlockingRule, KeyPart};
+use crate::prepared::Prepared;
+use crate::rows::{Hint, NodeRow, Rows};
+
+/// One rule over the records: every node's keys, and which keys are hot.
+#[derive(Debug)]
+pub(super) struct PreparedRule<'p> {
+    pub(super) parts: Vec<PreparedPart<'p>>,
+    /// Whether a node may have several keys.
+    pub(super) multi: bool,
+    /// Where the keys of each node start, and the keys, ascending; for rules with several keys a node.
+    pub(super) key_starts: Vec<u64>,
+    pub(super) keys: Vec<u64>,
+    /// Sorted words of (hash bits, node).
+    pub(super) words: Vec<u64>,
+    /// Where nodes stand, if the rule brings neighbours together; it has no keys then.
+    pub(super) window: Option<Window>,
+    /// The slots of the parts of which a node has at most one value: nodes that share a key agree
+    /// in them, and share a key if they do unless the rule has other parts.
+    slots: Vec<usize>,
+    /// Where rows hold the sets of derived values of the other parts.
+    sets: Vec<usize>,
+    /// Keys of blocks over the bound, sorted.
+    pub(super) hot: Vec<u64>,
+    /// What those blocks are cut into.
+    pub(super) refined: RefinedBlocks,
+}
+
+impl<'p> PreparedRule<'p> {
+    /// Finds the parts of a rule; keys and blocks are not computed yet.
+    pub(super) fn new(prepared: &'p Prepared<'_>, rule: &BlockingRule) -> Self {
+        let parts: Vec<_> = rule
+            .parts
+            .iter()
+            .map(|&part| PreparedPart::new(prepared, part))
+            .collect();
+        let window = rule
+            .window
+            .map(|len| Window::new(prepared, &rule.parts, len));
+        Self {
+            multi: window.is_some() || !parts.iter().all(PreparedPart::single),
+            window,
+            slots: parts.iter().filter_map(|part| part.slot).collect(),
+            sets: parts.iter().filter_map(|part| part.set).collect(),
+            parts,
+            key_starts: Vec::new(),
+            keys: Vec::new(),
+            words: Vec::new(),
+            hot: Vec::new(),
+            refined: RefinedBlocks::default(),
+        }
+    }
+
+    /// Tells whether two nodes agree in all slots of the rule, and may share a value of the other
+    /// parts, or whether they are neighbours.
+    #[inline]
+    pub(super) fn agrees(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        let equal = |&slot: &usize| a.id(slot) == b.id(slot) && a.id(slot) != 0;
+        let shares = |&at: &usize| a.hints(at)[0] & b.hints(at)[0] != 0;
+        if let Some(window) = &self.window {
+            return window.key(a.node, b.node).is_some();
+        }
+        self.slots.iter().all(equal) && self.sets.iter().all(shares)
+    }
+
+    /// Returns the keys of a node, ascending; for rules with several keys a node.
+    pub(super) fn keys(&self, node: usize) -> &[u64] {
+        &self.keys[self.key_starts[node] as usize..self.key_starts[node + 1] as usize]
+    }
+
+    /// Tells whether the block of a key, cut to the bits of a word, is over the bound.
+    pub(super) fn is_hot(&self, key: u64) -> bool {
+        self.hot.binary_search(&key).is_ok()
+    }
+
+    /// Tells whether the block of a node's only key is over the bound.
+    pub(super) fn is_hot_for(&self, node: u32, node_bits: u32) -> bool {
+        let key = single_key(self, node as usize);
+        key.is_some_and(|key| self.is_hot(truncate(key, node_bits)))
+    }
+
+    /// Returns whether two nodes have a key in common, however many others share it.
+    pub(super) fn shares_key(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        if let Some(window) = &self.window {
+            return window.key(a.node, b.node).is_some();
+        }
+        if self.multi {
+            let keys = self.keys(b.node as usize);
+            let mut wanted = self.keys(a.node as usize).iter();
+            return wanted.any(|key| keys.binary_search(key).is_ok());
+        }
+        self.parts.iter().all(|part| part.agreed(a, b).is_some())
+    }
+}
+
+/// A derived value of the records that rules look at.
+#[derive(Debug)]
+pub(super) struct PreparedPart<'p> {
+    pub(super) part: KeyPart,
+    pub(super) derived: &'p Derived,
+    column: &'p Column,
+    rows: &'p Rows,
+    /// Where rows hold this part; for parts with at most one value a node.
+    slot: Option<usize>,
+    /// Where rows hold the set of derived values; for other parts of fields with one value a node.
+    set: Option<usize>,
+}
+
+impl<'p> PreparedPart<'p> {
+    pub(super) fn new(prepared: &'p Prepared<'_>, part: KeyPart) -> Self {
+        let column = prepared.field(part.field).column;
+        let slot = prepared.rows().slot(part.field, part.form);
+        let set = prepared.rows().hint(Hint::Set(part.field, part.form));
+        Self {
+            part,
+            column,
+            derived: prepared.derived(part.field, part.form),
+            rows: prepared.rows(),
+            // Of a field with several values rows hold the first alone.
+            slot: slot.filter(|_| !column.is_multi_valued()),
+            set: set.filter(|_| slot.is_none() && !column.is_multi_valued()),
+        }
+    }
+
+    /// Tells whether a node has at most one value.
+    pub(super) fn single(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// Returns the derived number of a node; for parts with at most one value a node.
+    pub(super) fn id(&self, node: usize) -> u32 {
+        self.slot
+            .map_or(0, |slot| self.rows.of(node as u32).id(slot))
+    }
+
+    /// Returns whether two nodes have the same derived value, and which.
+    pub(super) fn agreed(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> Option<u32> {
+        let slot = self.slot?;
+        let id = a.id(slot);
+        (id != 0 && id == b.id(slot)).then_some(id)
+    }
+
+    pub(super) fn for_each_hash(&self, node: usize, call: &mut dyn FnMut(u64)) {
+        if self.single() {
+            let id = self.id(node);
+            if id != 0 {
+                call(self.derived.hash(id));
+            }
+            return;
+        }
+        for value in self.column.values(node) {
+            self.derived
+                .ids(value)
+                .iter()
+                .for_each(|&id| call(self.derived.hash(id)));
+        }
+    }
+}
