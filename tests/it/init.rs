@@ -109,7 +109,7 @@ fn the_model_of_settings_that_were_replaced_is_set_aside() {
     let (file, out) = (root.path().join("crm.csv"), root.path().join("out"));
     write_people(&file, HEADER, 300, 60);
     let settings = out.join("sameas.toml");
-    assert_eq!(init(&out, &[], &[file.clone()]).code, Some(0));
+    assert_eq!(init(&out, &[], std::slice::from_ref(&file)).code, Some(0));
     assert_eq!(sameas(&settings, &["rebuild", "--quiet"]).code, Some(0));
     let told = init(&out, &["--force"], &[file]);
     assert_eq!(told.code, Some(0), "{told:?}");
@@ -141,7 +141,7 @@ fn a_report_does_not_replace_the_settings() {
     let (file, out) = (root.path().join("crm.csv"), root.path().join("out"));
     write_people(&file, HEADER, 200, 40);
     let settings = out.join("sameas.toml");
-    assert_eq!(init(&out, &[], &[file.clone()]).code, Some(0));
+    assert_eq!(init(&out, &[], std::slice::from_ref(&file)).code, Some(0));
     assert_eq!(sameas(&settings, &["rebuild", "--quiet"]).code, Some(0));
     for (command, flag, path) in [
         ("report", "--output", &settings),

@@ -73,8 +73,10 @@ mod tests {
             let word = |lanes: &[u16]| {
                 lanes.iter().rev().fold(0_u64, |word, &lane| word << 16 | u64::from(lane)).to_le()
             };
-            let words = [0, 4, 8, 12].map(|from: usize| word(&lanes[from..from + 4]));
-            let expected: u32 = (0..16).map(|at| u32::from(lanes[at] == number) << at).sum();
+            let mut words = lanes.chunks(4).map(word);
+            let words = [(); 4].map(|()| words.next().expect("four times four lanes"));
+            let equal = lanes.iter().map(|&lane| u32::from(lane == number));
+            let expected: u32 = equal.enumerate().map(|(at, bit)| bit << at).sum();
             prop_assert_eq!(plain_equal_lanes(words, number), expected);
             prop_assert_eq!(equal_lanes(words, number), expected);
         }

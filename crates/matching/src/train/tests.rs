@@ -128,10 +128,10 @@ fn groups_of_a_hot_block_say_nothing_of_what_they_were_cut_by() {
 }
 
 /// All groups of a hot block shared one draw, so the sample held all of its pairs or none, and the
-/// prior was a lottery of the seed. Pairs are drawn one by one, however large their block.
+/// prior was a lottery of the seed, ten bits off for one of twelve. Groups are left out.
 #[test]
 fn the_prior_hardly_depends_on_the_seed() {
-    for (on_one_phone, pairs_max, off_max) in [(0.9, 30_000, 0.7), (1.0, 3_000, 2.5)] {
+    for (on_one_phone, pairs_max, off_max) in [(0.9, 30_000, 1.0), (1.0, 3_000, 2.5)] {
         let people = People::new(6_000, on_one_phone);
         for seed in 0..8 {
             let settings = TrainSettings {

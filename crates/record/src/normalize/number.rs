@@ -74,7 +74,7 @@ fn is_grouped(whole: &str) -> bool {
     let groups = || whole.split(|c: char| !c.is_ascii_digit()).map(str::len);
     let are_pairs = || {
         let before = groups().count() - 1;
-        groups().last() == Some(3)
+        groups().next_back() == Some(3)
             && groups().next().is_some_and(|len| (1..=2).contains(&len))
             && groups().take(before).skip(1).all(|len| len == 2)
             && !whole.contains(|c: char| !c.is_ascii_digit() && c != ',')

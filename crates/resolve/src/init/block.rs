@@ -251,9 +251,10 @@ impl<'a> Ground<'a> {
         let (references, comparisons) = (self.records.references(), plan.comparisons.len());
         let repeats = repeats::count(references, &links, is_else, comparisons, self.share);
         // Once sources are known to be clean, only the rules are chosen again.
-        let asked = match self.exclusive().is_empty() {
-            true => decide::may_hold_apart(self.settings, fields),
-            false => Vec::new(),
+        let asked = if self.exclusive().is_empty() {
+            decide::may_hold_apart(self.settings, fields)
+        } else {
+            Vec::new()
         };
         let differing = asked
             .into_iter()
@@ -340,7 +341,7 @@ impl<'a> Ground<'a> {
         for edge in self.weighed(&plan, &model, CERTAIN) {
             let level = usize::from(edge.pattern.level(index));
             differing.compared += u64::from(level > 0);
-            differing.differing += u64::from(level > levels);
+            differing.apart += u64::from(level > levels);
         }
         Ok(differing)
     }

@@ -70,7 +70,7 @@ pub(super) struct Differing {
     /// Pairs that have both values.
     pub(super) compared: u64,
     /// Those of them that differ wholly.
-    pub(super) differing: u64,
+    pub(super) apart: u64,
 }
 
 /// What one entity has one of, and its pairs hardly ever differ in, holds clusters apart.
@@ -80,7 +80,7 @@ impl Differing {
     /// Returns whether pairs hardly ever differ, as surely as so many pairs can tell.
     fn is_hardly(&self) -> bool {
         let compared = self.compared as f64;
-        self.compared > 0 && wilson(self.differing as f64 / compared, compared).high < DIFFERING_MAX
+        self.compared > 0 && wilson(self.apart as f64 / compared, compared).high < DIFFERING_MAX
     }
 }
 
@@ -110,7 +110,7 @@ fn apart(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<String>) {
         let Differing {
             comparison,
             compared,
-            differing,
+            apart: differing,
         } = found;
         let figures =
             format!("{differing} of {compared} pairs differ in it that are sure without it");
@@ -135,7 +135,7 @@ mod tests {
         Differing {
             comparison: "date_of_birth".to_owned(),
             compared,
-            differing,
+            apart: differing,
         }
     }
 

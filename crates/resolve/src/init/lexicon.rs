@@ -114,7 +114,7 @@ pub(super) fn told_by(name: &str) -> Vec<Told> {
                 _ if is_of_relative && is_listed(RELATIVES, word) => 0.3,
                 _ => full_weight(word),
             },
-            is_number_word: is_listed(NUMBER_WORDS, word),
+            says_number: is_listed(NUMBER_WORDS, word),
         })
         .collect();
     weigh_phrases(&mut own);
@@ -186,7 +186,7 @@ fn weigh_phrases(words: &mut [Word]) {
         for word in words.iter_mut().filter(|word| phrase.contains(&word.text)) {
             if word.text.bytes().any(|b| !b.is_ascii_digit()) {
                 word.weight = full_weight(&word.text);
-                word.is_number_word = false;
+                word.says_number = false;
             }
         }
     }
@@ -197,12 +197,12 @@ struct Word {
     text: String,
     /// How much of the meaning it bears.
     weight: f64,
-    is_number_word: bool,
+    says_number: bool,
 }
 
 impl Word {
     fn weight(&self, role: Role) -> f64 {
-        if role == Role::Identifier && self.is_number_word {
+        if role == Role::Identifier && self.says_number {
             self.weight.min(0.3)
         } else {
             self.weight

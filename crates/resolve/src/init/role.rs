@@ -144,7 +144,7 @@ impl Role {
             ],
             Self::Email => &["exact", "damerau <= 1", "same user", "jaro_winkler >= 0.9"],
             Self::Phone => &["exact", "damerau <= 1", "same last7"],
-            Self::Street | Self::Address | Self::AddressLine2 => &[
+            Self::Street | Self::Address | Self::AddressLine2 | Self::Word => &[
                 "exact",
                 "jaro_winkler >= 0.92",
                 "overlap >= 1",
@@ -155,12 +155,6 @@ impl Role {
             Self::Postcode | Self::HouseNumber | Self::Identifier | Self::Website | Self::Code => {
                 &["exact", "damerau <= 1"]
             }
-            Self::Word => &[
-                "exact",
-                "jaro_winkler >= 0.92",
-                "overlap >= 1",
-                "jaro_winkler >= 0.8",
-            ],
             Self::Company => &[
                 "exact",
                 "same sorted",
