@@ -284,9 +284,10 @@ impl Model {
     /// # Errors
     /// Names the form and the remedy.
     pub fn check_format(found: u32) -> Result<(), ModelError> {
-        match (MODEL_FORMAT_OLDEST..=MODEL_FORMAT).contains(&found) {
-            true => Ok(()),
-            false => Err(ModelError::Format { found }),
+        if (MODEL_FORMAT_OLDEST..=MODEL_FORMAT).contains(&found) {
+            Ok(())
+        } else {
+            Err(ModelError::Format { found })
         }
     }
 

@@ -44,9 +44,12 @@ impl Calibration {
     pub fn fit(pairs: &[(f64, bool)]) -> Option<Self> {
         let matches = pairs.iter().filter(|(_, is_match)| *is_match).count() as f64;
         let others = pairs.len() as f64 - matches;
-        let target = |is_match: bool| match is_match {
-            true => (matches + 1.0) / (matches + 2.0),
-            false => 1.0 / (others + 2.0),
+        let target = |is_match: bool| {
+            if is_match {
+                (matches + 1.0) / (matches + 2.0)
+            } else {
+                1.0 / (others + 2.0)
+            }
         };
         let points: Vec<(f64, f64)> = pairs
             .iter()

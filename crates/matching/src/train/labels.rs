@@ -147,9 +147,10 @@ fn candidates_held_out(
                     };
                     let (low, high) = (a.node.min(b.node), a.node.max(b.node));
                     let hashed = hash([low, high], seed);
-                    let held_out = match one == other {
-                        true => is_held_out(hash([one; 2], seed)),
-                        false => is_held_out(hashed),
+                    let held_out = if one == other {
+                        is_held_out(hash([one; 2], seed))
+                    } else {
+                        is_held_out(hashed)
                     };
                     if held_out
                         && is_sampled(hashed, share)

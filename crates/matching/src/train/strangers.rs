@@ -73,9 +73,10 @@ impl Classes {
                 continue;
             }
             let is_own = |c: &usize| plan.comparisons[*c].scope == Scope::Person;
-            let kin = match all.iter().filter(|c| !included.contains(c)).any(is_own) {
-                true => Kin::Strangers,
-                false => Kin::Told,
+            let kin = if all.iter().filter(|c| !included.contains(c)).any(is_own) {
+                Kin::Strangers
+            } else {
+                Kin::Told
             };
             let mut sample = self.sample(&patterns.all, &included, *mix, kin);
             // A sampled pair is one witness, whatever it stands for.

@@ -58,7 +58,8 @@ impl Reliability {
 
     /// Holds pairs to what is known of them: bits, probability, and whether they are of one entity.
     pub(crate) fn of_pairs(pairs: impl Iterator<Item = (f64, f64, bool)>) -> Option<Self> {
-        let mut sums: std::collections::BTreeMap<i32, (u64, f64, u64)> = Default::default();
+        let mut sums: std::collections::BTreeMap<i32, (u64, f64, u64)> =
+            std::collections::BTreeMap::default();
         for (bits, probability, same) in pairs {
             let place = (bits.clamp(-BITS_MAX, BITS_MAX) / WIDTH_BITS).floor() as i32;
             let sum = sums.entry(place).or_default();

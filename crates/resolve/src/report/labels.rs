@@ -118,7 +118,7 @@ fn best_threshold(pairs: &[(f64, bool)], matches: u64) -> Option<(f64, f64)> {
         let is_step = next < probability && probability > 0.5;
         if is_step && best.is_none_or(|(_, known)| f1 > known) {
             // Settings take probabilities below 1.
-            let between = ((probability + next.max(0.5)) / 2.0).min(0.999_999);
+            let between = f64::midpoint(probability, next.max(0.5)).min(0.999_999);
             best = Some((between, f1));
         }
     }
