@@ -17,8 +17,8 @@ pub(crate) struct TrainArgs {
     /// Also shows convergence, m and u, levels never seen and warnings in this HTML file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Labels that teach beside the records: CSV or Parquet of pairs (source_l, key_l, source_r,
-    /// key_r, is_match) or of entities (source, key, entity).
+    /// Labels that teach beside the records: CSV or Parquet of pairs (`source_l`, `key_l`, `source_r`,
+    /// `key_r`, `is_match`) or of entities (source, key, entity).
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
