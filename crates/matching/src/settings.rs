@@ -169,8 +169,9 @@ impl DecideSettings {
 pub struct TrainSettings {
     /// The most random pairs drawn to estimate u.
     pub random_pairs_max: u64,
-    /// The most candidate pairs looked at to estimate m, but for a few by chance: rules share them
-    /// evenly, and of the pairs of a rule that makes more a sample is drawn.
+    /// About how many candidate pairs are looked at to estimate m, at most: rules share them evenly,
+    /// and of the blocks of a rule that makes more a sample is drawn. Blocks are drawn whole, so the
+    /// sample can hold more or fewer pairs.
     pub candidate_pairs_max: u64,
     /// Chooses the sample.
     pub seed: u64,

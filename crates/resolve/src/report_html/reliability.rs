@@ -2,6 +2,7 @@
 
 use super::markup::{bits, count, folded, percent, table};
 use super::svg::{Anchor, Scale, Svg};
+use super::weights::bit_axis;
 use super::{Content, Section, WIDTH, between, figure, key, note, paragraph};
 use crate::evaluate::Reliability;
 
@@ -66,21 +67,7 @@ fn chart(reliability: &Reliability) -> Svg {
         );
     }
     chart.line("axis", (LEFT, bottom), (RIGHT, bottom));
-    for tick in across.ticks(12.0) {
-        let text = format!("{tick:.0}").replace('-', "\u{2212}");
-        chart.text(
-            "soft",
-            (across.at(tick), bottom + 17.0),
-            Anchor::Middle,
-            &text,
-        );
-    }
-    chart.text(
-        "soft",
-        (RIGHT, bottom + 35.0),
-        Anchor::End,
-        "match weight in bits",
-    );
+    bit_axis(&mut chart, across, bottom);
     let steps = 160;
     let curve = (0..=steps).map(|step| {
         let weight = first + (last - first) * f64::from(step) / f64::from(steps);

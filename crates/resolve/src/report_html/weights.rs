@@ -180,7 +180,8 @@ fn limit(chart: &mut Svg, (x, top): (f64, f64), bottom: f64, name: &str, anchor:
     chart.text("mark", (x, top - 11.0), anchor, name);
 }
 
-fn bit_axis(chart: &mut Svg, across: Scale, bottom: f64) {
+/// Writes weights under a chart that lies between the same margins.
+pub(super) fn bit_axis(chart: &mut Svg, across: Scale, bottom: f64) {
     for tick in across.ticks(12.0) {
         let text = format!("{tick:.0}").replace('-', "\u{2212}");
         chart.text(
