@@ -1,6 +1,6 @@
 //! A million records that all share one phone, beside the same records without phones.
 //!
-//! `cargo run --release --locked --workspace --example skew -- 1000000 3` makes them, rebuilds both so
+//! `cargo run --release --locked --example skew -- 1000000 3` makes them, rebuilds both so
 //! many times in turn, the model trained each time, and prints the least CPU seconds and time of each, their
 //! ratios, and the lines of the report that name the hot rule. It fails if the phone costs more than twice the CPU.
 #![expect(clippy::print_stdout, reason = "an example prints its result")]
