@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::doors::Doors;
+use crate::groups::Groups;
 use crate::leash::{Leash, Untaken};
 
 /// The connection of a request, and the peer behind it.
@@ -11,6 +12,7 @@ pub(crate) struct Caller {
     /// None for a peer that may fill the whole house.
     doors: Option<Arc<Doors>>,
     leash: Arc<Leash>,
+    groups: Arc<Groups>,
 }
 
 impl Caller {
@@ -19,12 +21,18 @@ impl Caller {
         Self {
             doors,
             leash: Arc::default(),
+            groups: Arc::default(),
         }
     }
 
     /// Returns the doors of the peer, through which its requests have to pass, if it has some.
     pub(crate) fn doors(&self) -> Option<&Doors> {
         self.doors.as_deref()
+    }
+
+    /// Returns the groups in which answers leave.
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     /// Notes that there is something to take.

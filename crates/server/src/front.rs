@@ -9,7 +9,7 @@ mod guarded;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http_body::Body as _;
@@ -23,6 +23,7 @@ use tonic::service::Routes;
 use crate::caller::Caller;
 use crate::doors::{Doors, Passes};
 use crate::flow::Flow;
+use crate::groups::Steps;
 use crate::identity::Identity;
 use crate::patience::patience;
 use crate::refusal::Refusal;
@@ -100,6 +101,8 @@ impl Service<http::Request<Body>> for Front {
             answer,
             until,
             deadline: None,
+            due: None,
+            steps: Steps::default(),
         }
     }
 }
@@ -153,15 +156,21 @@ pub(crate) struct Visit {
     /// When the client stops waiting, if it said so.
     until: Option<Instant>,
     deadline: Option<Pin<Box<Sleep>>>,
+    /// What is answered, as soon as it may leave.
+    due: Option<http::Response<Body>>,
+    steps: Steps,
 }
 
 impl Visit {
-    fn leave(
-        &mut self,
-        response: http::Response<Body>,
-    ) -> Poll<Result<http::Response<Guarded>, Infallible>> {
-        self.answer = None;
-        Poll::Ready(Ok(response.map(|body| Guarded::new(body, self))))
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<http::Response<Body>> {
+        let Some(answer) = &mut self.answer else {
+            return Poll::Ready(status::of(&Refusal::Overloaded, None).into_http());
+        };
+        if let Poll::Ready(Ok(response)) = answer.as_mut().poll(context) {
+            return Poll::Ready(explained(response));
+        }
+        ready!(self.poll_late(context));
+        Poll::Ready(status::of(&Refusal::DeadlineExceeded, None).into_http())
     }
 
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -183,16 +192,19 @@ impl Future for Visit {
     type Output = Result<http::Response<Guarded>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(answer) = &mut self.answer else {
-            return self.leave(status::of(&Refusal::Overloaded, None).into_http());
+        let due = match self.due.take() {
+            Some(due) => due,
+            None => ready!(self.poll_answer(context)),
         };
-        if let Poll::Ready(Ok(response)) = answer.as_mut().poll(context) {
-            return self.leave(explained(response));
+        self.answer = None;
+        let Self { caller, steps, .. } = &mut *self;
+        if let Some(caller) = caller
+            && caller.groups().poll_leave(steps, context).is_pending()
+        {
+            self.due = Some(due);
+            return Poll::Pending;
         }
-        match self.poll_late(context) {
-            Poll::Ready(()) => self.leave(status::of(&Refusal::DeadlineExceeded, None).into_http()),
-            Poll::Pending => Poll::Pending,
-        }
+        Poll::Ready(Ok(due.map(|body| Guarded::new(body, &mut self))))
     }
 }
 

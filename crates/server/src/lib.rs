@@ -20,6 +20,7 @@ mod error;
 mod flow;
 mod front;
 mod gate;
+mod groups;
 mod identity;
 mod leash;
 mod listener;
