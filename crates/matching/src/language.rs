@@ -98,7 +98,7 @@ pub enum LanguageError {
         names: String,
     },
     /// A number is missing, malformed or out of range.
-    #[error("`{clause}`: write `{expected}`")]
+    #[error("`{clause}`: write {expected}")]
     Number {
         /// What was written.
         clause: String,
@@ -193,19 +193,25 @@ fn parse_clause(written: &str) -> Result<Clause, LanguageError> {
         return Err(LanguageError::Empty);
     };
     let operands: Vec<&str> = words.collect();
-    let wrong = |expected: &str| LanguageError::Number {
+    let wrong = |operands: &str, remark: &str| LanguageError::Number {
         clause: question.to_owned(),
-        expected: format!("{word} {expected}"),
+        expected: format!("`{word}{operands}`{remark}"),
     };
     let number = |sign: &str, least: f64, most: f64| match operands[..] {
         [s, n] if s == sign => n
             .parse::<f64>()
             .ok()
             .filter(|n| (least..=most).contains(n))
-            .ok_or_else(|| wrong(&format!("{sign} N` with N from {least} to {most}`"))),
-        _ => Err(wrong(&format!("{sign} N"))),
+            .ok_or_else(|| {
+                let range = format!(" with N from {least} to {most}");
+                wrong(&format!(" {sign} N"), &range)
+            }),
+        _ => Err(wrong(&format!(" {sign} N"), "")),
     };
-    let whole = || number("<=", 0.0, 100_000.0).map(|n| n as u32);
+    let whole = || match number("<=", 0.0, 100_000.0)? {
+        n if n.fract() == 0.0 => Ok(n as u32),
+        _ => Err(wrong(" <= N", " with a whole number N")),
+    };
     let (test, other) = match (word, &operands[..]) {
         ("exact", []) => (Test::Exact, None),
         ("initial", []) => (Test::Initial, None),
@@ -213,9 +219,9 @@ fn parse_clause(written: &str) -> Result<Clause, LanguageError> {
         ("transposed", []) => (Test::Transposed, None),
         ("same", [form]) => (Test::Same(parse_form(form)?), None),
         ("swapped", [field]) => (Test::Swapped, Some((*field).to_owned())),
-        ("exact" | "initial" | "initials" | "transposed", _) => return Err(wrong("` alone`")),
-        ("same", _) => return Err(wrong("FORM")),
-        ("swapped", _) => return Err(wrong("FIELD")),
+        ("exact" | "initial" | "initials" | "transposed", _) => return Err(wrong("", " alone")),
+        ("same", _) => return Err(wrong(" FORM", "")),
+        ("swapped", _) => return Err(wrong(" FIELD", "")),
         ("jaro_winkler", _) => (Test::JaroWinkler(number(">=", 0.0, 1.0)?), None),
         ("jaccard", _) => (Test::Jaccard(number(">=", 0.0, 1.0)?), None),
         ("overlap", _) => (Test::Overlap(number(">=", 0.0, 1.0)?), None),

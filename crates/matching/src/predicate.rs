@@ -90,6 +90,14 @@ pub enum PredicateError {
         /// The part.
         part: String,
     },
+    /// It nests too deep.
+    #[error(
+        "a condition has at most {max} operators in a row; use IN (...), or put parts of it in parentheses"
+    )]
+    TooDeep {
+        /// How many there may be.
+        max: usize,
+    },
     /// The function is unknown.
     #[error("unknown function `{name}`{}; functions are {}", crate::language::did_you_mean(.suggestion.as_deref()), function::names())]
     Function {
@@ -145,7 +153,7 @@ impl Predicate {
 
     /// Returns whether it asks the same of both records, so that their order does not matter.
     pub fn is_symmetric(&self) -> bool {
-        self.tree.is_same_as(&self.tree.swapped())
+        self.tree.canonical() == self.tree.swapped().canonical()
     }
 
     /// Returns the field if the condition is nothing but its equality.
@@ -245,45 +253,41 @@ impl Tree<FieldOf> {
         })
     }
 
-    /// Returns whether two trees ask the same, apart from the order of what commutes.
-    fn is_same_as(&self, other: &Self) -> bool {
-        let same = |a: &[Self], b: &[Self]| {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same_as(b))
-        };
-        let as_sets = |a: &[Self], b: &[Self]| {
-            let within =
-                |a: &[Self], b: &[Self]| a.iter().all(|a| b.iter().any(|b| a.is_same_as(b)));
-            a.len() == b.len() && within(a, b) && within(b, a)
-        };
-        match (self, other) {
-            (Self::All(a), Self::All(b)) | (Self::Any(a), Self::Any(b)) => as_sets(a, b),
-            (Self::Not(a), Self::Not(b)) | (Self::IsNull(a), Self::IsNull(b)) => a.is_same_as(b),
-            (Self::Is(x, a), Self::Is(y, b)) => x == y && a.is_same_as(b),
-            (Self::Compare(x, a), Self::Compare(y, b)) if x == y => match x {
-                Comparator::Equal | Comparator::Unequal => as_sets(&a[..], &b[..]),
-                _ => same(&a[..], &b[..]),
-            },
+    /// Writes the tree so that trees that differ in the order of what commutes alone are one text.
+    fn canonical(&self) -> String {
+        let texts = |trees: &[Self]| -> Vec<String> { trees.iter().map(Self::canonical).collect() };
+        let (name, commutes, parts) = match self {
+            Self::Leaf(_) | Self::Constant(_) => return format!("{self:?}"),
+            Self::All(trees) => ("all".to_owned(), true, texts(trees)),
+            Self::Any(trees) => ("any".to_owned(), true, texts(trees)),
+            Self::Not(tree) => ("not".to_owned(), false, vec![tree.canonical()]),
+            Self::IsNull(tree) => ("null".to_owned(), false, vec![tree.canonical()]),
+            Self::Is(truth, tree) => (truth.to_string(), false, vec![tree.canonical()]),
+            Self::Compare(comparator, sides) => {
+                let commutes = matches!(comparator, Comparator::Equal | Comparator::Unequal);
+                (format!("{comparator:?}"), commutes, texts(&sides[..]))
+            }
             // The distance of two numbers does not depend on their order.
-            (Self::Call(Function::Abs, a), Self::Call(Function::Abs, b)) => {
-                match (&a[..], &b[..]) {
-                    ([Self::Call(Function::Subtract, a)], [Self::Call(Function::Subtract, b)]) => {
-                        as_sets(a, b)
-                    }
-                    _ => same(a, b),
+            Self::Call(Function::Abs, trees) => match &trees[..] {
+                [Self::Call(Function::Subtract, trees)] => {
+                    ("distance".to_owned(), true, texts(trees))
                 }
+                _ => ("Abs".to_owned(), false, texts(trees)),
+            },
+            Self::Call(function, trees) => {
+                (format!("{function:?}"), function.commutes(), texts(trees))
             }
-            (Self::Call(x, a), Self::Call(y, b)) if x == y => {
-                if x.commutes() {
-                    as_sets(a, b)
-                } else {
-                    same(a, b)
-                }
+            Self::Case(branches, otherwise) => {
+                let mut parts: Vec<String> = branches.iter().flat_map(|pair| texts(pair)).collect();
+                parts.push(otherwise.canonical());
+                ("case".to_owned(), false, parts)
             }
-            (Self::Case(a, x), Self::Case(b, y)) => {
-                x.is_same_as(y) && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-            }
-            _ => self == other,
+        };
+        let mut parts = parts;
+        if commutes {
+            parts.sort_unstable();
         }
+        format!("{name}({})", parts.join(" "))
     }
 }
 

@@ -155,8 +155,8 @@ pub(super) fn of_iso(text: &str) -> Option<i64> {
         Piece::Sign('-'),
         Piece::Day,
     ]);
-    let mut parts = time.split(':').map(|part| part.parse::<i64>().ok());
-    let mut part = || parts.next().unwrap_or(Some(0));
+    let mut parts = time.split(':').map(|part| part.parse::<u16>().ok());
+    let mut part = || parts.next().unwrap_or(Some(0)).map(i64::from);
     let seconds = part()? * 3600 + part()? * 60 + part()?;
     Some(format.parse(date)? + seconds * MICROS_PER_SECOND + micros.get(..6)?.parse::<i64>().ok()?)
 }

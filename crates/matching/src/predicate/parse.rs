@@ -1,5 +1,7 @@
 //! From SQL to expressions.
 
+use std::cell::Cell;
+
 use sameas_record::Schema;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr,
@@ -17,6 +19,8 @@ use super::{Comparator, FieldOf, PredicateError, Side, Tree};
 
 /// How deep expressions may nest, and how long a text may be: beyond, recursion could end the process.
 const DEPTH_MAX: usize = 64;
+/// How many operators may stand in a row, each of which nests what is before it.
+const CHAIN_LEN_MAX: usize = 200;
 const TEXT_LEN_MAX: usize = 16 * 1024;
 
 type Parsed = Result<Tree<FieldOf>, PredicateError>;
@@ -41,15 +45,28 @@ pub(super) fn parse(text: &str, schema: &Schema) -> Parsed {
     if after.token != Token::EOF {
         return Err(wrong(format!("`{}` was not expected", after.token)));
     }
-    Reader { schema }.tree(&expr)
+    let depth = Cell::new(0);
+    Reader { schema, depth }.tree(&expr)
 }
 
 struct Reader<'s> {
     schema: &'s Schema,
+    /// How deep the expression at hand is nested.
+    depth: Cell<usize>,
 }
 
 impl Reader<'_> {
     fn tree(&self, expr: &Expr) -> Parsed {
+        if self.depth.get() == CHAIN_LEN_MAX {
+            return Err(PredicateError::TooDeep { max: CHAIN_LEN_MAX });
+        }
+        self.depth.update(|depth| depth + 1);
+        let tree = self.tree_within(expr);
+        self.depth.update(|depth| depth - 1);
+        tree
+    }
+
+    fn tree_within(&self, expr: &Expr) -> Parsed {
         let boxed = |expr: &Expr| self.tree(expr).map(Box::new);
         let one = |function, expr: &Expr| Ok(Tree::Call(function, vec![self.tree(expr)?]));
         match expr {

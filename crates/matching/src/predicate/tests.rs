@@ -36,6 +36,21 @@ fn order_matters_only_where_the_two_records_are_asked_different_things() {
 }
 
 #[test]
+fn long_conditions_neither_end_the_process_nor_take_long() {
+    let many = |len| vec!["surname_l = surname_r"; len].join(" and ");
+    assert!(parse(&many(150)).unwrap().is_symmetric());
+    let told = parse(&many(600)).unwrap_err().to_string();
+    assert!(told.contains("at most 200 operators"), "{told}");
+    let sum = format!("lat_l = {}", vec!["1"; 8_000].join("+"));
+    assert!(parse(&sum).is_err());
+    // Each side of each equality could be that of the other.
+    let nested = (0..12).fold("surname_l = surname_r".to_owned(), |inner, _| {
+        format!("(({inner}) = (dob_l = dob_r))")
+    });
+    assert!(parse(&nested).unwrap().is_symmetric());
+}
+
+#[test]
 fn what_cannot_be_asked_is_named_with_what_can() {
     for (text, expected) in [
         (
