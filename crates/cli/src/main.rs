@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Ok(Err(error)) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             let mut stderr = io::stderr().lock();
-            for line in output::error_text(&error).lines() {
+            for line in output::harmless(&output::error_text(&error)).lines() {
                 // If stderr is gone nobody is left to tell.
                 let _ = writeln!(stderr, "error: {line}");
             }

@@ -1,5 +1,6 @@
 //! What goes to stdout, and how errors read.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -25,7 +26,7 @@ pub(crate) fn print(format: Format, answer: &impl Answer) -> Result<()> {
 /// Prints text to stdout, ended by one newline.
 pub(crate) fn print_text(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{}", text.trim_end_matches('\n'))?;
+    writeln!(stdout, "{}", harmless(text.trim_end_matches('\n')))?;
     stdout.flush()?;
     Ok(())
 }
@@ -33,7 +34,21 @@ pub(crate) fn print_text(text: &str) -> Result<()> {
 /// Tells people something on stderr.
 pub(crate) fn note(text: &str) {
     // If stderr is gone nobody is left to tell.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+}
+
+/// Shows control characters instead of doing what they say: keys and names are strangers' bytes,
+/// and a terminal obeys some of them.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let obeys = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(obeys) {
+        return Cow::Borrowed(text);
+    }
+    let shown = text.chars().map(|c| match c {
+        c if obeys(c) => c.escape_default().to_string(),
+        c => c.to_string(),
+    });
+    Cow::Owned(shown.collect())
 }
 
 /// Returns an error with its causes; a cause that the text before it quotes is not repeated.
@@ -54,4 +69,17 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn a_key_cannot_speak_to_the_terminal() {
+        assert_eq!(
+            harmless("crm \u{1b}[2Jé\u{9b}x\r\tend\n"),
+            "crm \\u{1b}[2Jé\\u{9b}x\\r\tend\n"
+        );
+    }
 }

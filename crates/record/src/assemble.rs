@@ -360,7 +360,8 @@ fn more_values(
                 more.ids.push(id);
             }
         }
-        more.starts.push(more.ids.len() as u32);
+        let end = u32::try_from(more.ids.len()).expect("fewer than 2^32 further values");
+        more.starts.push(end);
     }
     (!more.ids.is_empty()).then_some(more)
 }

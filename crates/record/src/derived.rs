@@ -60,7 +60,7 @@ impl Derived {
             }
             ids.truncate(kept);
             from = ids.len();
-            starts.push(from as u32);
+            starts.push(u32::try_from(from).expect("fewer than 2^32 derived values"));
         }
         Self {
             starts: Some(starts),
