@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use sameas_record::{FieldId, ValueId};
 
-use self::classes::{CONVERGED, Classes, Levels, Shares, corrected_u, estimate_shares, taught_by};
+use self::classes::{
+    CONVERGED, Classes, Levels, Shares, agree, corrected_u, estimate_shares, taught_by,
+};
 use self::doubts::Doubts;
 use self::labels::{Split, levels_of};
 use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
@@ -53,6 +55,8 @@ pub struct Training {
     pub sightings: Vec<Vec<Sighting>>,
     /// What labels taught, if there were any.
     pub labels: Option<HeldOut>,
+    /// Whether m is a guess, because the likest pairs do not look like records of one entity.
+    pub is_guessed: bool,
     /// What to be wary of, in words.
     pub warnings: Vec<String>,
 }
@@ -142,6 +146,20 @@ pub fn train(
             classes.guess_again(plan);
         }
         classes.pin_related(plan);
+    }
+    let mut taught: Vec<usize> = rules.iter().flat_map(|r| taught_by(plan, r)).collect();
+    taught.sort_unstable();
+    taught.dedup();
+    training.is_guessed = labels.is_none() && !taught.is_empty() && !agree(&taught, &classes.m);
+    if training.is_guessed {
+        classes.guess_again(plan);
+        classes.pin_related(plan);
+        classes.u.clone_from(&observed);
+        shares = estimate_shares(&rules, &classes, total, 1.0 / total);
+        shares.matched = shares.matched.max(1.0 / total);
+        for pass in &mut training.passes {
+            pass.used = false;
+        }
     }
     training.sightings = sightings(plan, &random, &rules);
     let doubts = Doubts {

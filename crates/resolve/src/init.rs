@@ -211,6 +211,8 @@ pub struct InitReport {
     pub blocks: Vec<(String, f64)>,
     /// The share of confident matches that the rules find together.
     pub recall: f64,
+    /// How many confident matches there were.
+    pub confident: u64,
     /// What was decided without being sure, and other remarks.
     pub remarks: Vec<String>,
 }
@@ -252,9 +254,15 @@ impl InitReport {
         let pairs: f64 = self.blocks.iter().map(|(_, pairs)| pairs).sum();
         let _ = writeln!(
             out,
-            "{} blocking rules, about {pairs:.1} pairs a record, {:.1} % of what a first model was confident of",
+            "{} blocking rules, about {pairs:.1} pairs a record{}",
             self.blocks.len(),
-            self.recall * 100.0
+            match self.confident {
+                0 => String::new(),
+                _ => format!(
+                    ", {:.1} % of what a first model was confident of",
+                    self.recall * 100.0
+                ),
+            }
         );
         for remark in &self.remarks {
             let _ = writeln!(out, "{remark}");
@@ -389,7 +397,14 @@ impl Found {
             // Pairs within a clean source are none: what finds and costs is another thing now.
             choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
         }
-        if !choice.rules.is_empty() {
+        if choice.by_cost {
+            self.decide.push(match choice.confident {
+                0 => "UNSURE: no two records seem to be of one entity, so rules and threshold are the usual ones; run init again once there are duplicates".to_owned(),
+                count => format!(
+                    "UNSURE: only {count} pairs seem to be of one entity, too few to choose rules and threshold by; run init again once there are more"
+                ),
+            });
+        } else if !choice.rules.is_empty() {
             let ground = Ground::new(settings, records, share, secret);
             let (link, expected, usual) = ground.threshold(&choice)?;
             settings.decide.link = link;
@@ -499,6 +514,7 @@ impl Found {
                 .map(|rule| (rule.on.join(" + "), rule.pairs))
                 .collect(),
             recall: choice.recall,
+            confident: choice.confident,
             remarks: [unsure, self.frequent, self.decide].concat(),
         }
     }

@@ -339,6 +339,16 @@ pub(super) fn ordered(included: &[usize], m: &Levels, u: &Levels) -> bool {
     2 * speaks_for > included.len()
 }
 
+/// Guards against a kind of pairs that only share something: records of one entity agree, at least
+/// in part, in most of what is compared.
+///
+/// Where no two records are of one entity EM still parts the pairs in two, for example into those of
+/// like given names and the e-mail addresses made of them, and the others.
+pub(super) fn agree(compared: &[usize], m: &Levels) -> bool {
+    let differ = |c: &&usize| m[**c].last().is_some_and(|&differing| differing > 0.5);
+    2 * compared.iter().filter(differ).count() <= compared.len()
+}
+
 /// Finds the shares at which the matches and relatives expected among all candidate pairs are those they say there are.
 pub(super) fn estimate_shares(
     rules: &[RulePatterns],

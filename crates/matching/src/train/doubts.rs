@@ -24,6 +24,11 @@ impl Doubts<'_> {
             .map(|patterns| taught_by(self.plan, patterns))
             .filter(|taught| !taught.is_empty())
             .collect();
+        if training.is_guessed {
+            return vec![
+                "the likest pairs differ in most of what is compared, so perhaps no two records are of one entity; nothing was learnt from them and m is a guess: if there are duplicates, add blocking rules that find them, or labels".to_owned(),
+            ];
+        }
         let mut warnings = Vec::new();
         for (index, sightings) in training.sightings.iter().enumerate() {
             warnings.extend(self.of_comparison(index, sightings, !taught.is_empty()));

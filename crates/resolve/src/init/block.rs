@@ -40,6 +40,13 @@ const EVIDENCE_MIN: f64 = 0.5;
 /// Pairs from this probability on tell what one entity has one of.
 const CERTAIN: f64 = 0.999;
 
+/// Fewer confident pairs do not show which rules find them.
+const PAIRS_LEAST: usize = 20;
+
+/// How many rules there are at most where cost alone decides, and what each may make a record.
+const RULES_BY_COST: usize = 10;
+const PAIRS_BY_COST_MAX: f64 = 10.0;
+
 /// A rule that newly finds less than this share is not worth its line.
 const GAIN_MIN: f64 = 0.002;
 
@@ -67,6 +74,10 @@ pub(super) struct Choice {
     pub(super) differing: Vec<Differing>,
     /// The share of confident matches that the rules find together.
     pub(super) recall: f64,
+    /// How many confident matches there were.
+    pub(super) confident: u64,
+    /// Whether they were so few that rules were added by cost alone.
+    pub(super) by_cost: bool,
 }
 
 /// Returns the forms of a field that may bring records together, those that stand alone first.
@@ -240,7 +251,12 @@ impl<'a> Ground<'a> {
             }
         }
         if first.is_empty() {
-            return Ok(Choice::default());
+            let mut choice = Choice {
+                by_cost: true,
+                ..Choice::default()
+            };
+            self.add_by_cost(fields, &mut choice.rules)?;
+            return Ok(choice);
         }
         let plan = self.plan(&first)?;
         let model = self.trained(&plan);
@@ -265,13 +281,57 @@ impl<'a> Ground<'a> {
             .map(|e| (e.left.get(), e.right.get()))
             .collect();
         let found = self.found(&candidates, &pairs)?;
-        let (rules, recall) = greedy(&candidates, &found, pairs.len());
+        let (mut rules, recall) = greedy(&candidates, &found, pairs.len());
+        let few = pairs.len() < PAIRS_LEAST;
+        if few {
+            self.add_by_cost(fields, &mut rules)?;
+        }
         Ok(Choice {
             rules,
             repeats,
             differing,
             recall,
+            confident: pairs.len() as u64,
+            by_cost: few,
         })
+    }
+
+    /// Adds rules that cost little, whatever they find: where few records seem to be of one entity
+    /// nothing shows which rules would find those that come.
+    fn add_by_cost(&self, fields: &Fields, rules: &mut Vec<Chosen>) -> Result<(), JobError> {
+        let alone: Vec<Vec<String>> = fields.fields.keys().map(|f| vec![f.clone()]).collect();
+        let of_cost = |c: &Candidate| c.pairs + c.refused;
+        let (mut cheap, costly): (Vec<_>, Vec<_>) = self
+            .cost(&alone)?
+            .into_iter()
+            .partition(|c| of_cost(c) <= PAIRS_BY_COST_MAX);
+        let mut together = Vec::new();
+        for (i, a) in costly.iter().enumerate() {
+            for b in &costly[i + 1..] {
+                together.push(vec![a.on[0].clone(), b.on[0].clone()]);
+            }
+        }
+        together.truncate(COSTED_MAX);
+        let mut together = self.cost(&together)?;
+        together.retain(|c| of_cost(c) <= PAIRS_BY_COST_MAX);
+        cheap.sort_by(|a, b| of_cost(a).total_cmp(&of_cost(b)));
+        together.sort_by(|a, b| of_cost(a).total_cmp(&of_cost(b)));
+        let mut spent: f64 = rules.iter().map(|rule| rule.pairs).sum();
+        for candidate in cheap.into_iter().chain(together) {
+            let is_new = rules.iter().all(|rule| rule.on != candidate.on);
+            if is_new && rules.len() < RULES_BY_COST && spent + candidate.pairs <= PAIRS_MAX {
+                spent += candidate.pairs;
+                rules.push(Chosen {
+                    on: candidate.on,
+                    pairs: candidate.pairs,
+                    found: 0.0,
+                    newly: 0.0,
+                    hot_count: candidate.hot_count,
+                    largest: candidate.largest,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Trains on the rules of a plan.

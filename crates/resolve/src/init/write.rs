@@ -203,9 +203,14 @@ fn blocks_text(out: &mut String, settings: &Settings, choice: &Choice) {
     let pairs: f64 = choice.rules.iter().map(|rule| rule.pairs).sum();
     let _ = writeln!(
         out,
-        "\n# Which records are compared at all: those that share these. Together about {pairs:.1} pairs a record,\n\
-         # and {:.1} % of the pairs that a first model was confident of. Found counts those, new the ones no rule above finds.",
-        choice.recall * 100.0
+        "\n# Which records are compared at all: those that share these. Together about {pairs:.1} pairs a record{}",
+        match choice.confident {
+            0 => ".\n# No pair of records was sure to be of one entity, so they were chosen by what they cost.".to_owned(),
+            _ => format!(
+                ",\n# and {:.1} % of the pairs that a first model was confident of. Found counts those, new the ones no rule above finds.",
+                choice.recall * 100.0
+            ),
+        }
     );
     for (block, rule) in settings.blocks.iter().zip(&choice.rules) {
         let hot = match rule.hot_count {
@@ -215,13 +220,19 @@ fn blocks_text(out: &mut String, settings: &Settings, choice: &Choice) {
                 rule.largest
             ),
         };
+        let found = match rule.found {
+            0.0 => String::new(),
+            found => format!(
+                "; found {:.1} %, new {:.1} %",
+                found * 100.0,
+                rule.newly * 100.0
+            ),
+        };
         let _ = writeln!(
             out,
-            "\n[[block]]\non = {}  # about {:.1} pairs a record; found {:.1} %, new {:.1} %{hot}",
+            "\n[[block]]\non = {}  # about {:.1} pairs a record{found}{hot}",
             list(&block.on),
             rule.pairs,
-            rule.found * 100.0,
-            rule.newly * 100.0
         );
     }
 }
