@@ -67,6 +67,28 @@ fn a_file_without_a_header_is_refused_without_a_word_of_it() {
     assert!(!out.join("sameas.toml").exists());
 }
 
+/// A file in which nobody is twice taught that strangers of like names are one person, so hundreds
+/// of records were merged; or it was refused, for there was nothing to choose rules by.
+#[test]
+fn a_file_without_duplicates_gets_settings_that_merge_nobody() {
+    let root = tempfile::tempdir().unwrap();
+    for count in [60, 400] {
+        let (file, out) = (
+            root.path().join(format!("crm{count}.csv")),
+            root.path().join(format!("out{count}")),
+        );
+        write_people(&file, HEADER, count, 0);
+        let told = init(&out, &[], &[file]);
+        assert_eq!(told.code, Some(0), "{told:?}");
+        assert!(told.stdout.contains("UNSURE: no"), "{told:?}");
+        let settings = out.join("sameas.toml");
+        let rebuilt = sameas(&settings, &["rebuild", "--quiet", "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&rebuilt.stdout).unwrap();
+        assert_eq!(report["links"], 0, "{report:#}");
+        assert!(report["rules"].as_array().unwrap().len() >= 4, "{report:#}");
+    }
+}
+
 #[test]
 fn a_key_for_a_source_that_there_is_not_names_the_sources() {
     let root = tempfile::tempdir().unwrap();

@@ -150,7 +150,8 @@ pub fn train(
     let mut taught: Vec<usize> = rules.iter().flat_map(|r| taught_by(plan, r)).collect();
     taught.sort_unstable();
     taught.dedup();
-    training.is_guessed = labels.is_none() && !taught.is_empty() && !agree(&taught, &classes.m);
+    training.is_guessed =
+        labels.is_none() && !taught.is_empty() && !agree(&taught, &classes.m, &classes.u);
     if training.is_guessed {
         classes.guess_again(plan);
         classes.pin_related(plan);

@@ -344,8 +344,12 @@ pub(super) fn ordered(included: &[usize], m: &Levels, u: &Levels) -> bool {
 ///
 /// Where no two records are of one entity EM still parts the pairs in two, for example into those of
 /// like given names and the e-mail addresses made of them, and the others.
-pub(super) fn agree(compared: &[usize], m: &Levels) -> bool {
-    let differ = |c: &&usize| m[**c].last().is_some_and(|&differing| differing > 0.5);
+pub(super) fn agree(compared: &[usize], m: &Levels, u: &Levels) -> bool {
+    let differ = |c: &&usize| match (m[**c].last(), u[**c].last()) {
+        // Where the last level speaks for a match, it is not difference that it stands for.
+        (Some(m), Some(u)) => *m > 0.5 && *m < 2.0 * u,
+        _ => false,
+    };
     2 * compared.iter().filter(differ).count() <= compared.len()
 }
 

@@ -60,12 +60,14 @@ struct Row<'s> {
 }
 
 /// Fits interactions, beginning with those known so far. Only levels that speak for a match, all
-/// but the last of a comparison at most, are asked: `speaks(comparison, level)`.
+/// but the last of a comparison at most, are asked: `speaks(comparison, level)`. Two comparisons of
+/// which `may_interact` says no are left independent.
 pub(super) fn fit(
     samples: &[Sample<'_>],
     u: &Levels,
     interactions: &mut Interactions,
     speaks: &(dyn Fn(usize, u8) -> bool + Sync),
+    may_interact: &(dyn Fn(usize, usize) -> bool + Sync),
 ) {
     let (mut observed, mut largest) = (Cells::new(u.len()), Cells::new(u.len()));
     let mut rows: Vec<Row<'_>> = Vec::new();
@@ -94,7 +96,13 @@ pub(super) fn fit(
         for part in parts {
             expected.add(&part);
         }
-        step((&observed, &largest), &expected, u, interactions);
+        step(
+            (&observed, &largest),
+            &expected,
+            u,
+            interactions,
+            may_interact,
+        );
     }
     prune(u, interactions);
 }
@@ -107,8 +115,9 @@ fn step(
     expected: &Cells,
     u: &Levels,
     interactions: &mut Interactions,
+    may_interact: &(dyn Fn(usize, usize) -> bool + Sync),
 ) {
-    for (a, b, i, j) in levels(u) {
+    for (a, b, i, j) in levels(u).filter(|&(a, b, ..)| may_interact(a, b)) {
         let seen = observed.at((a, i), (b, j));
         if seen <= 0.0 {
             continue;
@@ -324,6 +333,7 @@ mod tests {
                 &u(),
                 &mut interactions,
                 &|_, level| level < 3,
+                &|_, _| true,
             );
         }
         interactions

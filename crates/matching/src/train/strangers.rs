@@ -1,12 +1,13 @@
 //! What strangers show, and what they share because they share something else.
 
 use sameas_graph::LevelPattern;
+use sameas_record::FieldKind;
 
 use super::classes::{Classes, Shares, taught_by};
 use super::dependence::{self, Sample};
 use super::patterns::{Patterns, RulePatterns};
 use crate::Scope;
-use crate::plan::MatchingPlan;
+use crate::plan::{Comparison, MatchingPlan};
 
 /// What becomes of relatives when strangers are counted.
 #[derive(Clone, Copy)]
@@ -92,7 +93,14 @@ impl Classes {
             let level = usize::from(level);
             level < self.m[c].len() && self.m[c][level - 1] > self.u[c][level - 1]
         };
-        dependence::fit(&samples, &self.u, &mut self.interactions, &speaks);
+        let may_interact = |a: usize, b: usize| may_interact(plan, a, b);
+        dependence::fit(
+            &samples,
+            &self.u,
+            &mut self.interactions,
+            &speaks,
+            &may_interact,
+        );
     }
 
     /// Counts the pairs of strangers that show each pattern, as the model without interactions sees them.
@@ -119,4 +127,26 @@ impl Classes {
             free: included.to_vec(),
         }
     }
+}
+
+/// Tells whether strangers may share what two comparisons look at because of each other.
+///
+/// A person's own and a household's are shared together by relatives, who are told apart from
+/// strangers already; what else shares both are matches that are not found yet. But an e-mail
+/// address, though a household may share one, is often made of its owner's names.
+fn may_interact(plan: &MatchingPlan, a: usize, b: usize) -> bool {
+    let [a, b] = [a, b].map(|c| &plan.comparisons[c]);
+    let is_kin = |one: &Comparison, other: &Comparison| {
+        one.scope == Scope::Person && other.scope == Scope::Household
+    };
+    let kind = |comparison: &Comparison| plan.schema.field(comparison.field).kind;
+    let is_name = |comparison: &Comparison| {
+        matches!(
+            kind(comparison),
+            FieldKind::GivenName | FieldKind::Surname | FieldKind::FullName
+        )
+    };
+    let is_named_after =
+        |one: &Comparison, other: &Comparison| kind(one) == FieldKind::Email && is_name(other);
+    !(is_kin(a, b) || is_kin(b, a)) || is_named_after(a, b) || is_named_after(b, a)
 }

@@ -54,6 +54,10 @@ pub(super) fn choose(
     let mut remarks = Vec::new();
     for (name, role, filled) in &order {
         let has = |field: &str| fields.fields.contains_key(field);
+        let is_sure = |name: &str| {
+            let mut mapped = fields.fields[name].mapped.values();
+            mapped.all(|mapped| mapped.is_sure)
+        };
         let levels = role
             .levels()
             .iter()
@@ -73,7 +77,7 @@ pub(super) fn choose(
             levels: Some(levels),
             level: None,
             missing: None,
-            scope: scope(*role, fields.subject),
+            scope: scope(*role, fields.subject, is_sure(name)),
             frequency,
         });
         remarks.push(format!(
@@ -85,9 +89,11 @@ pub(super) fn choose(
     remarks
 }
 
-/// Whom a field belongs to: names are an organisation's or a thing's own, like a person's.
-fn scope(role: Role, subject: Subject) -> Option<Scope> {
+/// Whom a field belongs to: names are an organisation's or a thing's own, like a person's. Codes of
+/// which nothing more is known may be anybody's.
+fn scope(role: Role, subject: Subject, is_sure: bool) -> Option<Scope> {
     match role {
+        Role::Identifier if !is_sure => Some(Scope::Open),
         Role::Company if subject == Subject::Organisation => Some(Scope::Person),
         Role::Phone | Role::Website if subject == Subject::Organisation => Some(Scope::Open),
         _ => role.scope(),

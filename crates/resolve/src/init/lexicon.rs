@@ -202,7 +202,7 @@ struct Word {
 
 impl Word {
     fn weight(&self, role: Role) -> f64 {
-        if role == Role::Identifier && self.says_number {
+        if matches!(role, Role::Identifier | Role::Phone) && self.says_number {
             self.weight.min(0.3)
         } else {
             self.weight
@@ -289,7 +289,7 @@ mod tests {
             ),
             (
                 Role::Phone,
-                "phone Telefonnummer téléphone teléfono телефон 电话 full_phone_number",
+                "phone Telefonnummer téléphone teléfono телефон 电话 full_phone_number full_phone_num tel_nr",
             ),
             (Role::Email, "email e-mail E_Mail courriel почта メール"),
             (

@@ -9,7 +9,15 @@
 use sameas_graph::{Constraints, Decision, Evidence, NodeId, ReferenceTable, cluster};
 
 /// The thresholds that are tried.
-const TRIED: [f64; 9] = [0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999];
+const TRIED: [f64; 12] = [
+    0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999,
+];
+
+/// Those below, where a probability says least: one must promise clearly more than all above, and
+/// more than a few pairs.
+const TRIED_LAST: [f64; 3] = [0.7, 0.6, 0.5];
+const GAIN_CLEAR: f64 = 0.01;
+const GAIN_PAIRS: f64 = 10.0;
 
 /// The threshold where nothing speaks for another.
 const USUAL: f64 = 0.9;
@@ -31,6 +39,18 @@ pub(super) fn choose(
         (USUAL, usual),
         |best, tried| if tried.1 > best.1 { tried } else { best },
     );
+    let low = TRIED_LAST.iter().map(|&link| (link, expected(link)));
+    let low = low.fold(
+        (0.0, 0.0),
+        |best, tried| if tried.1 > best.1 { tried } else { best },
+    );
+    let matches: f64 = evidence.iter().map(|edge| edge.weight.probability()).sum();
+    let gain = low.1 - best.1;
+    let best = if gain > GAIN_CLEAR && gain * matches > GAIN_PAIRS {
+        low
+    } else {
+        best
+    };
     if best.1 > usual + GAIN_MIN {
         (best.0, best.1, usual)
     } else {

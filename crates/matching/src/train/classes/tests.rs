@@ -208,3 +208,19 @@ fn the_shares_of_all_pairs_are_found_again() {
         "{found} of 100,000 matches"
     );
 }
+
+/// Strangers of like given names and the e-mail addresses made of them were taken for matches.
+#[test]
+fn pairs_that_differ_in_most_are_no_matches() {
+    let of = |differing: [f64; 4]| differing.map(|share| vec![1.0 - share, share]).to_vec();
+    let (all, u) = ([0, 1, 2, 3], of([0.97, 0.98, 0.97, 0.99]));
+    assert!(agree(&all, &of([0.1, 0.2, 0.6, 0.7]), &u));
+    let parted = of([0.1, 0.6, 0.97, 0.99]);
+    assert!(!agree(&all, &parted, &u));
+    assert!(agree(&all[..1], &parted, &u), "the others were guessed");
+    let turned = of([0.03, 0.02, 0.03, 0.01]);
+    assert!(
+        agree(&all, &parted, &turned),
+        "the last levels stand for equality"
+    );
+}
