@@ -269,7 +269,10 @@ fn a_rebuild_may_be_killed_at_any_moment() {
     let asking = Asking::start(Arc::clone(&serving), victim.references.clone());
     let mut draw = Draw::new(9);
     let (mut hit, mut torn, mut leftovers_most) = (0, 0, 0);
-    for number in 1..=KILL_COUNT {
+    let mut number = 0;
+    while hit < KILL_COUNT {
+        number += 1;
+        assert!(number <= 3 * KILL_COUNT, "the kills come too late: {hit} hit");
         // Sometimes the model must be trained and written as well.
         if number % 5 == 0 {
             let _ = fs::remove_file(victim.folder.path().join("sameas.model.json"));
@@ -297,12 +300,11 @@ fn a_rebuild_may_be_killed_at_any_moment() {
     }
     let seen = asking.stop();
     let told = format!(
-        "{hit} of {KILL_COUNT} rebuilds died, {torn} left something behind (at most \
+        "{hit} of {number} rebuilds died, {torn} left something behind (at most \
          {leftovers_most} files), {} revisions were published, {} were seen",
         victim.answers.len(),
         seen.len()
     );
-    assert!(hit > KILL_COUNT / 2, "the kills come too late: {told}");
     assert!(torn > 10, "no kill hits a publication: {told}");
     assert!(seen.len() > 5, "the server hardly follows: {told}");
     for (revision, answers) in &seen {

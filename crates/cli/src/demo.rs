@@ -38,6 +38,9 @@ pub(crate) struct Sample {
     pub(crate) counts: Vec<(&'static str, usize)>,
 }
 
+/// What the folder of the sample systems is called until it is whole.
+const UNFINISHED: &str = ".sameas-demo-unfinished";
+
 /// Makes the folder, or finds what an earlier demo made and leaves it as it is.
 ///
 /// # Errors
@@ -49,8 +52,10 @@ pub(crate) fn prepare(folder: &Path) -> Result<Sample> {
     if !settings.exists() {
         refuse_other_things(folder)?;
         let failed = || format!("write the sample systems to {}", folder.display());
-        fs::create_dir_all(&data).with_context(failed)?;
-        files.write(&data).with_context(failed)?;
+        let unfinished = folder.join(UNFINISHED);
+        fs::create_dir_all(&unfinished).with_context(failed)?;
+        files.write(&unfinished).with_context(failed)?;
+        fs::rename(&unfinished, &data).with_context(failed)?;
         // Last, so that a folder with settings is a whole one.
         fs::write(&settings, SETTINGS).with_context(failed)?;
     }
@@ -66,8 +71,8 @@ fn refuse_other_things(folder: &Path) -> Result<()> {
     let Ok(mut entries) = fs::read_dir(folder) else {
         return Ok(());
     };
-    // What an earlier demo did not finish is only the folder of its data.
-    let is_other = |name: &std::ffi::OsStr| name != "data";
+    // What an earlier demo did not finish is no other thing; what somebody else may have named is.
+    let is_other = |name: &std::ffi::OsStr| name != UNFINISHED;
     let other = entries.any(|entry| entry.is_ok_and(|entry| is_other(&entry.file_name())));
     ensure!(
         !other,

@@ -14,21 +14,16 @@ pub(crate) fn folder(settings: &Settings) -> Result<GraphFolder> {
     Ok(folder)
 }
 
-/// Opens the newest revision.
+/// Opens the newest revision once its bytes are checked: a damaged one would answer wrongly.
 pub(crate) fn snapshot(settings: &Settings) -> Result<Snapshot> {
     let path = settings.graph_path();
     let snapshot = folder(settings)?.current()?;
-    snapshot.with_context(|| {
+    let snapshot = snapshot.with_context(|| {
         format!(
             "{}: nothing is published yet; run `sameas rebuild` first",
             path.display()
         )
-    })
-}
-
-/// Opens the current snapshot for a command that reads all of it, whose bytes are checked first.
-pub(crate) fn whole_snapshot(settings: &Settings) -> Result<Snapshot> {
-    let snapshot = snapshot(settings)?;
+    })?;
     snapshot.verify_checksums().with_context(|| {
         format!(
             "revision {} is damaged, so nothing is read from it; `sameas verify` says what helps",

@@ -5,7 +5,8 @@
 //! no group, for it has nobody to speak for it.
 //!
 //! Cost: each pair of a component is asked at most once, because a union once refused stays
-//! refused; it is weighed only if it is no link and the links alone do not decide.
+//! refused, and of two groups at most some four thousand pairs; one is weighed only if it is no link
+//! and those before it do not decide.
 
 use std::fmt;
 
@@ -15,6 +16,11 @@ use crate::{Evidence, MatchWeight, NodeId};
 
 /// The fewest records that speak for themselves.
 const GROUP_LEN_MIN: u32 = 2;
+
+/// The most pairs that are asked of two groups, and the fewest members that speak for a large one:
+/// an average over so many tells as much as one over all.
+const PAIRS_MAX: usize = 4_096;
+const SPEAKERS: usize = 64;
 
 /// No pair speaks with odds beyond a million to one, so none can outvote twenty others.
 const SAID_MAX: i64 = 2_000;
@@ -112,29 +118,44 @@ impl<'a> Groups<'a> {
 
     /// Returns whether the pairs between two groups weigh enough on average.
     fn agree(&self, [left, right]: [u32; 2]) -> bool {
-        let pairs = self.group(left).flat_map(|a| {
-            self.group(right)
-                .map(move |b| if a < b { [a, b] } else { [b, a] })
-        });
+        let [left, right] = self.speakers([left, right]);
         let (mut said, mut silent) = (0, Vec::new());
-        for pair in pairs {
-            match self.links.binary_search_by_key(&pair, |link| link.0) {
-                Ok(link) => said += say(self.links[link].1),
-                Err(_) => silent.push(pair),
+        for &a in &left {
+            for &b in &right {
+                let pair = if a < b { [a, b] } else { [b, a] };
+                match self.links.binary_search_by_key(&pair, |link| link.0) {
+                    Ok(link) => said += say(self.links[link].1),
+                    Err(_) => silent.push(pair),
+                }
             }
         }
-        let pairs = u64::from(self.sizes[left as usize]) * u64::from(self.sizes[right as usize]);
-        // Fewer pairs than references squared, of at most two thousand each: far below 2^63.
-        let least = say(self.bridges.least) * pairs as i64;
-        // Whatever the rest says, this cannot be outweighed.
-        if said - SAID_MAX * silent.len() as i64 >= least {
-            return true;
-        }
-        let weigh = |[a, b]: [u32; 2]| {
+        let least = say(self.bridges.least) * (left.len() * right.len()) as i64;
+        let mut open = silent.len() as i64;
+        for [a, b] in silent {
+            // Whatever the rest says, this cannot be outweighed.
+            if said - SAID_MAX * open >= least || said + SAID_MAX * open < least {
+                break;
+            }
             let [a, b] = [a, b].map(|member| NodeId::new(self.members[member as usize]));
-            say((self.bridges.weigh)(a, b))
-        };
-        said + silent.into_iter().map(weigh).sum::<i64>() >= least
+            said += say((self.bridges.weigh)(a, b));
+            open -= 1;
+        }
+        said - SAID_MAX * open >= least
+    }
+
+    /// Returns who speaks for the groups of two roots: all, or in groups that make too many pairs
+    /// some that are evenly spread.
+    fn speakers(&self, roots: [u32; 2]) -> [Vec<u32>; 2] {
+        let mut groups = roots.map(|root| self.group(root).collect::<Vec<u32>>());
+        let lens = groups.each_ref().map(Vec::len);
+        if lens[0] * lens[1] > PAIRS_MAX {
+            let few = lens[0].min(lens[1]).min(SPEAKERS);
+            for group in &mut groups {
+                group.sort_unstable();
+                *group = spread(group, PAIRS_MAX / few);
+            }
+        }
+        groups
     }
 
     /// Returns the members of a root's group.
@@ -143,6 +164,12 @@ impl<'a> Groups<'a> {
             move |&member: &u32| Some(self.next[member as usize]).filter(|&member| member != root);
         std::iter::successors(Some(root), after)
     }
+}
+
+/// Returns at most so many members, evenly spread.
+fn spread(group: &[u32], most: usize) -> Vec<u32> {
+    let step = group.len().div_ceil(most).max(1);
+    group.iter().copied().step_by(step).collect()
 }
 
 /// Returns what a pair says of two groups, in hundredths of a bit.

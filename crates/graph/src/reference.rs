@@ -177,6 +177,26 @@ impl ReferenceTable {
         &self.bytes[from as usize..to as usize]
     }
 
+    /// Returns how many references of a source in another table are in this one too.
+    pub fn kept_of(&self, other: &Self, source: &str) -> usize {
+        let (Some(here), Some(there)) = (self.source_id(source), other.source_id(source)) else {
+            return 0;
+        };
+        // Both are sorted by key.
+        let mut ours = self.nodes_of(here).peekable();
+        let mut kept = 0;
+        for theirs in other.nodes_of(there) {
+            let key = other.key_bytes_of(NodeId::new(theirs));
+            while ours
+                .next_if(|&node| self.key_bytes_of(NodeId::new(node)) < key)
+                .is_some()
+            {}
+            let is_kept = ours.next_if(|&node| self.key_bytes_of(NodeId::new(node)) == key);
+            kept += usize::from(is_kept.is_some());
+        }
+        kept
+    }
+
     /// Finds the node of a reference by binary search.
     pub fn find(&self, source: SourceId, key: &str) -> Option<NodeId> {
         let node = self.lower_bound(source, key.as_bytes());

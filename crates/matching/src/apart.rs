@@ -5,7 +5,8 @@
 
 use rayon::prelude::*;
 use sameas_graph::{
-    ClusterId, Constraints, Evidence, NodeId, Partition, ReferenceTable, cluster, connect,
+    Bridges, ClusterId, Constraints, Evidence, NodeId, Partition, ReferenceTable, cluster,
+    cluster_without_weak_bridges, connect,
 };
 
 use crate::compare::Comparer;
@@ -18,6 +19,29 @@ use crate::rows::Rows;
 const COMPONENT_LEN_MAX: usize = 2_000;
 /// How many pairs are looked at before their components are clustered.
 const PAIRS_TOGETHER: usize = 1 << 24;
+
+/// What clusters are made by beside what must not differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Clustered<'c> {
+    /// The references.
+    pub references: &'c ReferenceTable,
+    /// The other constraints.
+    pub constraints: &'c Constraints,
+    /// What is asked of links between groups, if anything.
+    pub bridges: Option<&'c Bridges<'c>>,
+}
+
+impl Clustered<'_> {
+    /// Clusters evidence and marks what is refused.
+    pub fn cluster(&self, evidence: &mut [Evidence]) -> Partition {
+        match self.bridges {
+            Some(bridges) => {
+                cluster_without_weak_bridges(self.references, evidence, self.constraints, bridges)
+            }
+            None => cluster(self.references, evidence, self.constraints),
+        }
+    }
+}
 
 /// Comparisons whose lowest level no two records of a cluster may show.
 #[derive(Debug)]
@@ -49,30 +73,25 @@ impl<'p> Apart<'p> {
 
     /// Quarantines links until no cluster holds two records that must not share one.
     ///
-    /// Links are taken best first under all constraints together. A component of more than 2,000
+    /// Links are taken best first under all constraints together, weak bridges among them. A component of more than 2,000
     /// references is taken apart by the other constraints before, and then each of its clusters.
-    pub fn quarantine(
-        &self,
-        references: &ReferenceTable,
-        evidence: &mut [Evidence],
-        constraints: &Constraints,
-    ) {
+    pub fn quarantine(&self, by: Clustered<'_>, evidence: &mut [Evidence]) {
         if self.lowest.is_empty() {
             return;
         }
-        let components = Partition::from_labels(&connect(references.len(), evidence));
+        let components = Partition::from_labels(&connect(by.references.len(), evidence));
         let (large, small): (Vec<_>, Vec<_>) = clusters_of(&components)
             .filter(|&component| components.members(component).len() > 1)
             .partition(|&component| components.members(component).len() > COMPONENT_LEN_MAX);
-        self.quarantine_within(&components, &small, (references, constraints), evidence);
+        self.quarantine_within(&components, &small, by, evidence);
         if large.is_empty() {
             return;
         }
-        let parts = cluster_some(&components, &large, (references, constraints), evidence);
+        let parts = cluster_some(&components, &large, by, evidence);
         let parts_of_large: Vec<_> = clusters_of(&parts)
             .filter(|&part| parts.members(part).len() > 1)
             .collect();
-        self.quarantine_within(&parts, &parts_of_large, (references, constraints), evidence);
+        self.quarantine_within(&parts, &parts_of_large, by, evidence);
     }
 
     /// Quarantines links within some clusters, few of them at a time.
@@ -80,7 +99,7 @@ impl<'p> Apart<'p> {
         &self,
         partition: &Partition,
         clusters: &[ClusterId],
-        (references, constraints): (&ReferenceTable, &Constraints),
+        by: Clustered<'_>,
         evidence: &mut [Evidence],
     ) {
         let mut rest = clusters;
@@ -104,9 +123,13 @@ impl<'p> Apart<'p> {
             let (clusters, pairs): (Vec<_>, Vec<_>) = differing.into_iter().unzip();
             let constraints = Constraints {
                 cannot_link: pairs.concat(),
-                ..constraints.clone()
+                ..by.constraints.clone()
             };
-            cluster_some(partition, &clusters, (references, &constraints), evidence);
+            let by = Clustered {
+                constraints: &constraints,
+                ..by
+            };
+            cluster_some(partition, &clusters, by, evidence);
         }
     }
 
@@ -136,7 +159,7 @@ fn clusters_of(partition: &Partition) -> impl Iterator<Item = ClusterId> + use<>
 fn cluster_some(
     partition: &Partition,
     clusters: &[ClusterId],
-    (references, constraints): (&ReferenceTable, &Constraints),
+    by: Clustered<'_>,
     evidence: &mut [Evidence],
 ) -> Partition {
     let mut is_chosen = vec![false; partition.cluster_count()];
@@ -153,7 +176,7 @@ fn cluster_some(
         .filter(|(_, edge)| within(edge))
         .map(|(place, edge)| (place, *edge))
         .unzip();
-    let parts = cluster(references, &mut chosen, constraints);
+    let parts = by.cluster(&mut chosen);
     for (place, edge) in places.into_iter().zip(chosen) {
         evidence[place] = edge;
     }

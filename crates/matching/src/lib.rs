@@ -21,7 +21,7 @@ mod train;
 mod weigh;
 mod words;
 
-pub use apart::Apart;
+pub use apart::{Apart, Clustered};
 pub use blocking::{Block, Blocking, HotKey, Makers, RuleCost};
 pub use compare::Comparer;
 pub use day::civil_of_days;
@@ -47,4 +47,4 @@ pub use similarity::{
     levenshtein_may_be_within, levenshtein_within, overlap,
 };
 pub use train::{HeldOut, Labels, Sighting, Training, TrainingPass, train};
-pub use weigh::{PairWeight, Threshold, Weighed, Weigher, legend};
+pub use weigh::{PairWeight, Threshold, Weighed, Weigher, legend, without_literals};

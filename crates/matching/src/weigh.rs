@@ -510,6 +510,23 @@ fn rarity(
         .collect()
 }
 
+/// Returns a level's name without the texts that a condition in SQL compares values with: they may be
+/// values of records, and names of levels go into snapshots. Formats of dates stay.
+pub fn without_literals(name: &str) -> String {
+    if !name.matches('\'').count().is_multiple_of(2) {
+        return name.to_owned();
+    }
+    let mut kept = String::with_capacity(name.len());
+    for (index, part) in name.split('\'').enumerate() {
+        if index > 0 {
+            kept.push('\'');
+        }
+        let is_literal = index % 2 == 1 && !part.is_empty() && !part.contains('%');
+        kept.push_str(if is_literal { "…" } else { part });
+    }
+    kept
+}
+
 /// Returns the names and weights that explain this model's evidence.
 pub fn legend(plan: &MatchingPlan, model: &Model, threshold: Threshold) -> Legend {
     let comparisons = plan.comparisons.iter().zip(&model.comparisons);
@@ -520,7 +537,7 @@ pub fn legend(plan: &MatchingPlan, model: &Model, threshold: Threshold) -> Legen
                 weight: MatchWeight::default(),
             };
             let levels = parameters.levels.iter().map(|level| LevelLegend {
-                name: level.level.clone(),
+                name: without_literals(&level.level),
                 weight: MatchWeight::from_bits(level.bits()),
             });
             ComparisonLegend {

@@ -19,6 +19,9 @@ pub struct Derived {
 
 impl Derived {
     /// Derives a form of every distinct value.
+    ///
+    /// # Panics
+    /// Panics at 2^32 derived values.
     pub fn of(column: &Column, kind: FieldKind, form: Form) -> Self {
         if form == Form::Whole {
             let dictionary = column.dictionary();

@@ -102,6 +102,18 @@ pub enum JobError {
         /// Records now.
         now: u64,
     },
+    /// Most records of a source have other keys than before.
+    #[error(
+        "source `{source_name}`: only {kept} of the {before} keys that the last rebuild saw are still there, so most of its records would lose their ids; check whether the key column is written another way now, and pass --allow-shrink if they are other records"
+    )]
+    Rekeyed {
+        /// The source.
+        source_name: String,
+        /// Records in the last revision.
+        before: u64,
+        /// Those of them whose keys are still there.
+        kept: u64,
+    },
     /// Blocking would make more pairs than the budget allows.
     #[error(
         "{pairs} candidate pairs are more than the budget of {budget} ({} a record); rule `{rule}` makes {rule_pairs} of them, its largest blocks hold {} records: make it narrower, or raise `pairs_per_record_max` under [budget]",

@@ -4,14 +4,16 @@ mod clusters;
 mod trace;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use sameas_graph::{
-    Evidence, GraphRevision, LineageKind, NextRevision, Partition, Retention, retain, succeed_as,
+    Bridges, Evidence, GraphRevision, LineageKind, NextRevision, Partition, Retention, retain,
+    succeed_as,
 };
 use sameas_matching::{
-    Apart, Blocking, BudgetSettings, Comparer, FrequencyKey, Labels, MatchingPlan, Model, Prepared,
-    Threshold, Training, Weigher, legend, train as train_model,
+    Apart, Blocking, BudgetSettings, Clustered, Comparer, FrequencyKey, Labels, MatchingPlan,
+    Model, Prepared, Threshold, Training, Weigher, legend, train as train_model,
 };
 use sameas_record::{Records, Schema};
 use sameas_source::SkippedFiles;
@@ -25,11 +27,14 @@ use crate::report::{
 };
 use crate::{Settings, ingest, labels, model_file};
 
-use clusters::{count_decisions, decision_counts};
+use clusters::{count_decisions, decision_counts, pair_weight};
 pub use trace::{RuleTrace, Trace, trace};
 
 /// A source may shrink to this share of its records without anybody asking.
 const SHRINK_SHARE_LEAST: f64 = 0.8;
+
+/// The least share of a source's keys that must still be there, unless told otherwise.
+const KEPT_SHARE_LEAST: f64 = 0.5;
 
 /// Predicts what a rebuild would cost, and stops there.
 ///
@@ -289,6 +294,20 @@ impl<'s> Job<'s> {
         Ok(blocking)
     }
 
+    /// Lists the mapped fields of a source for which none of its records has a value.
+    fn empty_fields(&self, source: &str, nodes: Range<u32>) -> Vec<String> {
+        let settings = self.settings.sources.iter().find(|s| s.name == source);
+        let mapped = settings.into_iter().flat_map(|source| source.fields.keys());
+        let is_empty = |name: &&String| {
+            self.records.schema().field_id(name).is_some_and(|field| {
+                let ids = self.records.column(field).first_ids();
+                let ids = &ids[nodes.start as usize..nodes.end as usize];
+                !ids.is_empty() && ids.iter().all(|&id| id == 0)
+            })
+        };
+        mapped.filter(is_empty).cloned().collect()
+    }
+
     fn source_reports(&self) -> Vec<SourceReport> {
         let references = self.records.references();
         let report = |(index, name): (usize, &String)| {
@@ -299,6 +318,7 @@ impl<'s> Job<'s> {
                 records: nodes.len() as u64,
                 skipped_files: skipped.count,
                 skipped_names: skipped.names,
+                empty_fields: self.empty_fields(name, nodes),
             }
         };
         references
@@ -378,11 +398,19 @@ impl<'s> Job<'s> {
         let rule_count = self.plan.rules.len();
         let mut weighed =
             weigher.weigh_all(&blocking, rule_count, &|pairs| progress.advance(pairs));
-        Apart::new(&prepared, &comparer, &self.plan, &self.apart()).quarantine(
-            self.records.references(),
-            &mut weighed.evidence,
-            &self.constraints(),
-        );
+        let (constraints, weigh) = (self.constraints(), pair_weight(&prepared, &weigher));
+        let least = self.settings.decide.bridge_weight();
+        let bridges = least.map(|least| Bridges {
+            least,
+            weigh: &weigh,
+        });
+        let by = Clustered {
+            references: self.records.references(),
+            constraints: &constraints,
+            bridges: bridges.as_ref(),
+        };
+        let apart = Apart::new(&prepared, &comparer, &self.plan, &self.apart());
+        apart.quarantine(by, &mut weighed.evidence);
         figures.captures = Captures::of(&blocking, &self.plan, &weighed.evidence);
         figures.possible_pairs = prepared.pair_count();
         report.rules = rule_reports(&self.plan, &blocking);
@@ -392,7 +420,7 @@ impl<'s> Job<'s> {
         report.pairs = weighed.pairs_of_rule.iter().sum();
         report.pruned_share = 1.0 - weighed.compared as f64 / (report.pairs as f64).max(1.0);
         stages.begin("cluster", None);
-        let partition = self.cluster(&prepared, &weigher, &mut weighed.evidence);
+        let partition = by.cluster(&mut weighed.evidence);
         Ok((model, weighed.evidence, partition))
     }
 
@@ -419,6 +447,15 @@ impl<'s> Job<'s> {
                     source_name: name.clone(),
                     before,
                     now,
+                });
+            }
+            let kept = references.kept_of(&previous.references, name);
+            if (kept as f64) < KEPT_SHARE_LEAST * before as f64 {
+                let (before, kept) = (before as u64, kept as u64);
+                return Err(JobError::Rekeyed {
+                    source_name: name.clone(),
+                    before,
+                    kept,
                 });
             }
         }

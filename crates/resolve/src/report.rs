@@ -4,7 +4,7 @@ mod labels;
 
 use std::fmt::Write as _;
 
-use sameas_matching::{Interaction, Model, RuleCost, Sighting, Training};
+use sameas_matching::{Interaction, Model, RuleCost, Sighting, Training, without_literals};
 use serde::{Deserialize, Serialize};
 
 pub use self::labels::LabelsReport;
@@ -33,6 +33,9 @@ pub struct SourceReport {
     pub skipped_files: u64,
     /// The names of some of them.
     pub skipped_names: Vec<String>,
+    /// Its mapped fields of which none of its records has a value.
+    #[serde(default)]
+    pub empty_fields: Vec<String>,
 }
 
 /// What one field holds.
@@ -208,7 +211,7 @@ impl TrainReport {
             plausible: pass.used,
         };
         let level = |(level, seen): (&sameas_matching::LevelParameters, &Sighting)| LevelReport {
-            level: level.level.clone(),
+            level: without_literals(&level.level),
             m: level.m,
             u: level.u,
             bits: level.bits(),
@@ -228,7 +231,7 @@ impl TrainReport {
             prior: model.prior,
             converged: last.is_some_and(|&moved| moved < Training::CONVERGED),
             comparisons: comparisons.collect(),
-            interactions: model.interactions.clone(),
+            interactions: model.interactions.iter().map(shown).collect(),
             labels: training
                 .labels
                 .map(|labels| LabelsReport::of(&labels, model.calibration, link)),
@@ -237,6 +240,12 @@ impl TrainReport {
             stages: Vec::new(),
         }
     }
+}
+
+fn shown(interaction: &Interaction) -> Interaction {
+    let mut shown = interaction.clone();
+    shown.levels = shown.levels.map(|level| without_literals(&level));
+    shown
 }
 
 /// What a rebuild did.
@@ -485,6 +494,13 @@ fn render_sources(text: &mut String, sources: &[SourceReport]) {
             &format!("source {}", source.source),
             format!("{} records{skipped}", source.records),
         );
+        for field in &source.empty_fields {
+            let what = format!(
+                "source {}: no record has a value that can be read for `{field}`; check its column, or take the field out",
+                source.source
+            );
+            line(text, "warning", what);
+        }
     }
 }
 

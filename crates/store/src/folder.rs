@@ -4,7 +4,8 @@
 //! graph.json           format and namespace; written once
 //! snapshots/0001.sameas …
 //! current              which snapshot is current; replaced as a whole
-//! publications.json    what was published when, with references per source
+//! publications.json    what was published when, with references per source; written after `current`
+//! figures.json         what reports show of the newest revision; written by the rebuild job
 //! lock                 held by whoever publishes
 //! ```
 
@@ -249,7 +250,7 @@ impl GraphFolder {
     }
 
     /// Refuses a folder that holds more than a publisher can leave that died before its
-    /// revision became current: one snapshot and one line of the log, both of the next revision.
+    /// revision became current: one snapshot of the next revision, and no line of the log.
     fn refuse_lost(&self, latest: Option<Revision>) -> Result<(), FolderError> {
         let next = latest.map_or(Revision::FIRST, Revision::next);
         let kept = self.kept_revisions()?;
@@ -257,7 +258,7 @@ impl GraphFolder {
         let logged: Vec<Revision> = logged.filter(|&line| Some(line) > latest).collect();
         let found = kept.into_iter().chain(logged.iter().copied()).max();
         match found {
-            Some(found) if found > next || logged.len() > 1 => Err(FolderError::CurrentLost {
+            Some(found) if found > next || !logged.is_empty() => Err(FolderError::CurrentLost {
                 folder: self.path.clone(),
                 found,
             }),

@@ -52,7 +52,7 @@
 //! | 11 | `edge_starts` | u32 × (N + 1): the edges of a slot are `edges[starts[s]..starts[s + 1]]` |
 //! | 12 | `edges` | u64 × E at the lower of both slots, ascending by the higher one: slot u32 (bits 0-31), weight i16 (32-47), low half of the kind (48-63) |
 //! | 13 | `edge_kinds_high` | u16 × E: upper half of the kind; absent unless there are more than 65,536 kinds |
-//! | 14 | `kinds` | 16 bytes: pattern u64, rule u8, decision u8 (0 link, 1 review, link refused: 2 one per source, 3 cannot link, 4 cluster size), zero 6 bytes; numbered by first use in evidence order |
+//! | 14 | `kinds` | 16 bytes: pattern u64, rule u8, decision u8 (0 link, 1 review, link refused: 2 one per source, 3 cannot link, 4 cluster size, 5 weak bridge), zero 6 bytes; numbered by first use in evidence order |
 //! | 15 | `incoming` | u32: the edges that join two clusters, by higher slot: found from that end, too |
 //! | 16 | `lineage` | 32 bytes an event: entity 16 bytes, revision u64, kind u32 (0 born, 1 merged, 2 split, 3 retired, 4 revived), end of its targets u32; by entity, revision |
 //! | 17 | `lineage_targets` | 16 bytes: unified ids that events point to |

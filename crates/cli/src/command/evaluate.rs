@@ -40,7 +40,7 @@ impl Answer for Assessment {
 
 pub(super) fn run(shared: &Shared, args: &EvaluateArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
-    let snapshot = graph::whole_snapshot(&settings)?;
+    let snapshot = graph::snapshot(&settings)?;
     let assessment = assessed(shared, &settings, &snapshot, &args.labels)?;
     output::print(shared.format, &assessment)?;
     Ok(Outcome::Done)

@@ -31,7 +31,7 @@ impl Answer for ExportReport {
 
 pub(super) fn run(shared: &Shared, args: &ExportArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
-    let snapshot = graph::whole_snapshot(&settings)?;
+    let snapshot = graph::snapshot(&settings)?;
     if args.output == Path::new("-") {
         let report = export_csv(&snapshot, io::stdout().lock())?;
         output::note(&report.text());

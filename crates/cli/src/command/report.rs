@@ -26,7 +26,7 @@ pub(super) fn run(shared: &Shared, args: &ReportArgs) -> Result<Outcome> {
     let truth = args.labels.truth.as_deref();
     let truth: Vec<_> = truth.map(|path| (path, "the truth")).into_iter().collect();
     job::refuse_output(shared, &settings, &truth, &args.output)?;
-    let snapshot = graph::whole_snapshot(&settings)?;
+    let snapshot = graph::snapshot(&settings)?;
     let assessment = assessed(shared, &settings, &snapshot, &args.labels)?;
     let page = report_html(&snapshot, &settings, &assessment)?;
     write_text(&args.output, &page)

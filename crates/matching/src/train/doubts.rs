@@ -4,6 +4,7 @@ use super::classes::{Classes, ROUNDS_MAX, ordered, takes_too_many, taught_by};
 use super::patterns::RulePatterns;
 use super::{Sighting, Training, TrainingPass};
 use crate::plan::MatchingPlan;
+use crate::weigh::without_literals;
 
 /// A level that weighs fewer bits either way says nothing.
 const BITS_LEAST: f64 = 0.5;
@@ -71,9 +72,9 @@ impl Doubts<'_> {
             let bits = |level: usize| (m[level] / u[level]).log2();
             warnings.push(format!(
                 "comparison `{name}`: level `{}` weighs {:+.1} bits and speaks against one entity, though `{}` below it weighs {:+.1}; let better levels come first, or join the two",
-                levels[better + 1],
+                without_literals(&levels[better + 1]),
                 bits(better),
-                levels[worse + 1],
+                without_literals(&levels[worse + 1]),
                 bits(worse)
             ));
         }

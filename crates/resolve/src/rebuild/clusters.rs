@@ -1,9 +1,6 @@
 //! The clusters of a rebuild, made while the records are still at hand to be asked.
 
-use sameas_graph::{
-    Bridges, Constraints, Decision, Evidence, MatchWeight, NodeId, Partition, QuarantineReason,
-    cluster, cluster_without_weak_bridges,
-};
+use sameas_graph::{Constraints, Decision, Evidence, MatchWeight, NodeId, QuarantineReason};
 use sameas_matching::{Prepared, Weigher};
 
 use super::Job;
@@ -17,28 +14,17 @@ impl Job<'_> {
             cluster_size_max: self.settings.decide.cluster_size_max,
         }
     }
+}
 
-    /// Clusters the evidence and marks what is refused.
-    pub(super) fn cluster(
-        &self,
-        prepared: &Prepared<'_>,
-        weigher: &Weigher<'_>,
-        evidence: &mut [Evidence],
-    ) -> Partition {
-        let (references, constraints) = (self.records.references(), self.constraints());
-        let Some(least) = self.settings.decide.bridge_weight() else {
-            return cluster(references, evidence, &constraints);
-        };
-        let rows = prepared.rows();
-        let weigh = |a: NodeId, b: NodeId| {
-            let weight = weigher.weigh_pair(rows.of(a.get()), rows.of(b.get()));
-            MatchWeight::from_bits(weight.bits)
-        };
-        let bridges = Bridges {
-            least,
-            weigh: &weigh,
-        };
-        cluster_without_weak_bridges(references, evidence, &constraints, &bridges)
+/// Weighs a pair of groups that weak bridges are asked of, whether or not a rule made it.
+pub(super) fn pair_weight<'p>(
+    prepared: &'p Prepared<'_>,
+    weigher: &'p Weigher<'_>,
+) -> impl Fn(NodeId, NodeId) -> MatchWeight + Sync + 'p {
+    let rows = prepared.rows();
+    move |a, b| {
+        let (bits, _) = weigher.judge_pair(rows.of(a.get()), rows.of(b.get()));
+        MatchWeight::from_bits(bits)
     }
 }
 

@@ -11,6 +11,7 @@ use sameas_source::SourceSettings;
 use super::Settings;
 use super::problem::{Finding, KeyPath};
 use super::secret;
+use crate::model_file::key_path;
 
 /// The most comparisons; one pattern slot stays free for later use.
 const COMPARISON_COUNT_MAX: usize = LevelPattern::COMPARISON_COUNT_MAX - 1;
@@ -19,7 +20,7 @@ const COMPARISON_COUNT_MAX: usize = LevelPattern::COMPARISON_COUNT_MAX - 1;
 const NAME_LEN_MAX: usize = 64;
 
 /// The largest clusters whose pairs are all looked at for what holds them apart.
-const APART_CLUSTER_SIZE_MAX: u32 = 10_000;
+const CHECKED_CLUSTER_SIZE_MAX: u32 = 10_000;
 
 /// Returns everything that does not fit together.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
@@ -95,6 +96,12 @@ impl Meaning<'_> {
         }
         if graph.model.as_os_str().is_empty() {
             let message = "the file is empty; name one, for example \"sameas.model.json\"";
+            self.say(key("graph", "model"), message);
+        } else if key_path(&graph.model) == graph.model {
+            let message = "the name ends in .key, as that of the model's secret beside it does; name a file such as \"sameas.model.json\"";
+            self.say(key("graph", "model"), message);
+        } else if graph.model.starts_with(&graph.path) {
+            let message = "lies in the folder of the graph, which holds nothing but the graph; name a file outside it";
             self.say(key("graph", "model"), message);
         }
     }
@@ -295,9 +302,15 @@ impl Meaning<'_> {
         if decide.cluster_size_max < 2 {
             self.say(key("decide", "cluster_size_max"), "expected at least 2");
         }
-        if !decide.apart.is_empty() && decide.cluster_size_max > APART_CLUSTER_SIZE_MAX {
+        let looks_at_pairs = [
+            (!decide.apart.is_empty(), "apart"),
+            (decide.bridge > 0.0, "bridge"),
+        ];
+        if let Some((_, what)) = looks_at_pairs.into_iter().find(|(asked, _)| *asked)
+            && decide.cluster_size_max > CHECKED_CLUSTER_SIZE_MAX
+        {
             let message = format!(
-                "expected at most {APART_CLUSTER_SIZE_MAX} beside \"apart\", which looks at all pairs of a cluster"
+                "expected at most {CHECKED_CLUSTER_SIZE_MAX} beside \"{what}\", which looks at pairs of a cluster"
             );
             self.say(key("decide", "cluster_size_max"), message);
         }

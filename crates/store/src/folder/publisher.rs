@@ -45,14 +45,14 @@ pub(super) enum Step {
     NameSnapshot,
     /// It has its name and the folder is about to be synced.
     SyncSnapshots,
-    /// The log is about to be written.
-    WriteLog,
     /// The new `current` is about to be written under its temporary name.
     WriteCurrent,
     /// It is about to get its name: the revision becomes current here.
     NameCurrent,
     /// The revision is current and the folder is about to be synced.
     SyncFolder,
+    /// The log is about to be written.
+    WriteLog,
     /// Old snapshots are about to be removed.
     Remove,
 }
@@ -82,7 +82,26 @@ impl Publisher {
         }
         let publisher = Self { folder, lock };
         publisher.clear_leftovers()?;
+        publisher.complete_log();
         Ok(publisher)
+    }
+
+    /// Writes the line of the log that a publisher left out that died once its revision was current.
+    fn complete_log(&self) {
+        let Ok(Some(current)) = self.folder.read_current() else {
+            return;
+        };
+        let Ok(log) = self.folder.read_log() else {
+            return;
+        };
+        let is_logged = log.iter().any(|line| line.revision >= current.latest);
+        if is_logged || current.revision < current.latest {
+            return;
+        }
+        if let Ok(snapshot) = self.folder.open_current(&current) {
+            // What cannot be written now is left to the next publisher.
+            drop(self.write_log(&snapshot, current.published_at_ms, &mut |_| Ok(())));
+        }
     }
 
     /// Loads the revision that the next one follows, if any was ever published.
@@ -166,17 +185,15 @@ impl Publisher {
         probe: Probe<'_>,
     ) -> Result<Published, PublishError> {
         let before = self.refuse_unfit(graph)?;
-        let latest = before.as_ref().map(|before| before.latest);
         let before = before.map(|before| before.revision);
         let path = self.folder.snapshot_path(&snapshot_name(graph.revision));
         let snapshot = self
             .make_snapshot(graph, &path, probe)
             .inspect_err(|_| durable::discard(&path))?;
-        let current = self
-            .write_log(&snapshot, latest, published_at_ms, probe)
-            .and_then(|()| self.make_current(&snapshot, graph.revision, published_at_ms, probe));
-        match current {
+        match self.make_current(&snapshot, graph.revision, published_at_ms, probe) {
             Ok(()) => {
+                // The next publisher writes the line that is missing if this fails.
+                drop(self.write_log(&snapshot, published_at_ms, probe));
                 let removed =
                     probe(Step::Remove).map_or_else(|_| Vec::new(), |()| self.remove_old(before));
                 Ok(published(&snapshot, path, removed))
@@ -260,14 +277,11 @@ impl Publisher {
     fn write_log(
         &self,
         snapshot: &Snapshot,
-        latest: Option<Revision>,
         published_at_ms: u64,
         probe: Probe<'_>,
     ) -> Result<(), PublishError> {
         let path = self.folder.path.join(LOG);
         let mut publications = self.folder.read_log()?;
-        // A publisher that died may have left a line too many.
-        publications.retain(|publication| Some(publication.revision) <= latest);
         let counts = snapshot
             .sources()
             .iter()

@@ -19,10 +19,10 @@ const STEPS: [Step; 10] = [
     Step::ReadBack,
     Step::NameSnapshot,
     Step::SyncSnapshots,
-    Step::WriteLog,
     Step::WriteCurrent,
     Step::NameCurrent,
     Step::SyncFolder,
+    Step::WriteLog,
     Step::Remove,
 ];
 
@@ -63,7 +63,8 @@ fn a_publisher_that_dies_at_any_step_loses_nothing() {
         let left = GraphFolder::open(&left).unwrap();
         let expected = if crash > Step::NameCurrent { 2 } else { 1 };
         assert_eq!(current_revision(&left), Some(expected), "{crash:?}");
-        assert_eq!(lines(&left).len() as u64, expected, "{crash:?}");
+        let logged = if crash > Step::WriteLog { 2 } else { 1 };
+        assert_eq!(lines(&left).len() as u64, logged, "{crash:?}");
         let next = left.next_revision().unwrap();
         left.publish(&graph(next.get()), 3).unwrap();
         assert_eq!(current_revision(&left), Some(expected + 1), "{crash:?}");
@@ -158,6 +159,12 @@ fn an_error_at_any_step_leaves_the_previous_revision_and_nothing_else() {
                 assert!(matches!(published, Err(PublishError::Unconfirmed { .. })));
                 assert_eq!(current_revision(&folder), Some(2));
             }
+            // The next publisher writes the line.
+            Step::WriteLog => {
+                published.unwrap();
+                assert_eq!(current_revision(&folder), Some(2));
+                assert_eq!(lines(&folder).len(), 1);
+            }
             // Old snapshots that cannot be removed are no failure.
             Step::Remove => assert_eq!(published.unwrap().removed, []),
             _ => {
@@ -173,7 +180,28 @@ fn an_error_at_any_step_leaves_the_previous_revision_and_nothing_else() {
         }
         folder.publish(&graph(3), 3).unwrap();
         assert_eq!(current_revision(&folder), Some(3), "{failing:?}");
+        let current = u64::from(failing >= Step::SyncFolder);
+        assert_eq!(lines(&folder).len() as u64, 2 + current, "{failing:?}");
     }
+}
+
+/// A `current` of the revision before passed for that of a publisher that died, so that the newest
+/// revision was removed and its number and ids were given away again.
+#[test]
+fn a_current_that_is_one_revision_old_is_refused_and_costs_nothing() {
+    let (_root, folder) = new_folder();
+    folder.publish(&graph(1), 1).unwrap();
+    let current = folder.path().join(super::super::CURRENT);
+    let old = fs::read(&current).unwrap();
+    folder.publish(&graph(2), 2).unwrap();
+    fs::write(&current, old).unwrap();
+    let publisher = folder.publisher().unwrap();
+    assert!(publisher.previous().is_err());
+    assert!(publisher.publish(&graph(2), 3).is_err());
+    assert_eq!(folder.kept_revisions().unwrap().len(), 2);
+    publisher.go_back_to(Revision::new(2), 4).unwrap();
+    assert_eq!(current_revision(&folder), Some(2));
+    publisher.publish(&graph(3), 5).unwrap();
 }
 
 /// A file system of a megabyte, unmounted when dropped.
