@@ -272,7 +272,10 @@ fn a_rebuild_may_be_killed_at_any_moment() {
     let mut number = 0;
     while hit < KILL_COUNT {
         number += 1;
-        assert!(number <= 3 * KILL_COUNT, "the kills come too late: {hit} hit");
+        assert!(
+            number <= 3 * KILL_COUNT,
+            "the kills come too late: {hit} hit"
+        );
         // Sometimes the model must be trained and written as well.
         if number % 5 == 0 {
             let _ = fs::remove_file(victim.folder.path().join("sameas.model.json"));

@@ -144,18 +144,15 @@ impl<'a> Groups<'a> {
     }
 
     /// Returns who speaks for the groups of two roots: all, or in groups that make too many pairs
-    /// some that are evenly spread.
+    /// some, chosen by the links that made the groups and by nothing else.
     fn speakers(&self, roots: [u32; 2]) -> [Vec<u32>; 2] {
-        let mut groups = roots.map(|root| self.group(root).collect::<Vec<u32>>());
-        let lens = groups.each_ref().map(Vec::len);
-        if lens[0] * lens[1] > PAIRS_MAX {
-            let few = lens[0].min(lens[1]).min(SPEAKERS);
-            for group in &mut groups {
-                group.sort_unstable();
-                *group = spread(group, PAIRS_MAX / few);
-            }
-        }
-        groups
+        let [left, right] = roots.map(|root| self.sizes[root as usize] as usize);
+        let most = if left * right > PAIRS_MAX {
+            PAIRS_MAX / left.min(right).min(SPEAKERS)
+        } else {
+            PAIRS_MAX
+        };
+        roots.map(|root| self.group(root).take(most).collect())
     }
 
     /// Returns the members of a root's group.
@@ -164,12 +161,6 @@ impl<'a> Groups<'a> {
             move |&member: &u32| Some(self.next[member as usize]).filter(|&member| member != root);
         std::iter::successors(Some(root), after)
     }
-}
-
-/// Returns at most so many members, evenly spread.
-fn spread(group: &[u32], most: usize) -> Vec<u32> {
-    let step = group.len().div_ceil(most).max(1);
-    group.iter().copied().step_by(step).collect()
 }
 
 /// Returns what a pair says of two groups, in hundredths of a bit.

@@ -201,13 +201,14 @@ fn labels(members: &[u32], sets: &mut UnionFind<u32>) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
     use crate::fixture::{self, Name, edge, link, name, on_threads, table};
-    use crate::{MatchWeight, NodeId, SourceId};
+    use crate::{MatchWeight, NodeId, ReferenceTableBuilder, SourceId};
 
     const NODE_COUNT: u32 = 14;
 
@@ -380,6 +381,37 @@ mod tests {
         assert_eq!(count, NODE_COUNT as usize - 2);
         let (evidence, count) = clusters_of(bridged(900), -300);
         assert_eq!((evidence, count), (bridged(900), NODE_COUNT as usize - 3));
+    }
+
+    /// All pairs of two groups were asked, and held in memory: a chain of thousands of records took
+    /// seconds.
+    #[test]
+    fn large_groups_are_asked_through_some_of_their_members() {
+        const LEN: u32 = 400;
+        let mut builder = ReferenceTableBuilder::new(vec!["a".to_owned()]);
+        for number in 0..2 * LEN {
+            builder.push(SourceId::new(0), &format!("{number:04}"));
+        }
+        let references = builder.finish();
+        let chain = (0..2 * LEN - 1).map(|node| {
+            let is_bridge = node + 1 == LEN;
+            link(node, node + 1, if is_bridge { 400 } else { 900 })
+        });
+        let mut evidence: Vec<Evidence> = chain.collect();
+        let asked = AtomicU32::new(0);
+        let weigh = |a: NodeId, b: NodeId| {
+            let is_between = a.get() < LEN && b.get() >= LEN;
+            asked.fetch_add(u32::from(is_between), Ordering::Relaxed);
+            MatchWeight::from_hundredths(if is_between { -500 } else { 500 })
+        };
+        let bridges = Bridges {
+            least: MatchWeight::default(),
+            weigh: &weigh,
+        };
+        let none = Constraints::default();
+        let clusters = cluster_without_weak_bridges(&references, &mut evidence, &none, &bridges);
+        assert_eq!(clusters.cluster_count(), 2);
+        assert!((1..=4_096).contains(&asked.into_inner()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sameas_graph::LevelPattern;
-use sameas_record::{Derived, FieldId, Form, ValueId};
+use sameas_record::{Column, Derived, FieldId, Form, ValueId};
 
 use self::by_words::likeness;
 use crate::language::Test;
@@ -24,6 +24,9 @@ use crate::rows::NodeRow;
 use crate::sieve::Mesh;
 use crate::similarity;
 use crate::words::WordWeights;
+
+/// How many values of one record's field are compared, as blocking uses so many keys of it.
+const VALUES_MAX: usize = 64;
 
 /// A test with everything it reads at hand.
 #[derive(Debug)]
@@ -197,8 +200,8 @@ impl<'p> Comparer<'p> {
             return level_of(comparison, (a, b), values);
         }
         let mut best = comparison.else_level;
-        for value_a in column.values(a.node as usize) {
-            for value_b in column.values(b.node as usize) {
+        for value_a in compared(column, a) {
+            for value_b in compared(column, b) {
                 best = best.min(level_of(comparison, (a, b), (value_a, value_b)));
             }
         }
@@ -335,9 +338,13 @@ fn holds_for(test: &ReadyTest<'_>, (a, b): (NodeRow<'_>, NodeRow<'_>)) -> bool {
         let values = (a.value(slot), b.value(slot));
         return !values.0.is_missing() && !values.1.is_missing() && holds(test, values);
     }
-    column
-        .values(a.node as usize)
-        .any(|x| column.values(b.node as usize).any(|y| holds(test, (x, y))))
+    compared(column, a).any(|x| compared(column, b).any(|y| holds(test, (x, y))))
+}
+
+/// Returns the values of a record that are compared: the first of a list that has more, for no list
+/// of thousands may hold up all others.
+fn compared<'c>(column: &'c Column, row: NodeRow<'_>) -> impl Iterator<Item = ValueId> + 'c {
+    column.values(row.node as usize).take(VALUES_MAX)
 }
 
 /// Returns whether each record's value is the other record's value of the second field.
@@ -350,9 +357,9 @@ fn swapped(test: &ReadyTest<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
             let number = number(one.value(field_slot));
             return number != 0 && number == two.id(other_slot);
         }
-        field.values(one.node as usize).any(|x| {
+        compared(field, one).any(|x| {
             let number = number(x);
-            number != 0 && other.values(two.node as usize).any(|y| y.get() == number)
+            number != 0 && compared(other, two).any(|y| y.get() == number)
         })
     };
     crosses(a, b) && crosses(b, a)

@@ -44,6 +44,17 @@ fn a_folder_with_other_things_is_left_alone() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+/// Whatever lay in a folder named `data` passed for what an earlier demo had left, and was replaced.
+#[test]
+fn somebodys_data_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = folder.path().join("data/crm.csv");
+    fs::create_dir(folder.path().join("data")).unwrap();
+    fs::write(&mine, "mine").unwrap();
+    prepare(folder.path()).unwrap_err();
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
+}
+
 #[test]
 fn settings_that_somebody_changed_stay() {
     let folder = tempfile::tempdir().unwrap();

@@ -283,7 +283,10 @@ impl Function {
             |of: fn(&str, &str) -> Option<f64>| Some(Value::Number(of(&a.text()?, &b.text()?)?));
         match self {
             Self::Levenshtein => texts(|a, b| Some(levenshtein(a, b))),
-            Self::Damerau => texts(|a, b| Some(strsim::damerau_levenshtein(a, b) as f64)),
+            Self::Damerau => texts(|a, b| {
+                let distance = strsim::damerau_levenshtein(bounded(a), bounded(b));
+                Some(distance as f64)
+            }),
             Self::Jaro => texts(|a, b| Some(jaro(a, b))),
             Self::JaroWinkler => texts(|a, b| Some(jaro_winkler(a, b))),
             Self::Jaccard => texts(jaccard),
@@ -337,8 +340,19 @@ impl Function {
     }
 }
 
+/// How much of a text is compared, in characters: the cost grows with the product of two lengths.
+const CHARACTERS_MAX: usize = 1_024;
+
+fn bounded(text: &str) -> &str {
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
 /// Texts beyond what kernels compare go through the reference.
 fn levenshtein(a: &str, b: &str) -> f64 {
+    let (a, b) = (bounded(a), bounded(b));
     if a.len().max(b.len()) > similarity::COMPARED_LEN_MAX {
         return strsim::levenshtein(a, b) as f64;
     }
@@ -350,6 +364,7 @@ fn jaro(a: &str, b: &str) -> f64 {
     if a.is_empty() || b.is_empty() {
         return 0.0;
     }
+    let (a, b) = (bounded(a), bounded(b));
     if a.len().max(b.len()) > similarity::COMPARED_LEN_MAX {
         return strsim::jaro(a, b);
     }

@@ -20,7 +20,7 @@ const COMPARISON_COUNT_MAX: usize = LevelPattern::COMPARISON_COUNT_MAX - 1;
 const NAME_LEN_MAX: usize = 64;
 
 /// The largest clusters whose pairs are all looked at for what holds them apart.
-const CHECKED_CLUSTER_SIZE_MAX: u32 = 10_000;
+const APART_CLUSTER_SIZE_MAX: u32 = 10_000;
 
 /// Returns everything that does not fit together.
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
@@ -302,15 +302,9 @@ impl Meaning<'_> {
         if decide.cluster_size_max < 2 {
             self.say(key("decide", "cluster_size_max"), "expected at least 2");
         }
-        let looks_at_pairs = [
-            (!decide.apart.is_empty(), "apart"),
-            (decide.bridge > 0.0, "bridge"),
-        ];
-        if let Some((_, what)) = looks_at_pairs.into_iter().find(|(asked, _)| *asked)
-            && decide.cluster_size_max > CHECKED_CLUSTER_SIZE_MAX
-        {
+        if !decide.apart.is_empty() && decide.cluster_size_max > APART_CLUSTER_SIZE_MAX {
             let message = format!(
-                "expected at most {CHECKED_CLUSTER_SIZE_MAX} beside \"{what}\", which looks at pairs of a cluster"
+                "expected at most {APART_CLUSTER_SIZE_MAX} beside \"apart\", which looks at all pairs of a cluster"
             );
             self.say(key("decide", "cluster_size_max"), message);
         }

@@ -145,7 +145,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "field = \"email\"",
         "field = \"email\"\nlevels = [\"monge_elkan >= 90\"]",
-        ":25:11: compare[1].levels[0]: `monge_elkan >= 90`: write `monge_elkan >= N` with N from 0 to 1`",
+        ":25:11: compare[1].levels[0]: `monge_elkan >= 90`: write `monge_elkan >= N` with N from 0 to 1",
     ),
     (
         "field = \"email\"",

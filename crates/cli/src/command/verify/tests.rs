@@ -12,12 +12,15 @@ use uuid::Uuid;
 use super::*;
 use crate::args::Args;
 
+/// The files that tell what was published.
+const TOLD_BY: [&str; 2] = ["current", "publications.json"];
+
 /// A graph of three revisions.
 struct Graph {
     _root: TempDir,
     folder: GraphFolder,
-    /// The file `current` as it was when the second revision was current.
-    second: Vec<u8>,
+    /// The files that tell what was published, as they were when the second revision was current.
+    second: [Vec<u8>; 2],
 }
 
 impl Graph {
@@ -26,14 +29,14 @@ impl Graph {
         let namespace = Namespace::new(Uuid::from_u128(42));
         let folder = GraphFolder::create_or_open(&root.path().join("graph"), namespace).unwrap();
         let publisher = folder.publisher().unwrap();
-        let mut second = Vec::new();
+        let mut second = <[Vec<u8>; 2]>::default();
         for revision in 1..=3 {
             let previous = publisher.previous().unwrap();
             let graph = succeed(previous.as_ref(), next(namespace));
             assert_eq!(graph.revision.get(), revision);
             publisher.publish(&graph, 0).unwrap();
             if revision == 2 {
-                second = fs::read(folder.path().join("current")).unwrap();
+                second = TOLD_BY.map(|name| fs::read(folder.path().join(name)).unwrap());
             }
         }
         drop(publisher);
@@ -57,7 +60,9 @@ impl Graph {
 
     /// Leaves what a publisher leaves that died before the third revision was current.
     fn die_before_the_third_is_current(&self) {
-        fs::write(self.folder.path().join("current"), &self.second).unwrap();
+        for (name, bytes) in TOLD_BY.iter().zip(&self.second) {
+            fs::write(self.folder.path().join(name), bytes).unwrap();
+        }
     }
 
     /// Returns the revisions that `verify` tells of, and the one to which it would go back.
