@@ -324,6 +324,27 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "a key that is a field too and repeats",
+        spoil: |s| {
+            s.settings(r#"key = "id""#, r#"key = "'Zephyranthes'""#);
+            s.settings(
+                "[source.fields]\n",
+                "[source.fields]\nnickname = \"'Zephyranthes'\"\n",
+            );
+        },
+        says: &["source `crm`", "occur", "the key is a field too"],
+    },
+    Case {
+        name: "a source whose keys are written another way",
+        spoil: |s| s.settings(r#"key = "id""#, r#"key = "'0' || id""#),
+        says: &[
+            "source `crm`",
+            "only 0 of the",
+            "written another way",
+            "--allow-shrink",
+        ],
+    },
+    Case {
         name: "a source that is gone from the settings",
         spoil: |s| {
             let text = s.text("sameas.toml");
@@ -676,6 +697,34 @@ fn grow_a_cell(copy: &Spoilt) {
             .collect();
         with_column(batch, "family", &(Arc::new(names) as ArrayRef))
     });
+}
+
+/// A file of a folder that lacked a column was read as if it had no values, and a column that was
+/// empty throughout split its customers, both in silence.
+#[test]
+fn a_column_that_a_file_lacks_or_that_is_empty_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("d")).unwrap();
+    fs::write(
+        path("d/a.csv"),
+        "id,last,mail,tel\n1,Quill,q@mail.test,\n2,Zwack,z@mail.test,\n",
+    )
+    .unwrap();
+    fs::write(path("d/b.csv"), "id,last,email,tel\n3,Quill,q@mail.test,\n").unwrap();
+    let settings = path("sameas.toml");
+    fs::write(
+        &settings,
+        "[[source]]\nname = \"d\"\nuri = \"d\"\nkey = \"id\"\n[source.fields]\nsurname = \"last\"\nemail = \"mail\"\nphone = \"tel\"\n\
+         [[block]]\non = [\"surname\"]\n[[compare]]\nfield = \"surname\"\n[[compare]]\nfield = \"email\"\n",
+    )
+    .unwrap();
+    let ran = sameas(&settings, &["rebuild"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for said in ["lack the column `mail`", "b.csv"] {
+        assert!(ran.stderr.contains(said), "{said}: {ran:?}");
+    }
+    assert!(ran.stdout.contains("for `phone`"), "{ran:?}");
 }
 
 #[test]

@@ -38,6 +38,8 @@ const SMOOTHING: f64 = 0.5;
 /// Two classes of pairs with interactions in one of them have more unknowns than patterns below
 /// that: with k comparisons of two levels, k + 1 + k (k - 1) / 2 against 2^k - 1.
 const INTERACTING_LEAST: usize = 6;
+/// Where nothing can be learnt: the share of records that are guessed to have one partner each.
+const PARTNERED_GUESS: f64 = 0.5;
 /// How often u, m and the prior are refined in turn.
 const REFINEMENTS: usize = 4;
 
@@ -150,6 +152,11 @@ pub fn train(
     let mut taught: Vec<usize> = rules.iter().flat_map(|r| taught_by(plan, r)).collect();
     taught.sort_unstable();
     taught.dedup();
+    if taught.is_empty() && labels.is_none() {
+        // A single field cannot tell what is equal by chance from what is of one entity.
+        let guess = PARTNERED_GUESS / prepared.records.len().max(2) as f64;
+        shares.matched = shares.matched.max(guess.min(0.45));
+    }
     training.is_guessed =
         labels.is_none() && !taught.is_empty() && !agree(&taught, &classes.m, &classes.u);
     if training.is_guessed {

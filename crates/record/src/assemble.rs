@@ -137,7 +137,11 @@ fn order_by_key(source: &SourceParts) -> Result<Vec<u32>, IngestError> {
     if !keys.is_empty() {
         let source_name = source.plan.name.clone();
         let count = keys.len() as u64;
-        let named = keys.iter().take(EXAMPLE_COUNT_MAX);
+        // A key that is a field as well is a value of a record, which no error tells.
+        let is_field =
+            matches!(&source.plan.columns[..], [key, others @ ..] if others.contains(key));
+        let told = if is_field { 0 } else { EXAMPLE_COUNT_MAX };
+        let named = keys.iter().take(told);
         let examples = named.map(|key| format!("`{}`", short(key))).collect();
         return Err(if merging {
             IngestError::ConflictingKeys {

@@ -45,6 +45,14 @@ pub struct SourcePlan {
     pub fields: Vec<FieldPlan>,
 }
 
+fn examples_text(examples: &[String]) -> String {
+    if examples.is_empty() {
+        " (not named here, for the key is a field too)".to_owned()
+    } else {
+        format!(", for example {}", examples.join(", "))
+    }
+}
+
 impl SourcePlan {
     /// Returns the distinct lists of columns that fields take, and for every field which it takes:
     /// parts of one value share what was read.
@@ -92,21 +100,21 @@ pub enum IngestError {
     },
     /// Several records of a source share a key.
     #[error(
-        "source `{source_name}`: {count} keys occur more than once, for example {}; make the key unique, or set `duplicate_keys = \"merge\"` if such records are equal",
-        .examples.join(", ")
+        "source `{source_name}`: {count} keys occur more than once{}; make the key unique, or set `duplicate_keys = \"merge\"` if such records are equal",
+        examples_text(.examples)
     )]
     DuplicateKeys {
         /// The source.
         source_name: String,
         /// How many keys.
         count: u64,
-        /// Some of them.
+        /// Some of them, none if the key is a field as well.
         examples: Vec<String>,
     },
     /// Records that share a key differ, so they cannot be merged.
     #[error(
-        "source `{source_name}`: {count} keys occur more than once with different values, for example {}; make the key unique",
-        .examples.join(", ")
+        "source `{source_name}`: {count} keys occur more than once with different values{}; make the key unique",
+        examples_text(.examples)
     )]
     ConflictingKeys {
         /// The source.

@@ -82,6 +82,9 @@ pub(crate) async fn open(
         if let Some(note) = skipped_note(&source_settings.name, source.skipped_files()) {
             progress.note(&note);
         }
+        for (column, files) in source.lacking_files(&request) {
+            progress.note(&lacking_note(&source_settings.name, column, files));
+        }
         let plan = Arc::new(source_plan(source_settings, schema, &request, &columns));
         opened.push(OpenSource {
             source,
@@ -97,6 +100,19 @@ fn skipped_note(source_name: &str, skipped: &SkippedFiles) -> Option<String> {
     Some(format!(
         "source `{source_name}`: {told}; name files one by one or by a glob to read them"
     ))
+}
+
+fn lacking_note(source_name: &str, column: &str, files: &SkippedFiles) -> String {
+    let more = if files.count > files.names.len() as u64 {
+        ", …"
+    } else {
+        ""
+    };
+    format!(
+        "source `{source_name}`: {} of its files lack the column `{column}` ({}{more}), so their records are without what is made of it; if it bears another name there, make them a source of their own",
+        files.count,
+        files.names.join(", "),
+    )
 }
 
 fn source_plan(

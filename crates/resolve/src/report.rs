@@ -404,7 +404,7 @@ impl RebuildReport {
         render_fields(&mut text, &self.fields);
         render_rules(&mut text, &self.rules);
         let pruned = format!(
-            "{} ({:.1} % refused by the bound)",
+            "{} ({:.1} % ruled out before they were compared in full)",
             self.pairs,
             100.0 * self.pruned_share
         );

@@ -66,6 +66,7 @@ pub(crate) struct Files {
     content: Content,
     schema: SchemaRef,
     conflicts: BTreeMap<String, String>,
+    lacking: BTreeMap<String, SkippedFiles>,
     row_count: RowCount,
 }
 
@@ -124,6 +125,25 @@ impl Content {
     }
 }
 
+fn lacking(files: &[DataFile], probes: &[Probe]) -> BTreeMap<String, SkippedFiles> {
+    let mut having: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (index, probe) in probes.iter().enumerate() {
+        for (name, _) in &probe.columns {
+            having.entry(name).or_default().insert(index);
+        }
+    }
+    having.retain(|_, having| having.len() < files.len());
+    let without = |having: &BTreeSet<usize>| -> BTreeSet<String> {
+        let files = files.iter().enumerate();
+        let without = files.filter(|(index, _)| !having.contains(index));
+        without.map(|(_, file)| file.name.clone()).collect()
+    };
+    having
+        .into_iter()
+        .map(|(name, having)| (name.to_owned(), without(&having).into()))
+        .collect()
+}
+
 impl Files {
     /// Finds the files, and learns their columns and row counts.
     pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
@@ -143,6 +163,7 @@ impl Files {
                 columns.add(name, data_type, &file.name);
             }
         }
+        let lacking = lacking(&files, &probes);
         let content = Content::gather(format, delimiter, &files, probes);
         if let Content::Ndjson { keys } = &content {
             columns = Columns::of_keys(keys);
@@ -155,8 +176,14 @@ impl Files {
             content,
             schema,
             conflicts,
+            lacking,
             row_count,
         })
+    }
+
+    /// Returns the files that lack a column which others have; keys of JSON records may come and go.
+    pub(crate) fn lacking(&self) -> &BTreeMap<String, SkippedFiles> {
+        &self.lacking
     }
 
     /// Returns what was not taken from folders.

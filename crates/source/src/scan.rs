@@ -111,6 +111,24 @@ impl Source {
         self.files.skipped()
     }
 
+    /// Returns the columns that are read and that some files lack, with those files.
+    pub fn lacking_files<'s>(
+        &'s self,
+        request: &'s ScanRequest,
+    ) -> impl Iterator<Item = (&'s str, &'s SkippedFiles)> {
+        let texts = || {
+            request
+                .columns
+                .iter()
+                .chain([&request.key])
+                .chain(&request.filter)
+        };
+        let lacking = self.files.lacking().iter();
+        lacking
+            .filter(move |(name, _)| texts().any(|text| names(text, name)))
+            .map(|(name, files)| (name.as_str(), files))
+    }
+
     /// Returns the number of rows, before any condition.
     ///
     /// # Errors
@@ -307,6 +325,16 @@ fn slices(item: Result<RecordBatch, DataFusionError>) -> Vec<Result<RecordBatch,
             .collect(),
         item => vec![item],
     }
+}
+
+/// Tells whether a text is a column's name or an expression that has it among its words.
+fn names(text: &str, column: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(column).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + column.len()..].chars().next();
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
 }
 
 #[cfg(test)]

@@ -314,10 +314,17 @@ impl<'a> Ground<'a> {
         together.truncate(COSTED_MAX);
         let mut together = self.cost(&together)?;
         together.retain(|c| of_cost(c) <= PAIRS_BY_COST_MAX);
-        cheap.sort_by(|a, b| of_cost(a).total_cmp(&of_cost(b)));
-        together.sort_by(|a, b| of_cost(a).total_cmp(&of_cost(b)));
+        let derived = fields.fields.iter().flat_map(|(name, field)| {
+            let forms = forms(field.kind).iter().filter(|form| !form.is_empty());
+            forms.map(move |form| vec![format!("{name}.{form}")])
+        });
+        let mut derived = self.cost(&derived.collect::<Vec<_>>())?;
+        derived.retain(|c| of_cost(c) <= PAIRS_BY_COST_MAX);
+        for candidates in [&mut cheap, &mut together, &mut derived] {
+            candidates.sort_by(|a, b| of_cost(a).total_cmp(&of_cost(b)));
+        }
         let mut spent: f64 = rules.iter().map(|rule| rule.pairs).sum();
-        for candidate in cheap.into_iter().chain(together) {
+        for candidate in cheap.into_iter().chain(together).chain(derived) {
             let is_new = rules.iter().all(|rule| rule.on != candidate.on);
             if is_new && rules.len() < RULES_BY_COST && spent + candidate.pairs <= PAIRS_MAX {
                 spent += candidate.pairs;
