@@ -326,10 +326,10 @@ const CASES: &[Case] = &[
     Case {
         name: "a key that is a field too and repeats",
         spoil: |s| {
-            s.settings(r#"key = "id""#, r#"key = "'Zephyranthes'""#);
+            s.settings(r#"key = "id""#, r#"key = "coalesce(last, 'none')""#);
             s.settings(
-                "[source.fields]\n",
-                "[source.fields]\nnickname = \"'Zephyranthes'\"\n",
+                r#"surname = "last""#,
+                r#"surname = "coalesce(last, 'none')""#,
             );
         },
         says: &["source `crm`", "occur", "the key is a field too"],
@@ -716,7 +716,7 @@ fn a_column_that_a_file_lacks_or_that_is_empty_is_told() {
     fs::write(
         &settings,
         "[[source]]\nname = \"d\"\nuri = \"d\"\nkey = \"id\"\n[source.fields]\nsurname = \"last\"\nemail = \"mail\"\nphone = \"tel\"\n\
-         [[block]]\non = [\"surname\"]\n[[compare]]\nfield = \"surname\"\n[[compare]]\nfield = \"email\"\n",
+         [[block]]\non = [\"surname\"]\n[[compare]]\nfield = \"surname\"\n[[compare]]\nfield = \"email\"\n[[compare]]\nfield = \"phone\"\n",
     )
     .unwrap();
     let ran = sameas(&settings, &["rebuild"]);
