@@ -73,8 +73,9 @@ impl<'p> Apart<'p> {
 
     /// Quarantines links until no cluster holds two records that must not share one.
     ///
-    /// Links are taken best first under all constraints together, weak bridges among them. A component of more than 2,000
-    /// references is taken apart by the other constraints before, and then each of its clusters.
+    /// Links are taken best first under all constraints together, weak bridges among them. A
+    /// component of more than 2,000 references is taken apart by the other constraints before, and
+    /// then each of its clusters.
     pub fn quarantine(&self, by: Clustered<'_>, evidence: &mut [Evidence]) {
         if self.lowest.is_empty() {
             return;

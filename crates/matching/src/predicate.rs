@@ -256,7 +256,7 @@ impl Tree<FieldOf> {
     /// Writes the tree so that trees that differ in the order of what commutes alone are one text.
     fn canonical(&self) -> String {
         let texts = |trees: &[Self]| -> Vec<String> { trees.iter().map(Self::canonical).collect() };
-        let (name, commutes, parts) = match self {
+        let (name, commutes, mut parts) = match self {
             Self::Leaf(_) | Self::Constant(_) => return format!("{self:?}"),
             Self::All(trees) => ("all".to_owned(), true, texts(trees)),
             Self::Any(trees) => ("any".to_owned(), true, texts(trees)),
@@ -283,7 +283,6 @@ impl Tree<FieldOf> {
                 ("case".to_owned(), false, parts)
             }
         };
-        let mut parts = parts;
         if commutes {
             parts.sort_unstable();
         }

@@ -45,14 +45,6 @@ pub struct SourcePlan {
     pub fields: Vec<FieldPlan>,
 }
 
-fn examples_text(examples: &[String]) -> String {
-    if examples.is_empty() {
-        " (not named here, for the key is a field too)".to_owned()
-    } else {
-        format!(", for example {}", examples.join(", "))
-    }
-}
-
 impl SourcePlan {
     /// Returns the distinct lists of columns that fields take, and for every field which it takes:
     /// parts of one value share what was read.
@@ -157,6 +149,14 @@ pub enum IngestError {
         /// How many records.
         count: u64,
     },
+}
+
+fn examples_text(examples: &[String]) -> String {
+    if examples.is_empty() {
+        " (not named here, for the key is a field too)".to_owned()
+    } else {
+        format!(", for example {}", examples.join(", "))
+    }
 }
 
 /// The records of one partition of one source, as they came: keys and distinct raw values.
