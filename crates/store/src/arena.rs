@@ -15,6 +15,7 @@ pub(crate) const BACK_MAX: u64 = (1 << BACK_BITS) - 1;
 const SOURCE_BITS: u32 = 13;
 /// Bits of an entry's header that say which kind of key follows.
 const KIND_BITS: u32 = 8 * ENTRY_HEADER_LEN as u32 - BACK_BITS;
+const KIND_MAX: u64 = (1 << KIND_BITS) - 1;
 
 /// The most bytes that a reference adds beside its key: its header, a cluster's id, and twice
 /// a revision index.
@@ -121,7 +122,7 @@ impl<'a> Arena<'a> {
     }
 
     /// Returns the start of the cluster and the time of joining of the entry at an offset, if
-    /// it is this reference's, not far from the start, and eight bytes follow its own start.
+    /// it is this reference's, not far from the start, and revision indices are short.
     #[expect(
         clippy::inline_always,
         reason = "calls cost so many instructions that the next look-up starts later: measured, a tenth"
@@ -133,28 +134,31 @@ impl<'a> Arena<'a> {
         source: u16,
         key: &[u8],
     ) -> Option<(ClusterHead, u32)> {
-        // A header has no room for longer ones.
-        if key.len() > sameas_graph::KEY_LEN_MAX {
-            return None;
-        }
+        let index_mask = match self.index_width {
+            1 => u64::from(u8::MAX),
+            2 => u64::from(u16::MAX),
+            _ => return None,
+        };
         let offset = usize::try_from(offset).ok()?;
         let word = u64_at(self.bytes, offset)?;
         let back = word & BACK_MAX;
-        let other = (word >> BACK_BITS ^ kind(source, key.len())) << (64 - KIND_BITS);
-        if other != 0 || back == BACK_MAX {
+        if (word >> BACK_BITS) & KIND_MAX != kind(source, key.len()) || back == BACK_MAX {
             return None;
         }
-        let start = offset.checked_sub(back as usize)?;
-        let key_at = ENTRY_HEADER_LEN + self.index_width + back as usize;
-        let bytes = self.bytes.get(start..)?.get(..key_at + key.len())?;
-        if !is_equal(bytes.get(key_at..)?, key) {
+        let end = offset + ENTRY_HEADER_LEN + self.index_width + key.len();
+        let cluster = self.bytes.get(offset.checked_sub(back as usize)?..end)?;
+        let found = cluster.get(cluster.len().checked_sub(key.len())?..)?;
+        if !is_equal(found, key) {
             return None;
         }
+        // Behind the id come its birth, a byte or two, and an entry of at least six.
+        let head: &[u8; ID_LEN + 8] = cluster.first_chunk()?;
         let head = ClusterHead {
-            id: *bytes.first_chunk::<ID_LEN>()?,
-            born: self.index(bytes, ID_LEN)?,
+            id: *head.first_chunk()?,
+            born: (u64_at(head, ID_LEN)? & index_mask) as u32,
         };
-        Some((head, self.index(bytes, back as usize + ENTRY_HEADER_LEN)?))
+        let since = word >> (8 * ENTRY_HEADER_LEN) & index_mask;
+        Some((head, since as u32))
     }
 
     /// Returns the bytes, to ask the processor for some.
@@ -189,7 +193,11 @@ fn header_word(bytes: &[u8]) -> Option<u64> {
     reason = "a call costs a look-up some nanoseconds"
 )]
 #[inline(always)]
-fn is_equal(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    let half_words = |key: &[u8]| {
+        let (first, last) = (key.first_chunk::<4>()?, key.last_chunk::<4>()?);
+        Some((u32::from_ne_bytes(*first), u32::from_ne_bytes(*last)))
+    };
     let words = |key: &[u8]| {
         let (first, last) = (key.first_chunk::<8>()?, key.last_chunk::<8>()?);
         Some((u64::from_ne_bytes(*first), u64::from_ne_bytes(*last)))
@@ -199,6 +207,7 @@ fn is_equal(a: &[u8], b: &[u8]) -> bool {
         Some((u128::from_ne_bytes(*first), u128::from_ne_bytes(*last)))
     };
     match a.len() {
+        4..8 => half_words(a) == half_words(b),
         8..=16 => words(a) == words(b),
         17..=32 => double_words(a) == double_words(b),
         _ => a == b,

@@ -7,7 +7,7 @@
 //!          0 ┌────────────────────────────────────────────┐
 //!            │ header, 64 bytes                           │
 //!            │   0  magic      "SAMEAS\x1a\n"             │
-//!            │   8  version    u32, here 2                │
+//!            │   8  version    u32, here 3                │
 //!            │  12  sections   u32, here 23               │
 //!            │  16  file_len   u64                        │
 //!            │  24  checksum   u64, xxh3-64 of header     │
@@ -17,13 +17,13 @@
 //!            │ section table, 32 bytes a section, by id   │
 //!            │   0  id         u32                        │
 //!            │   4  zero       u32                        │
-//!            │   8  offset     u64, a multiple of 64      │
+//!            │   8  offset     u64, a multiple of 128     │
 //!            │  16  len        u64                        │
 //!            │  24  checksum   u64, xxh3-64 of its bytes  │
-//!            │ zeros up to a multiple of 64               │
-//!        832 ├────────────────────────────────────────────┤
+//!            │ zeros up to a multiple of 128              │
+//!        896 ├────────────────────────────────────────────┤
 //!            │ section 1 … section 23, in id order, each  │
-//!            │ followed by zeros up to a multiple of 64   │
+//!            │ followed by zeros up to a multiple of 128  │
 //!   file_len └────────────────────────────────────────────┘
 //! ```
 //!
@@ -45,7 +45,7 @@
 //! | 4 | `revisions` | u64 × R, ascending: what revision indexes point into |
 //! | 5 | `arena` | cluster after cluster: unified id 16 bytes, birth (revision index), then one entry a slot: a 40-bit number (bits 0-15 how many bytes before the entry the cluster starts, 65,535 if they are that or more; 16-28 source; 29-39 key length), since when it belongs to the entity (revision index), key bytes |
 //! | 6 | `arena_samples` | u64: offset in `arena` of the entries of slots 0, 8, 16, … |
-//! | 7 | `key_table` | ceil(N / 6) buckets, at least one, of 8 keys (one cache line): 8 fingerprints u16, then the offsets of the keys' entries in `arena`: the 8 upper parts u16, then the 8 lower parts u32; an empty place is all ones |
+//! | 7 | `key_table` | ceil(N / 10) buckets, at least one, of 16 keys (two cache lines): 16 fingerprints u16, then the offsets of the keys' entries in `arena`: the 16 upper parts u16, then the 16 lower parts u32; an empty place is all ones |
 //! | 8 | `order` | u32 × N: the slot of each node (nodes ascend by source name, then key) |
 //! | 9 | `marks` | rank bits over slots: the first member of each cluster |
 //! | 10 | `id_table` | u32 × (ceil(4 C / 3) + 1): the first slot of the cluster whose id hashes here; all ones is empty |
@@ -88,7 +88,7 @@ use crate::error::CorruptError;
 /// The first eight bytes of every snapshot.
 pub(crate) const MAGIC: [u8; 8] = *b"SAMEAS\x1a\n";
 /// The only version this build reads and writes.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// Bytes before the section table.
 pub(crate) const HEADER_LEN: usize = 64;
 /// Bytes of one entry of the section table.
@@ -97,7 +97,7 @@ pub(crate) const ENTRY_LEN: usize = 32;
 pub(crate) const PREFIX_LEN: usize =
     (HEADER_LEN + ENTRY_LEN * Section::COUNT).next_multiple_of(ALIGNMENT as usize);
 /// Sections start at multiples of this.
-pub(crate) const ALIGNMENT: u64 = 64;
+pub(crate) const ALIGNMENT: u64 = 128;
 /// The first offset in `past_keys` that an entry of `past` cannot hold.
 pub(crate) const PAST_KEYS_LEN_MAX: u64 = 1 << 40;
 /// Where the checksum of header and table stands.

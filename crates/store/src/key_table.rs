@@ -1,16 +1,16 @@
 //! The hash table from references to arena entries.
 //!
-//! Cost of a look-up: two neighbouring 64-byte buckets, which come from memory together. They
-//! tell at once where the arena entry lies, beside which lies the entity.
+//! Cost of a look-up: one bucket of two cache lines, which come from memory together. It
+//! tells at once where the arena entry lies, beside which lies the entity.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::machine::{equal_lanes, prefetch};
 
-/// Keys of a bucket: one cache line.
-pub(crate) const BUCKET_LEN: usize = 8;
-/// Entries a bucket is meant for; the rest is slack, so the load is at most 0.75.
-const BUCKET_LOAD: u64 = 6;
+/// Keys of a bucket: a pair of cache lines, which processors fetch together.
+pub(crate) const BUCKET_LEN: usize = 16;
+/// Keys a bucket is meant for; the rest is slack, so that one key in two hundred overflows.
+const BUCKET_LOAD: u64 = 10;
 const FINGERPRINT_MAX: u16 = u16::MAX - 1;
 /// The fingerprint of a place that holds no key; no key's fingerprint has all its bits set.
 const EMPTY: u16 = u16::MAX;
@@ -25,15 +25,13 @@ const _: () = assert!(
     (sameas_graph::KEY_LEN_MAX + crate::arena::LEN_BESIDE_KEY_MAX) as u64 * (1 << 32) < OFFSET_MAX
 );
 
-/// Keys that are compared together: 8 fingerprints, then the offsets of their 8 arena entries,
-/// first the upper 16 bits of each, then the lower 32.
-///
-/// Fingerprints lie side by side, four in a word, so that a word is compared in one go.
-pub(crate) type Bucket = [u64; 8];
+/// Keys that are compared together: 16 fingerprints, then the offsets of their 16 arena
+/// entries, first the upper 16 bits of each, then, in a cache line of their own, the lower 32.
+pub(crate) type Bucket = [u64; 16];
 
 const HIGH_HALVES: usize = BUCKET_LEN / LANES;
 const LOW_HALVES: usize = 2 * HIGH_HALVES;
-const EMPTY_BUCKET: Bucket = [u64::MAX; 8];
+const EMPTY_BUCKET: Bucket = [u64::MAX; 16];
 
 /// The hash of a source and a key.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +46,18 @@ impl KeyHash {
     /// Hashes a key.
     #[inline]
     pub(crate) fn new(seed: u64, key: &[u8]) -> Self {
-        Self(xxh3_64_with_seed(key, seed))
+        // What is inlined has no path for keys of unusual length.
+        Self(if key.len() <= 32 {
+            xxh3_64_with_seed(key, seed)
+        } else {
+            hash_long(key, seed)
+        })
+    }
+
+    /// Returns the hash as a number.
+    #[inline]
+    pub(crate) fn get(self) -> u64 {
+        self.0
     }
 
     #[inline]
@@ -60,6 +69,11 @@ impl KeyHash {
     fn fingerprint(self) -> u16 {
         (self.0 as u16).min(FINGERPRINT_MAX)
     }
+}
+
+#[inline(never)]
+fn hash_long(key: &[u8], seed: u64) -> u64 {
+    xxh3_64_with_seed(key, seed)
 }
 
 /// Returns how many buckets hold this many keys.
@@ -143,16 +157,16 @@ impl<'a> KeyTable<'a> {
         self.buckets.iter().map(len).sum()
     }
 
-    /// Asks the processor to fetch the buckets in which a key almost certainly is.
+    /// Asks the processor to fetch the bucket that a key belongs into.
     #[inline]
     pub(crate) fn prefetch(self, hash: KeyHash) {
-        let home = hash.bucket(self.buckets.len());
-        prefetch(self.buckets, home);
-        prefetch(self.buckets, home + 1);
+        if let Some(bucket) = self.buckets.get(hash.bucket(self.buckets.len())) {
+            prefetch(bucket, 0);
+            prefetch(bucket, LOW_HALVES);
+        }
     }
 
-    /// Returns the offset of the first match in a key's own bucket and the next, where almost
-    /// every key is; nothing for keys of the last bucket, which has no next.
+    /// Returns the offset of the first match in a key's own bucket, where almost every key is.
     ///
     /// There is no branch on which of the sixteen it is, for a branch that waits for memory
     /// and is mispredicted keeps the processor from starting on the next look-up; and there
@@ -163,13 +177,11 @@ impl<'a> KeyTable<'a> {
     )]
     #[inline(always)]
     pub(crate) fn first_match(self, hash: KeyHash) -> Option<u64> {
-        let home = hash.bucket(self.buckets.len());
-        let pair: &[Bucket; 2] = self.buckets.get(home..)?.first_chunk()?;
-        let found = matches_of_pair(pair, hash.fingerprint());
-        if found == 0 {
-            return None;
-        }
-        Some(offset_in_pair(pair, found.trailing_zeros() as usize))
+        let bucket = self.buckets.get(hash.bucket(self.buckets.len()))?;
+        // What the fingerprints lead to comes with them, not after them.
+        prefetch(bucket, LOW_HALVES);
+        let found = matches(bucket, hash.fingerprint());
+        (found != 0).then(|| offset_of(bucket, found.trailing_zeros() as usize))
     }
 
     /// Calls `decide` with each offset where this key may be, until it answers.
@@ -189,7 +201,7 @@ impl<'a> KeyTable<'a> {
             };
             let mut found = matches(bucket, hash.fingerprint());
             while found != 0 {
-                let at = index_of(found.trailing_zeros() as usize);
+                let at = found.trailing_zeros() as usize;
                 if let Some(answer) = decide(offset_of(bucket, at))? {
                     return Ok(Some(answer));
                 }
@@ -209,78 +221,35 @@ impl<'a> KeyTable<'a> {
     }
 }
 
-/// Returns a bit for each key of two buckets with this fingerprint, that of the first key lowest.
+/// Returns a bit for each key of a bucket with this fingerprint, that of the first key lowest.
 #[inline]
-fn matches_of_pair(pair: &[Bucket; 2], fingerprint: u16) -> u32 {
-    let [[a, b, ..], [c, d, ..]] = *pair;
+fn matches(bucket: &Bucket, fingerprint: u16) -> u32 {
+    let [a, b, c, d, ..] = *bucket;
     equal_lanes([a, b, c, d], fingerprint)
 }
 
-/// Returns the offset of the n-th key of two buckets.
 #[inline]
 #[expect(
     clippy::indexing_slicing,
-    reason = "the number of a key is below 16, so the masks change nothing but show it"
+    reason = "the number of a key is below 16, so the mask changes nothing but shows it"
 )]
-fn offset_in_pair(pair: &[Bucket; 2], number: usize) -> u64 {
-    let halves: &[u16; 64] = bytemuck::cast_ref(pair);
-    let words: &[u32; 32] = bytemuck::cast_ref(pair);
-    let (bucket, at) = (number / BUCKET_LEN, number % BUCKET_LEN);
-    let high = u16::from_le(halves[(bucket * 32 + 4 * HIGH_HALVES + at) % 64]);
-    let low = u32::from_le(words[(bucket * 16 + 2 * LOW_HALVES + at) % 32]);
-    u64::from(low) | u64::from(high) << 32
-}
-
-/// Returns a bit for each key of a bucket with this fingerprint; [`index_of`] tells which.
-#[inline]
-fn matches(bucket: &Bucket, fingerprint: u16) -> u64 {
-    let [low, high, ..] = *bucket;
-    zero_lanes(u64::from_le(low), fingerprint) >> 15
-        | zero_lanes(u64::from_le(high), fingerprint) >> 13
-}
-
-/// Returns the highest bit of each of four numbers that equals the given one.
-///
-/// After H. S. Warren, "Hacker's Delight", section 6-1: exact, since no sum leaves its lane.
-#[inline]
-fn zero_lanes(lanes: u64, number: u16) -> u64 {
-    const ONES: u64 = 0x0001_0001_0001_0001;
-    const LOW_BITS: u64 = ONES * 0x7fff;
-    let differences = lanes ^ (ONES * u64::from(number));
-    !(((differences & LOW_BITS) + LOW_BITS) | differences | LOW_BITS)
-}
-
-/// Returns which key of its bucket a bit of [`matches`] stands for.
-#[inline]
-fn index_of(bit: usize) -> usize {
-    bit / 16 + (bit % 4 / 2) * LANES
-}
-
-#[inline]
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a remainder of 8 is within 8 words"
-)]
-fn lane(bucket: &Bucket, from: usize, at: usize) -> u16 {
-    // The masks change nothing, they show that the index is within the bucket.
-    let word = u64::from_le(bucket[(from + at / LANES) % 8]);
-    (word >> (16 * (at % LANES))) as u16
-}
-
-#[inline]
 fn fingerprint_of(bucket: &Bucket, at: usize) -> u16 {
-    lane(bucket, 0, at)
+    let lanes: &[u16; 64] = bytemuck::cast_ref(bucket);
+    u16::from_le(lanes[at % BUCKET_LEN])
 }
 
 /// Returns the offset of a bucket's n-th key.
 #[inline]
 #[expect(
     clippy::indexing_slicing,
-    reason = "a remainder of 8 is within 8 words"
+    reason = "the number of a key is below 16, so the masks change nothing but show it"
 )]
 fn offset_of(bucket: &Bucket, at: usize) -> u64 {
-    let low = u64::from_le(bucket[(LOW_HALVES + at / 2) % 8]) >> (32 * (at % 2));
-    u64::from(low as u32) | u64::from(lane(bucket, HIGH_HALVES, at)) << 32
+    let lanes: &[u16; 64] = bytemuck::cast_ref(bucket);
+    let words: &[u32; 32] = bytemuck::cast_ref(bucket);
+    let high = u16::from_le(lanes[LANES * HIGH_HALVES + at % BUCKET_LEN]);
+    let low = u32::from_le(words[2 * LOW_HALVES + at % BUCKET_LEN]);
+    u64::from(low) | u64::from(high) << 32
 }
 
 /// Writes a bucket's n-th key, whose place is blank.
@@ -330,7 +299,7 @@ mod tests {
             table.insert(hash(number), at(number));
         }
         let view = KeyTable::new(table.words().as_chunks().0, table.probe_max());
-        assert_eq!((table.probe_max(), view.key_count()), (7, Some(60)));
+        assert_eq!((table.probe_max(), view.key_count()), (3, Some(60)));
         for number in 0..60_u64 {
             let found: Result<_, ()> = view.find(hash(number), |found| Ok(Some(found)));
             assert_eq!(found, Ok(Some(at(number))));
@@ -340,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_its_bucket_or_the_next_is_matched_at_once() {
+    fn a_key_in_its_bucket_is_matched_at_once() {
         let mut table = KeyTableBuilder::new(60);
         let hash = |fingerprint: u64| KeyHash(fingerprint);
         for number in 0..30_u64 {
@@ -353,26 +322,15 @@ mod tests {
         }
     }
 
-    fn by_lane(pair: &[Bucket; 2], fingerprint: u16) -> u32 {
-        let keys = pair
-            .iter()
-            .flat_map(|bucket| (0..BUCKET_LEN).map(move |at| (bucket, at)));
-        let equal = keys.map(|(bucket, at)| u32::from(fingerprint_of(bucket, at) == fingerprint));
-        equal.enumerate().map(|(number, bit)| bit << number).sum()
-    }
-
     proptest::proptest! {
         #[test]
-        fn both_ways_to_match_agree(words: [u64; 16], wanted in 0_usize..20, other: u16) {
-            let pair: [Bucket; 2] = bytemuck::cast(words);
-            let halves: [u16; 64] = bytemuck::cast(words);
-            let fingerprint = halves.get(wanted).map_or(other, |&half| u16::from_le(half));
-            let found = matches_of_pair(&pair, fingerprint);
-            proptest::prop_assert_eq!(found, by_lane(&pair, fingerprint));
-            for (number, bucket) in pair.iter().flat_map(|bucket| [bucket; BUCKET_LEN]).enumerate() {
-                let offset = offset_of(bucket, number % BUCKET_LEN);
-                proptest::prop_assert_eq!(offset_in_pair(&pair, number), offset);
-            }
+        fn a_fingerprint_matches_where_it_is(words: Bucket, wanted in 0_usize..20, other: u16) {
+            let lanes: [u16; 64] = bytemuck::cast(words);
+            let inside = lanes.iter().take(BUCKET_LEN).nth(wanted);
+            let fingerprint = inside.map_or(other, |&lane| u16::from_le(lane));
+            let equal = (0..BUCKET_LEN).map(|at| u32::from(fingerprint_of(&words, at) == fingerprint));
+            let expected: u32 = equal.enumerate().map(|(at, bit)| bit << at).sum();
+            proptest::prop_assert_eq!(matches(&words, fingerprint), expected);
         }
     }
 

@@ -13,12 +13,12 @@ mod slots;
 use std::sync::Arc;
 
 use bytemuck::Pod;
-use hashbrown::HashTable;
 use sameas_graph::{Legend, Namespace, Revision};
 use uuid::Uuid;
 
 pub use self::entity::{EntityView, MemberView, Members};
 pub use self::evidence::MemberEvidence;
+use self::lookup::SourceNames;
 pub use self::lookup::{Located, Member, SourceHandle};
 pub use self::rows::{Row, Rows};
 pub(crate) use self::sets::is_intact;
@@ -52,8 +52,7 @@ struct Inner {
     probes: Probes,
     sources: Vec<SourceSummary>,
     seeds: Vec<u64>,
-    /// Positions of sources, by name.
-    source_numbers: HashTable<u16>,
+    source_names: SourceNames,
     legend: Legend,
     past_sources: Vec<String>,
     index_width: usize,

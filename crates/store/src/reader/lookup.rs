@@ -5,11 +5,12 @@
 //! the caller does not wait for one before it asks for the next; a batch does each step for
 //! many keys before the next step, so that all their reads overlap.
 
+use hashbrown::HashTable;
 use sameas_graph::{Entity, Revision, UnifiedId};
 use uuid::Uuid;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::Snapshot;
+use crate::arena::is_equal;
 use crate::error::CorruptError;
 use crate::key_table::KeyHash;
 use crate::machine::prefetch;
@@ -54,26 +55,14 @@ impl Snapshot {
     /// Returns the handle of a source, if the snapshot has one of this name.
     #[inline]
     pub fn source_handle(&self, name: &str) -> Option<SourceHandle> {
-        let sources = self.sources();
-        let is_named = |&index: &u16| {
-            sources
-                .get(usize::from(index))
-                .is_some_and(|source| source.name == name)
-        };
-        let index = *self
-            .inner
-            .source_numbers
-            .find(source_hash(name), is_named)?;
-        Some(SourceHandle {
-            index,
-            seed: *self.seeds().get(usize::from(index))?,
-        })
+        self.inner.source_names.find(name)
     }
 
     /// Returns the entity that a reference belongs to, or nothing if it is unknown.
     ///
     /// # Errors
     /// Says what contradicts itself if the file is corrupt.
+    #[inline]
     pub fn lookup(&self, source: &str, key: &str) -> Result<Option<Located>, CorruptError> {
         match self.source_handle(source) {
             Some(source) => self.lookup_in(source, key),
@@ -85,6 +74,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// Says what contradicts itself if the file is corrupt.
+    #[inline]
     pub fn lookup_in(
         &self,
         source: SourceHandle,
@@ -92,6 +82,8 @@ impl Snapshot {
     ) -> Result<Option<Located>, CorruptError> {
         let key = key.as_bytes();
         let offset = self.key_table().first_match(KeyHash::new(source.seed, key));
+        // The start of a short cluster comes with the entry, not after it.
+        offset.inspect(|&offset| prefetch_before(self.arena().bytes(), offset));
         match offset.and_then(|offset| self.locate_if_equal(offset, source, key)) {
             Some(located) => Ok(Some(located)),
             None => self.lookup_thoroughly(source, key),
@@ -202,15 +194,55 @@ impl Snapshot {
     #[inline]
     fn prefetch_entry(&self, offset: u64) {
         let arena = self.arena().bytes();
-        let offset = offset as usize;
         // Most lie in two cache lines: a short cluster's start before the entry, or its key's
         // end behind it.
-        prefetch(arena, offset.saturating_sub(PREFETCH_BEFORE));
-        prefetch(arena, offset.saturating_add(PREFETCH_BEHIND));
+        prefetch_before(arena, offset);
+        prefetch(arena, (offset as usize).saturating_add(PREFETCH_BEHIND));
     }
 }
 
-/// Hashes a source's name.
-pub(super) fn source_hash(name: &str) -> u64 {
-    xxh3_64(name.as_bytes())
+/// Asks the processor to fetch what usually lies before an entry: the start of its cluster.
+#[inline]
+fn prefetch_before(arena: &[u8], offset: u64) {
+    prefetch(arena, (offset as usize).wrapping_sub(PREFETCH_BEFORE));
+}
+
+/// A source's name and where the source is, kept so that few instructions find it.
+#[derive(Clone, Debug)]
+pub(super) struct NamedSource {
+    hash: u64,
+    name: Box<str>,
+    handle: SourceHandle,
+}
+
+/// All sources by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SourceNames {
+    table: HashTable<NamedSource>,
+}
+
+impl SourceNames {
+    /// Adds a source whose name is none of those added before.
+    pub(super) fn add(&mut self, name: &str, handle: SourceHandle) {
+        let hash = name_hash(name);
+        let source = NamedSource {
+            hash,
+            name: name.into(),
+            handle,
+        };
+        self.table.insert_unique(hash, source, |source| source.hash);
+    }
+
+    #[inline]
+    fn find(&self, name: &str) -> Option<SourceHandle> {
+        let is_named = |source: &NamedSource| {
+            source.name.len() == name.len() && is_equal(source.name.as_bytes(), name.as_bytes())
+        };
+        Some(self.table.find(name_hash(name), is_named)?.handle)
+    }
+}
+
+#[inline]
+fn name_hash(name: &str) -> u64 {
+    KeyHash::new(0, name.as_bytes()).get()
 }

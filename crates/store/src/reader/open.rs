@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::lookup::source_hash;
-use super::{HotSections, Inner, Snapshot, revision_index_width};
+use super::lookup::SourceNames;
+use super::{HotSections, Inner, Snapshot, SourceHandle, revision_index_width};
 use crate::arena::ENTRY_HEADER_LEN;
 use crate::codec::{SourceSummary, decode_legend, decode_names, decode_sources};
 use crate::error::{CorruptError, OpenError};
@@ -83,16 +82,12 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
     check_lengths(prefix, &meta, sources.len())?;
     let probes = Probes::decode(small(Section::Probes)?).ok_or_else(|| decoded(Section::Probes))?;
     check_probes(&meta, probes)?;
-    let seeds = (0..sources.len())
-        .map(|source| KeyHash::seed(&meta.namespace, source as u16))
+    let seeds: Vec<u64> = (0..sources.len() as u16)
+        .map(|source| KeyHash::seed(&meta.namespace, source))
         .collect();
-    let mut source_numbers = HashTable::with_capacity(sources.len());
-    let hash_of = |&index: &u16| {
-        let source = sources.get(usize::from(index));
-        source_hash(source.map_or("", |source| &source.name))
-    };
-    for index in 0..sources.len() as u16 {
-        source_numbers.insert_unique(hash_of(&index), index, hash_of);
+    let mut source_names = SourceNames::default();
+    for ((source, &seed), index) in sources.iter().zip(&seeds).zip(0..) {
+        source_names.add(&source.name, SourceHandle { index, seed });
     }
     let index_width = revision_index_width(prefix.entry(Section::Revisions).len);
     let hot = find_hot_sections(&map, prefix).ok_or(CorruptError::at(
@@ -107,7 +102,7 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
         probes,
         sources,
         seeds,
-        source_numbers,
+        source_names,
         legend,
         past_sources,
         index_width,

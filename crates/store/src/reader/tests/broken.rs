@@ -234,15 +234,15 @@ fn other_files_and_other_formats_are_named() {
     } = on_disk(&small());
     drop(snapshot);
     let mut bytes = std::fs::read(&path).unwrap();
-    bytes[8] = 3;
+    bytes[8] = 2;
     put(&path, &bytes);
     let error = Snapshot::open(&path).unwrap_err();
     assert!(
         matches!(
             error,
             OpenError::UnknownFormat {
-                found: 3,
-                known: 2,
+                found: 2,
+                known: 3,
                 ..
             }
         ),
