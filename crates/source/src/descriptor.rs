@@ -7,7 +7,9 @@ use sameas_record::{DateOrder, DuplicateKeys, Part};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::database::is_postgres;
 use crate::files::local_files;
+use crate::secret::SecretPlace;
 
 /// One text or a list of texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,8 +66,13 @@ pub enum FieldMapping {
 pub struct SourceSettings {
     /// Its name, part of every reference to its records.
     pub name: String,
-    /// A file, a glob, a folder or an object-store address; or several.
+    /// A file, a glob, a folder or an object-store address; or several; or one database, for
+    /// example `postgres://reader@db.example:5432/crm`.
     pub uri: OneOrMany,
+    /// The table or view of a database, for example `public.customers`.
+    pub table: Option<String>,
+    /// Where the password of a database comes from.
+    pub password: Option<SecretPlace>,
     /// The files' format.
     pub format: Option<FileFormat>,
     /// The column, or SQL expression, of the record key.
@@ -88,6 +95,11 @@ pub struct SourceSettings {
 }
 
 impl SourceSettings {
+    /// Returns whether the source is a table of a database, not files.
+    pub fn is_database(&self) -> bool {
+        self.uri.as_slice().iter().any(|uri| is_postgres(uri))
+    }
+
     /// Returns the files of this machine that the address names now, seen from a folder; what
     /// cannot be found is left out.
     pub fn local_files(&self, base: &Path) -> Vec<PathBuf> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use datafusion::common::DataFusionError;
 
+use crate::database::DatabaseFault;
 use crate::flaw::Flaw;
 use crate::hint::NameHint;
 
@@ -157,6 +158,35 @@ pub enum OpenError {
         /// The format it should have.
         format: &'static str,
     },
+    /// A database without a table.
+    #[error(
+        "source `{source_name}`: `table` is missing; name a table or view, for example `public.customers`"
+    )]
+    NoTable {
+        /// The source.
+        source_name: String,
+    },
+    /// A name that names no table.
+    #[error(
+        "source `{source_name}`: {table:?} is no name of a table; expected `table` or `schema.table`, odd names in double quotes"
+    )]
+    TableName {
+        /// The source.
+        source_name: String,
+        /// What the settings say.
+        table: String,
+    },
+    /// A database that cannot be read.
+    #[error("source `{source_name}`: {place} cannot be read")]
+    Database {
+        /// The source.
+        source_name: String,
+        /// The address, without credentials.
+        place: String,
+        /// What is wrong, and what helps.
+        #[source]
+        cause: DatabaseFault,
+    },
     /// The store did not answer.
     #[error(
         "source `{source_name}`: {place} cannot be read; check its address, permissions and credentials"
@@ -288,6 +318,17 @@ pub enum ScanError {
         /// The kind of failure.
         #[source]
         cause: StoreCause,
+    },
+    /// A database that failed while it was read.
+    #[error("source `{source_name}`: {place} cannot be read")]
+    Database {
+        /// The source.
+        source_name: String,
+        /// The address, without credentials.
+        place: String,
+        /// What is wrong, and what helps.
+        #[source]
+        cause: DatabaseFault,
     },
     /// An expression that failed on some record.
     #[error("source `{source_name}`: an expression cannot be computed for some record: {reason}")]

@@ -42,11 +42,11 @@ use crate::skipped::SkippedFiles;
 pub(crate) const BATCH_ROWS_MAX: usize = 8_192;
 
 /// The bytes of text after which a batch is full before it has [`BATCH_ROWS_MAX`] rows.
-const BATCH_BYTES_MAX: usize = 16 << 20;
+pub(crate) const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// The bytes kept of a cell. What reads records skips and counts far shorter cells, so no cut cell
 /// passes for a whole one.
-const CELL_KEPT_MAX: usize = 128 << 10;
+pub(crate) const CELL_KEPT_MAX: usize = 128 << 10;
 const _: () = assert!(CELL_KEPT_MAX > sameas_record::CELL_LEN_MAX);
 
 /// The bytes of one NDJSON record.

@@ -25,7 +25,9 @@
 //! # }
 //! ```
 
+mod connector;
 mod count;
+mod database;
 mod descriptor;
 mod error;
 mod expression;
@@ -35,9 +37,11 @@ mod hint;
 mod kind;
 mod request;
 mod scan;
+mod secret;
 mod skipped;
 
 pub use count::RowCount;
+pub use database::DatabaseFault;
 pub use descriptor::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
 pub use error::{OpenError, ScanError, StoreCause};
 pub use flaw::{Flaw, Problem};
@@ -45,4 +49,5 @@ pub use hint::NameHint;
 pub use request::ScanRequest;
 pub use sameas_record::DuplicateKeys;
 pub use scan::{ColumnInfo, Source};
+pub use secret::{SecretError, SecretPlace};
 pub use skipped::SkippedFiles;

@@ -71,6 +71,8 @@ mod tests {
         let settings = SourceSettings {
             name: "crm".to_owned(),
             uri: OneOrMany::One("a.csv".to_owned()),
+            table: None,
+            password: None,
             format: None,
             key: "id".to_owned(),
             delimiter: None,

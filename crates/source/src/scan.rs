@@ -18,11 +18,12 @@ use datafusion::physical_plan::{
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::stream::{Stream, StreamExt, iter, once};
 
+use crate::connector::Connector;
 use crate::count::RowCount;
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
 use crate::expression::{Resolved, Resolver};
-use crate::files::{BATCH_ROWS_MAX, Files};
+use crate::files::BATCH_ROWS_MAX;
 use crate::kind::kind_of;
 use crate::request::ScanRequest;
 use crate::skipped::SkippedFiles;
@@ -45,7 +46,7 @@ pub struct ColumnInfo {
 /// [`scan`](Self::scan) only, and a file that changes in between makes the scan fail.
 pub struct Source {
     name: Arc<str>,
-    files: Arc<Files>,
+    connector: Arc<Connector>,
     columns: Vec<ColumnInfo>,
 }
 
@@ -64,9 +65,9 @@ impl fmt::Debug for Source {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Source")
             .field("name", &self.name)
-            .field("file_count", &self.files.file_count())
+            .field("file_count", &self.connector.file_count())
             .field("column_count", &self.columns.len())
-            .field("row_count", &self.files.row_count())
+            .field("row_count", &self.connector.row_count())
             .finish()
     }
 }
@@ -79,19 +80,19 @@ impl Source {
     /// Files that are missing, empty, of unknown format or unreadable, and headers that name a
     /// column twice.
     pub async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
-        let files = Files::open(settings, base).await?;
-        let typed = files.schema().fields().iter().map(|field| ColumnInfo {
+        let connector = Connector::open(settings, base).await?;
+        let typed = connector.schema().fields().iter().map(|field| ColumnInfo {
             name: field.name().clone(),
             data_type: kind_of(field.data_type()),
         });
-        let mixed = files.conflicts().keys().map(|name| ColumnInfo {
+        let mixed = connector.conflicts().keys().map(|name| ColumnInfo {
             name: name.clone(),
             data_type: "mixed".to_owned(),
         });
         let columns = typed.chain(mixed).collect();
         Ok(Self {
             name: settings.name.as_str().into(),
-            files: Arc::new(files),
+            connector: Arc::new(connector),
             columns,
         })
     }
@@ -108,7 +109,7 @@ impl Source {
 
     /// Returns what stands in the folders of the source and is not read.
     pub fn skipped_files(&self) -> &SkippedFiles {
-        self.files.skipped()
+        self.connector.skipped()
     }
 
     /// Returns the columns that are read and that some files lack, with those files.
@@ -123,7 +124,7 @@ impl Source {
                 .chain([&request.key])
                 .chain(&request.filter)
         };
-        let lacking = self.files.lacking().iter();
+        let lacking = self.connector.lacking().iter();
         lacking
             .filter(move |(name, _)| texts().any(|text| names(text, name)))
             .map(|(name, files)| (name.as_str(), files))
@@ -136,7 +137,7 @@ impl Source {
     /// None for files; other connectors have to ask.
     #[expect(clippy::unused_async, reason = "a database is asked for its count")]
     pub async fn row_count(&self) -> Result<RowCount, ScanError> {
-        Ok(self.files.row_count())
+        Ok(self.connector.row_count())
     }
 
     /// Resolves every name and expression of a request without reading data.
@@ -164,13 +165,13 @@ impl Source {
     ) -> Result<Vec<SendableRecordBatchStream>, ScanError> {
         let partitions = partitions.max(1);
         let checked = self.resolve(&context(1, BATCH_ROWS_MAX), request)?;
-        let used = checked.used(self.files.schema());
-        let context = context(partitions, self.files.batch_rows(&used));
+        let used = checked.used(self.connector.schema());
+        let context = context(partitions, self.connector.batch_rows(&used));
         let streams = self.streams(&context, checked, &used, partitions).await;
         let streams = streams.map_err(|error| ScanError::from_stream(&self.name, &error))?;
         let guard = Arc::new(Guard {
             source_name: Arc::clone(&self.name),
-            files: Arc::clone(&self.files),
+            connector: Arc::clone(&self.connector),
             used,
             open_count: AtomicUsize::new(streams.len()),
         });
@@ -188,9 +189,9 @@ impl Source {
         let resolver = Resolver {
             source_name: &self.name,
             context,
-            schema: self.files.schema(),
-            conflicts: self.files.conflicts(),
-            headers: self.files.headers(),
+            schema: self.connector.schema(),
+            conflicts: self.connector.conflicts(),
+            headers: self.connector.headers(),
             request,
         };
         resolver.resolve()
@@ -203,7 +204,7 @@ impl Source {
         used: &[usize],
         partitions: usize,
     ) -> Result<Vec<SendableRecordBatchStream>, DataFusionError> {
-        let table = self.files.table(context, used, partitions)?;
+        let table = self.connector.table(context, used, partitions).await?;
         let mut frame = context.read_table(table)?;
         if let Some(filter) = checked.filter {
             frame = frame.filter(filter)?;
@@ -253,7 +254,7 @@ fn widened(
 /// What all streams of one scan share.
 struct Guard {
     source_name: Arc<str>,
-    files: Arc<Files>,
+    connector: Arc<Connector>,
     used: Vec<usize>,
     open_count: AtomicUsize,
 }
@@ -261,14 +262,14 @@ struct Guard {
 impl Guard {
     /// Replaces an engine's error by one of ours, which quotes no value and names the file.
     async fn explain(&self, error: &DataFusionError) -> ScanError {
-        if let Err(changed) = self.files.require_unchanged().await {
+        if let Err(changed) = self.connector.require_unchanged().await {
             return changed;
         }
         let found = ScanError::from_stream(&self.source_name, error);
         match found {
             ScanError::Engine { .. } => {
                 let context = context(1, BATCH_ROWS_MAX);
-                self.files
+                self.connector
                     .find_damaged(&context, &self.used)
                     .await
                     .unwrap_or(found)
@@ -282,7 +283,7 @@ impl Guard {
         if self.open_count.fetch_sub(1, Ordering::AcqRel) > 1 {
             return None;
         }
-        self.files
+        self.connector
             .require_unchanged()
             .await
             .err()

@@ -48,6 +48,8 @@ pub(super) fn source_of(
     Ok(SourceSettings {
         name,
         uri: address(file, folder)?,
+        table: None,
+        password: None,
         format: None,
         key: String::new(),
         delimiter: delimiter_of(file),

@@ -65,6 +65,8 @@ impl Folder {
         let settings = SourceSettings {
             name: "crm".to_owned(),
             uri,
+            table: None,
+            password: None,
             format: self.format,
             key: "id".to_owned(),
             delimiter: self.delimiter,

@@ -1,0 +1,134 @@
+//! What a source is made of: files, or a table of a database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use arrow_schema::SchemaRef;
+use datafusion::common::DataFusionError;
+use datafusion::datasource::TableProvider;
+use datafusion::prelude::SessionContext;
+
+use crate::count::RowCount;
+use crate::database::Postgres;
+use crate::descriptor::SourceSettings;
+use crate::error::{OpenError, ScanError};
+use crate::files::{BATCH_ROWS_MAX, Files};
+use crate::skipped::SkippedFiles;
+
+/// Everything of a source that depends on the kind of system it lies in.
+pub(crate) enum Connector {
+    Files(Files),
+    Postgres(Postgres),
+}
+
+static NO_CONFLICTS: BTreeMap<String, String> = BTreeMap::new();
+static NO_LACKING: BTreeMap<String, SkippedFiles> = BTreeMap::new();
+static NO_SKIPPED: LazyLock<SkippedFiles> = LazyLock::new(SkippedFiles::default);
+
+impl Connector {
+    /// Opens what the settings name.
+    pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
+        if settings.is_database() {
+            return Ok(Self::Postgres(Postgres::open(settings, base).await?));
+        }
+        Ok(Self::Files(Files::open(settings, base).await?))
+    }
+
+    /// Returns the columns that have a single type.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        match self {
+            Self::Files(files) => files.schema(),
+            Self::Postgres(table) => table.schema(),
+        }
+    }
+
+    /// Returns the columns that have none, and why.
+    pub(crate) fn conflicts(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Files(files) => files.conflicts(),
+            Self::Postgres(_) => &NO_CONFLICTS,
+        }
+    }
+
+    /// Returns the files that lack a column which others have.
+    pub(crate) fn lacking(&self) -> &BTreeMap<String, SkippedFiles> {
+        match self {
+            Self::Files(files) => files.lacking(),
+            Self::Postgres(_) => &NO_LACKING,
+        }
+    }
+
+    /// Returns what was not taken from folders.
+    pub(crate) fn skipped(&self) -> &SkippedFiles {
+        match self {
+            Self::Files(files) => files.skipped(),
+            Self::Postgres(_) => &NO_SKIPPED,
+        }
+    }
+
+    /// Returns the first records of CSV files, which may be values where a header is missing.
+    pub(crate) fn headers(&self) -> Option<&BTreeSet<Vec<String>>> {
+        match self {
+            Self::Files(files) => files.headers(),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Returns the rows.
+    pub(crate) fn row_count(&self) -> RowCount {
+        match self {
+            Self::Files(files) => files.row_count(),
+            Self::Postgres(table) => table.row_count(),
+        }
+    }
+
+    /// Returns how many files there are; none of a database.
+    pub(crate) fn file_count(&self) -> usize {
+        match self {
+            Self::Files(files) => files.file_count(),
+            Self::Postgres(_) => 0,
+        }
+    }
+
+    /// Returns how many rows of the given columns make a batch of bounded size.
+    pub(crate) fn batch_rows(&self, used: &[usize]) -> usize {
+        match self {
+            Self::Files(files) => files.batch_rows(used),
+            Self::Postgres(_) => BATCH_ROWS_MAX,
+        }
+    }
+
+    /// Returns the given columns as a table of at most `partition_count` partitions.
+    pub(crate) async fn table(
+        &self,
+        context: &SessionContext,
+        used: &[usize],
+        partition_count: usize,
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        match self {
+            Self::Files(files) => files.table(context, used, partition_count),
+            Self::Postgres(table) => table.table(used, partition_count).await,
+        }
+    }
+
+    /// Refuses a scan during which a file changed; a database shows one moment to the whole scan.
+    pub(crate) async fn require_unchanged(&self) -> Result<(), ScanError> {
+        match self {
+            Self::Files(files) => files.require_unchanged().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Finds the file that an engine's error is about, which the engine does not tell.
+    pub(crate) async fn find_damaged(
+        &self,
+        context: &SessionContext,
+        used: &[usize],
+    ) -> Option<ScanError> {
+        match self {
+            Self::Files(files) => files.find_damaged(context, used).await,
+            Self::Postgres(_) => None,
+        }
+    }
+}

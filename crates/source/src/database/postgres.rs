@@ -1,0 +1,324 @@
+//! PostgreSQL: tables and views, copied out in binary form.
+
+mod coding;
+mod copy;
+mod partition;
+mod server;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema, SchemaRef};
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::DataFusionError;
+use datafusion::datasource::TableProvider;
+use datafusion::physical_plan::streaming::PartitionStream;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use self::coding::Coding;
+use self::partition::{CopyPartition, Snapshot};
+use self::server::Server;
+use crate::count::RowCount;
+use crate::database::DatabaseFault;
+use crate::descriptor::SourceSettings;
+use crate::error::{OpenError, ScanError};
+
+/// The pages of a table (8 KiB each) up to which its rows are counted; of larger ones the server's
+/// own estimate is taken.
+const COUNTED_PAGES_MAX: i32 = 1 << 12;
+
+/// The pages that a partition has at least.
+const PARTITION_PAGES_MIN: u32 = 256;
+
+/// Returns whether an address is one of PostgreSQL.
+pub(crate) fn is_postgres(uri: &str) -> bool {
+    uri.starts_with("postgres://") || uri.starts_with("postgresql://")
+}
+
+/// A table or view as it was when it was opened.
+pub(crate) struct Postgres {
+    source_name: Arc<str>,
+    server: Arc<Server>,
+    /// What the settings call it.
+    table: Arc<str>,
+    /// Its name as SQL.
+    relation: String,
+    columns: Vec<Column>,
+    schema: SchemaRef,
+    row_count: RowCount,
+    /// The pages of a table that can be read in parts.
+    pages: Option<u32>,
+}
+
+/// A column and how its values come.
+#[derive(Clone, PartialEq)]
+struct Column {
+    name: String,
+    type_: Type,
+}
+
+impl Column {
+    fn coding(&self) -> Coding {
+        Coding::of(&self.type_)
+    }
+
+    /// Returns what to select.
+    fn selected(&self) -> String {
+        let name = quoted(&self.name);
+        match Coding::cast(&self.type_) {
+            Some(cast) => format!("{name}::{cast}"),
+            None => name,
+        }
+    }
+}
+
+impl Postgres {
+    /// Connects, and learns the columns and the number of rows.
+    pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
+        let server = Server::from_settings(settings, base)?;
+        let (table, relation) = relation_of(settings)?;
+        let opened = async {
+            let client = server.connect(&table).await?;
+            let columns = columns_of(&client, &relation, &table).await?;
+            let size = size_of(&client, &relation, &table).await?;
+            Ok((columns, size))
+        };
+        let opened: Result<_, DatabaseFault> = opened.await;
+        let (columns, (row_count, pages)) = opened.map_err(|cause| OpenError::Database {
+            source_name: settings.name.clone(),
+            place: server.place().to_owned(),
+            cause,
+        })?;
+        let fields = columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.coding().data_type(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Ok(Self {
+            source_name: settings.name.as_str().into(),
+            server: Arc::new(server),
+            table: table.into(),
+            relation,
+            columns,
+            schema,
+            row_count,
+            pages,
+        })
+    }
+
+    /// Returns the columns.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Returns the rows that the table had when it was opened.
+    pub(crate) fn row_count(&self) -> RowCount {
+        self.row_count
+    }
+
+    /// Returns the given columns, as they are at one moment, as a table of at most
+    /// `partition_count` partitions.
+    pub(crate) async fn table(
+        &self,
+        used: &[usize],
+        partition_count: usize,
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        let snapshot = self.snapshot().await;
+        let snapshot = snapshot.map_err(|cause| ScanError::Database {
+            source_name: self.source_name.to_string(),
+            place: self.server.place().to_owned(),
+            cause,
+        })?;
+        let snapshot = Arc::new(snapshot);
+        let schema = Arc::new(self.schema.project(used)?);
+        let columns: Vec<&Column> = used.iter().filter_map(|&at| self.columns.get(at)).collect();
+        let codings: Arc<[Coding]> = columns.iter().map(|column| column.coding()).collect();
+        let selected: Vec<_> = columns.iter().map(|column| column.selected()).collect();
+        let selected = selected.join(", ");
+        let parts = self.parts(partition_count).into_iter().map(|part| {
+            Arc::new(CopyPartition {
+                source_name: Arc::clone(&self.source_name),
+                server: Arc::clone(&self.server),
+                snapshot: Arc::clone(&snapshot),
+                table: Arc::clone(&self.table),
+                schema: Arc::clone(&schema),
+                codings: Arc::clone(&codings),
+                query: format!(
+                    "COPY (SELECT {selected} FROM {}{part}) TO STDOUT (FORMAT binary)",
+                    self.relation
+                ),
+            }) as Arc<dyn PartitionStream>
+        });
+        Ok(Arc::new(StreamingTable::try_new(
+            Arc::clone(&schema),
+            parts.collect(),
+        )?))
+    }
+
+    /// Returns the conditions that cut the table into parts of about as many pages each.
+    fn parts(&self, partition_count: usize) -> Vec<String> {
+        let pages = self.pages.unwrap_or(0);
+        let most = (pages / PARTITION_PAGES_MIN).max(1);
+        let count = (partition_count as u32).clamp(1, most);
+        let edge = |part: u32| u64::from(pages) * u64::from(part) / u64::from(count);
+        let from = |part: u32| (part > 0).then(|| format!("ctid >= '({},0)'::tid", edge(part)));
+        // The last part has no end, so pages that were added meanwhile are in it.
+        let to = |part: u32| (part < count).then(|| format!("ctid < '({},0)'::tid", edge(part)));
+        (0..count)
+            .map(|part| {
+                let bounds: Vec<_> = from(part).into_iter().chain(to(part + 1)).collect();
+                match bounds.is_empty() {
+                    true => String::new(),
+                    false => format!(" WHERE {}", bounds.join(" AND ")),
+                }
+            })
+            .collect()
+    }
+
+    /// Fixes the moment at which all partitions see the table, and makes sure that its columns are
+    /// those that are known.
+    async fn snapshot(&self) -> Result<Snapshot, DatabaseFault> {
+        let client = self.server.connect(&self.table).await?;
+        let snapshot = Snapshot::of(client, &self.table).await?;
+        let columns = columns_of(snapshot.client(), &self.relation, &self.table).await?;
+        if columns != self.columns {
+            let table = self.table.to_string();
+            return Err(DatabaseFault::Changed { table });
+        }
+        Ok(snapshot)
+    }
+}
+
+async fn columns_of(
+    client: &Client,
+    relation: &str,
+    table: &str,
+) -> Result<Vec<Column>, DatabaseFault> {
+    let query = format!("SELECT * FROM {relation} LIMIT 0");
+    let prepared = client.prepare(&query).await;
+    let prepared = prepared.map_err(|error| DatabaseFault::of(&error, table))?;
+    let column = |column: &tokio_postgres::Column| Column {
+        name: column.name().to_owned(),
+        type_: column.type_().clone(),
+    };
+    Ok(prepared.columns().iter().map(column).collect())
+}
+
+/// Returns the rows, and the pages of a plain table.
+async fn size_of(
+    client: &Client,
+    relation: &str,
+    table: &str,
+) -> Result<(RowCount, Option<u32>), DatabaseFault> {
+    let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
+    let query = "SELECT relkind IN ('r', 'm'), \
+                 (pg_relation_size(oid) / current_setting('block_size')::int)::int, \
+                 reltuples::float8 FROM pg_class WHERE oid = $1::text::regclass";
+    let row = client.query_one(query, &[&relation]).await.map_err(fault)?;
+    let (is_plain, pages, tuples): (bool, i32, f64) = (row.get(0), row.get(1), row.get(2));
+    let row_count = if is_plain && pages <= COUNTED_PAGES_MAX {
+        let query = format!("SELECT count(*) FROM {relation}");
+        let row = client.query_one(&query, &[]).await.map_err(fault)?;
+        RowCount::Exact(row.get::<_, i64>(0).unsigned_abs())
+    } else if is_plain && tuples >= 0.0 {
+        RowCount::Estimate(tuples as u64)
+    } else {
+        RowCount::Unknown
+    };
+    // Ranges of row addresses are scanned as such since version 14.
+    let version = client.query_one("SELECT current_setting('server_version_num')::int", &[]);
+    let version: i32 = version.await.map_err(fault)?.get(0);
+    let pages = (is_plain && version >= 140_000).then_some(pages.unsigned_abs());
+    Ok((row_count, pages))
+}
+
+/// Returns the name of the table in the settings, and as SQL.
+fn relation_of(settings: &SourceSettings) -> Result<(String, String), OpenError> {
+    let source_name = || settings.name.clone();
+    let Some(table) = &settings.table else {
+        return Err(OpenError::NoTable {
+            source_name: source_name(),
+        });
+    };
+    let parts = name_parts(table).ok_or_else(|| OpenError::TableName {
+        source_name: source_name(),
+        table: table.clone(),
+    })?;
+    let quoted: Vec<_> = parts.iter().map(|part| quoted(part)).collect();
+    Ok((table.clone(), quoted.join(".")))
+}
+
+/// Splits `schema.table`; a part in double quotes may hold anything, and two of them mean one.
+fn name_parts(text: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        let (part, after) = match rest.strip_prefix('"') {
+            Some(inside) => quoted_part(inside)?,
+            None => {
+                let end = rest.find('.').unwrap_or(rest.len());
+                let (part, after) = rest.split_at(end);
+                (part.to_owned(), after)
+            }
+        };
+        if part.is_empty() || part.contains('\0') {
+            return None;
+        }
+        parts.push(part);
+        match after.strip_prefix('.') {
+            Some(more) => rest = more,
+            None if after.is_empty() && parts.len() <= 2 => return Some(parts),
+            None => return None,
+        }
+    }
+}
+
+fn quoted_part(inside: &str) -> Option<(String, &str)> {
+    let mut part = String::new();
+    let mut rest = inside;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        part.push_str(before);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                part.push('"');
+                rest = more;
+            }
+            None => return Some((part, after)),
+        }
+    }
+}
+
+/// Quotes a name for SQL, so that it keeps its case and means nothing else.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_quoted_and_never_sql() {
+        for (text, expected) in [
+            ("customers", Some(r#""customers""#)),
+            ("public.Customers", Some(r#""public"."Customers""#)),
+            (r#"crm."odd.name""#, Some(r#""crm"."odd.name""#)),
+            (r#""a""b""#, Some(r#""a""b""#)),
+            (
+                r#"x"; DROP TABLE y; --"#,
+                Some(r#""x""; DROP TABLE y; --""#),
+            ),
+            ("a.b.c", None),
+            ("a.", None),
+            ("", None),
+            (r#""open"#, None),
+            (r#""a"b"#, None),
+        ] {
+            let found = name_parts(text);
+            let joined = found.map(|parts| parts.iter().map(|p| quoted(p)).collect::<Vec<_>>());
+            let joined = joined.map(|parts| parts.join("."));
+            assert_eq!(joined.as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Secrets: named in settings, kept elsewhere.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a secret is kept; settings never hold one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretPlace {
+    /// A variable of the environment.
+    Env(String),
+    /// A file that holds nothing else; relative paths start at the folder of the settings file.
+    File(String),
+}
+
+/// Why a secret could not be had.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// The variable is missing or no text.
+    #[error("the environment variable {name} is not set; set it where sameas runs")]
+    Unset {
+        /// The variable.
+        name: String,
+    },
+    /// The file cannot be read.
+    #[error("the file {file} cannot be read ({reason}); write the secret into it, alone")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The kind of failure.
+        reason: String,
+    },
+    /// There is nothing in it.
+    #[error("{place} is empty; write the secret into it")]
+    Empty {
+        /// The variable or file.
+        place: String,
+    },
+}
+
+/// A secret in memory; it does not print itself.
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// Returns the secret, to hand it on.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SecretPlace {
+    /// Reads the secret.
+    pub(crate) fn read(&self, base: &Path) -> Result<Secret, SecretError> {
+        let (text, place) = match self {
+            Self::Env(name) => {
+                let unset = |_| SecretError::Unset { name: name.clone() };
+                (std::env::var(name).map_err(unset)?, name)
+            }
+            Self::File(file) => {
+                let unreadable = |error: std::io::Error| SecretError::Unreadable {
+                    file: file.clone(),
+                    reason: error.kind().to_string(),
+                };
+                let read = std::fs::read_to_string(base.join(file));
+                (read.map_err(unreadable)?, file)
+            }
+        };
+        // Editors end a file with a line break that is no part of the secret.
+        let secret = text.trim_end_matches(['\r', '\n']);
+        if secret.is_empty() {
+            let place = place.clone();
+            return Err(SecretError::Empty { place });
+        }
+        Ok(Secret(secret.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_from_a_file_without_its_line_break() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), "two words\r\n").unwrap();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        let read = |file: &str| SecretPlace::File(file.to_owned()).read(folder.path());
+        assert_eq!(read("secret").map(|s| s.0).unwrap(), "two words");
+        assert!(matches!(read("empty"), Err(SecretError::Empty { .. })));
+        assert!(matches!(read("none"), Err(SecretError::Unreadable { .. })));
+        let unset = SecretPlace::Env("SAMEAS_NO_SUCH_VARIABLE".to_owned()).read(folder.path());
+        assert!(matches!(unset, Err(SecretError::Unset { .. })));
+    }
+}
