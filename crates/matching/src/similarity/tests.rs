@@ -202,6 +202,28 @@ fn kernels_equal_strsim_on_all_short_texts_of_two_letters() {
 }
 
 #[test]
+fn kernels_equal_strsim_on_all_lengths_up_to_two_words_and_more() {
+    let alphabets = [
+        letters("ab"),
+        letters("a\0\u{1}\u{7f}"),
+        letters("abcdefgh"),
+    ];
+    let mut dice = Dice(2);
+    for round in 0..40 {
+        let alphabet = &alphabets[round % alphabets.len()];
+        for lens in 0..18 * 18 {
+            let mut text = |len| {
+                (0..len)
+                    .map(|_| alphabet[dice.roll(alphabet.len())])
+                    .collect()
+            };
+            let (a, b): (String, String) = (text(lens / 18), text(lens % 18));
+            assert_equal_to_strsim(&a, &b);
+        }
+    }
+}
+
+#[test]
 fn long_values_are_compared_up_to_a_bound() {
     let start = "ß".repeat(COMPARED_LEN_MAX);
     let (a, b) = (format!("{start}abc"), format!("{start}xyz"));
