@@ -73,6 +73,7 @@ mod tests {
             uri: OneOrMany::One("a.csv".to_owned()),
             table: None,
             password: None,
+            updated: None,
             format: None,
             key: "id".to_owned(),
             delimiter: None,

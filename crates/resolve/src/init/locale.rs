@@ -50,6 +50,7 @@ pub(super) fn source_of(
         uri: address(file, folder)?,
         table: None,
         password: None,
+        updated: None,
         format: None,
         key: String::new(),
         delimiter: delimiter_of(file),

@@ -67,6 +67,7 @@ impl Folder {
             uri,
             table: None,
             password: None,
+            updated: None,
             format: self.format,
             key: "id".to_owned(),
             delimiter: self.delimiter,
