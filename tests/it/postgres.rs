@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use sameas_tests::{Draw, Layout, Postgres, Ran, Systems, as_table, sameas};
+use sameas_tests::{Draw, Layout, Postgres, Ran, Systems, as_table, run, sameas};
 
 /// How many rebuilds are broken at some point of their scan.
 const BREAK_COUNT: u64 = 200;
@@ -245,6 +245,43 @@ fn a_profile_is_asked_of_the_systems_as_they_are_now() {
         let bytes = fs::read(folder.path().join("graph").join(file)).unwrap_or_default();
         assert!(!String::from_utf8_lossy(&bytes).contains("Canaryville"));
     }
+}
+
+#[test]
+fn a_new_user_gets_from_a_table_and_a_file_to_a_profile() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    Systems::new(600, 21).write(folder.path(), &Layout::default());
+    fill(&postgres, folder.path());
+    let table = format!("{}#public.customers", postgres.uri("postgres"));
+    let (desk, out) = (
+        folder.path().join("desk/part-0.ndjson"),
+        folder.path().join("new"),
+    );
+    let texts = [out.to_str().unwrap(), &table, desk.to_str().unwrap()];
+    must(&run(&["init", "--out", texts[0], texts[1], texts[2]]));
+    let settings = out.join("sameas.toml");
+    must(&sameas(&settings, &["rebuild", "--quiet"]));
+    let ran = sameas(&settings, &["profile", "customers", "C-001000"]);
+    assert!(
+        must(&ran).contains("customers C-001000: read"),
+        "{}",
+        ran.stdout
+    );
+    let none = run(&[
+        "init",
+        "--out",
+        texts[0],
+        "--force",
+        &postgres.uri("postgres"),
+    ]);
+    assert!(
+        none.stderr.contains("`table` is missing"),
+        "{}",
+        none.stderr
+    );
 }
 
 /// Finds an entity with records in all systems: its key in the CRM, and its id.

@@ -344,7 +344,10 @@ impl Found {
         let (mut profiles, mut keys) = (Vec::new(), Vec::new());
         for source in &mut settings.sources {
             let sample = read(source, &request.folder).await?;
-            header::check(&source.name, &sample)?;
+            // Columns of a database always have names.
+            if !source.is_database() {
+                header::check(&source.name, &sample)?;
+            }
             let wanted = request.keys.get(&source.name);
             let wanted = wanted.or_else(|| request.keys.get(""));
             // What the columns mean says which may be the key.

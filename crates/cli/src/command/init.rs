@@ -24,7 +24,8 @@ pub(crate) struct InitArgs {
     /// Replaces settings that are there.
     #[arg(long)]
     force: bool,
-    /// The files, one source each: CSV, NDJSON, Parquet or Arrow.
+    /// The files, one source each: CSV, NDJSON, Parquet or Arrow; or tables of PostgreSQL, as
+    /// `postgres://user@host/database#schema.table` (the password in PGPASSWORD).
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use sameas_record::{DateOrder, DuplicateKeys};
-use sameas_source::SourceSettings;
+use sameas_source::{OneOrMany, SecretPlace, SourceSettings};
 
 use super::map::Profile;
 use super::role::Role;
@@ -14,28 +14,63 @@ use super::{InitError, address};
 /// How much of a file is looked at for its delimiter, in bytes.
 const HEAD_LEN: u64 = 64 * 1024;
 
-/// Makes the settings of the source that a file is: named after the file's stem.
+/// The variable that clients of PostgreSQL take a password from.
+const PASSWORD_VARIABLE: &str = "PGPASSWORD";
+
+/// Makes the settings of the source that a file is, named after the file's stem, or a table of a
+/// database (`postgres://user@host/database#schema.table`), named after the table.
 pub(super) fn source_of(
     file: &Path,
     folder: &Path,
     others: &[SourceSettings],
 ) -> Result<SourceSettings, InitError> {
-    let stem = file
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("source");
-    let stem = stem.split('.').next().unwrap_or(stem);
-    let mut name: String = stem
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .take(60)
-        .collect();
+    let text = file.to_str().unwrap_or_default();
+    let is_database = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let (uri, table) = match text.split_once('#') {
+        Some((uri, table)) if is_database => (one(uri), Some(table.to_owned())),
+        _ if is_database => (one(text), None),
+        _ => (address(file, folder)?, None),
+    };
+    let named_after = match &table {
+        Some(table) => table.rsplit('.').next().unwrap_or(table).trim_matches('"'),
+        None if is_database => "source",
+        None => {
+            let name = file.file_name().and_then(|name| name.to_str());
+            let name = name.unwrap_or("source");
+            name.split('.').next().unwrap_or(name)
+        }
+    };
+    let has_password = is_database && std::env::var_os(PASSWORD_VARIABLE).is_some();
+    let password = has_password.then(|| SecretPlace {
+        env: Some(PASSWORD_VARIABLE.to_owned()),
+        file: None,
+    });
+    Ok(SourceSettings {
+        name: free_name(named_after, others),
+        uri,
+        table,
+        password,
+        updated: None,
+        format: None,
+        key: String::new(),
+        delimiter: delimiter_of(file).filter(|_| !is_database),
+        filter: None,
+        region: None,
+        date_order: DateOrder::default(),
+        duplicate_keys: DuplicateKeys::default(),
+        fields: std::collections::BTreeMap::new(),
+    })
+}
+
+fn one(text: &str) -> OneOrMany {
+    OneOrMany::One(text.to_owned())
+}
+
+/// Returns a name that may name a source and that no other source has.
+fn free_name(named_after: &str, others: &[SourceSettings]) -> String {
+    let may_be = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let letters = named_after.chars().map(|c| if may_be(c) { c } else { '_' });
+    let mut name: String = letters.take(60).collect();
     if name.is_empty() {
         "source".clone_into(&mut name);
     }
@@ -45,21 +80,7 @@ pub(super) fn source_of(
         name = format!("{base}_{number}");
         number += 1;
     }
-    Ok(SourceSettings {
-        name,
-        uri: address(file, folder)?,
-        table: None,
-        password: None,
-        updated: None,
-        format: None,
-        key: String::new(),
-        delimiter: delimiter_of(file),
-        filter: None,
-        region: None,
-        date_order: DateOrder::default(),
-        duplicate_keys: DuplicateKeys::default(),
-        fields: std::collections::BTreeMap::new(),
-    })
+    name
 }
 
 /// Returns the delimiter of a CSV file if it is not the usual one: the sign that most parts its header.

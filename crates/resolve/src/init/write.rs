@@ -63,6 +63,16 @@ fn line(remark: &str) -> String {
 fn source_text(out: &mut String, index: usize, source: &SourceSettings, found: &Found) {
     let _ = writeln!(out, "\n[[source]]\nname = {}", string(&source.name));
     let _ = writeln!(out, "uri = {}", one_or_many(&source.uri));
+    if let Some(place) = source
+        .password
+        .as_ref()
+        .and_then(|place| place.env.as_ref())
+    {
+        let _ = writeln!(out, "password = {{ env = {} }}", string(place));
+    }
+    if let Some(table) = &source.table {
+        let _ = writeln!(out, "table = {}", string(table));
+    }
     if let Some(format) = source.format {
         let word = match format {
             FileFormat::Csv => "csv",
