@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use sameas_tests::{Draw, Layout, Postgres, Ran, Systems, as_table, run, sameas};
+use sameas_tests::{Draw, Layout, Postgres, Ran, Scanner, Systems, as_table, run, sameas};
 
 /// How many rebuilds are broken at some point of their scan.
 const BREAK_COUNT: u64 = 200;
@@ -282,6 +282,106 @@ fn a_new_user_gets_from_a_table_and_a_file_to_a_profile() {
         "{}",
         none.stderr
     );
+}
+
+/// Values of one record, mapped and not, and the password.
+const CANARIES: [&str; 6] = [
+    "Canarysurnamexq",
+    "77 Canarystreetwz",
+    "canary.bird@canarymail.canarytld",
+    "+12025550199",
+    "Unmappedcanaryvk",
+    "canary-password-jq",
+];
+
+#[test]
+fn no_value_and_no_password_is_left_behind_or_told() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let scanner = Scanner::new(CANARIES.map(|value| (value, None)));
+    let folder = tempfile::tempdir().unwrap();
+    let (_, tables) = settings_over(&postgres, &Systems::new(200, 9), folder.path());
+    let [surname, street, mail, phone, note, password] = CANARIES;
+    postgres.sql(&format!(
+        "CREATE ROLE reader LOGIN PASSWORD '{password}'; GRANT SELECT ON customers TO reader; \
+         ALTER TABLE customers ADD note text; UPDATE customers SET last = '{surname}', \
+         street = '{street}', mail = '{mail}', tel = '{phone}', note = '{note}' \
+         WHERE id IN ('C-001000', 'C-001007'); \
+         CREATE VIEW failing AS SELECT customers.*, last::int AS number FROM customers; \
+         GRANT SELECT ON failing TO reader"
+    ));
+    postgres.require_passwords();
+    fs::write(folder.path().join("password"), password).unwrap();
+    let text = fs::read_to_string(&tables).unwrap();
+    let uri = postgres.uri("postgres");
+    let secret = format!(
+        "{}\"\npassword = {{ file = \"password\" }}",
+        postgres.uri("reader")
+    );
+    let text = text.replace(&format!("{uri}\""), &secret);
+    fs::write(&tables, &text).unwrap();
+    let said = |arguments: &[&str], code: i32| {
+        let ran = sameas(&tables, &[arguments, &["--log-level", "trace"]].concat());
+        assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.stderr);
+        let leaks = scanner.scan("stderr", ran.stderr.as_bytes());
+        assert!(
+            leaks.is_empty(),
+            "{arguments:?}: {leaks:?} in {}",
+            ran.stderr
+        );
+        ran
+    };
+    for command in [
+        vec!["plan"],
+        vec!["rebuild"],
+        vec!["export"],
+        vec!["lookup", "crm", "C-001000"],
+    ] {
+        let ran = said(&command, 0);
+        assert!(
+            scanner.scan("stdout", ran.stdout.as_bytes()).is_empty(),
+            "{command:?}"
+        );
+    }
+    // A profile tells values to whoever asked, and to nobody else.
+    let profile = said(&["profile", "crm", "C-001000"], 0);
+    for value in [surname, street, mail, phone] {
+        assert!(
+            profile.stdout.contains(value),
+            "{value}: {}",
+            profile.stdout
+        );
+    }
+    assert!(!profile.stdout.contains(note) && !profile.stdout.contains(password));
+    // The server's own words quote the value that cannot be cast.
+    let failing = text
+        .replace("public.customers", "failing")
+        .replacen("\"tel\"", "\"number\"", 1);
+    fs::write(&tables, failing).unwrap();
+    let failed = said(&["rebuild"], 2);
+    assert!(
+        failed.stderr.contains("SQLSTATE 22P02"),
+        "{}",
+        failed.stderr
+    );
+    let partial = said(&["profile", "crm", "C-001000"], 0);
+    assert!(
+        partial.stdout.contains("SQLSTATE 22P02"),
+        "{}",
+        partial.stdout
+    );
+    let leaks = scanner.scan("stdout", partial.stdout.as_bytes());
+    assert!(leaks.is_empty(), "{leaks:?} in {}", partial.stdout);
+    let left = sameas_tests::paths_below(folder.path()).into_iter();
+    for path in left
+        .filter(|path| path.starts_with("graph") || path.extension().is_some_and(|e| e == "json"))
+    {
+        let leaks = scanner.scan("at rest", &fs::read(folder.path().join(&path)).unwrap());
+        assert!(leaks.is_empty(), "{}: {leaks:?}", path.display());
+    }
+    let planted = scanner.scan("itself", format!("x{surname}y").as_bytes());
+    assert!(!planted.is_empty(), "the scanner finds what is planted");
 }
 
 /// Finds an entity with records in all systems: its key in the CRM, and its id.
