@@ -170,8 +170,8 @@ fn a_profile_is_asked_of_the_systems_as_they_are_now() {
     let folder = tempfile::tempdir().unwrap();
     let (_, tables) = settings_over(&postgres, &Systems::new(400, 11), folder.path());
     let text = fs::read_to_string(&tables).unwrap();
-    let more =
-        "\n[profile]\norder = [\"shop\", \"crm\"]\n[profile.keep]\nemail = \"most_frequent\"\n";
+    let more = "\n[profile]\norder = [\"shop\", \"crm\"]\nonly = [\"extra\"]\n[profile.keep]\nemail = \"most_frequent\"\n";
+    let text = text.replacen("phone = \"tel\"", "phone = \"tel\"\nextra = \"zip\"", 1);
     fs::write(&tables, text + more).unwrap();
     must(&sameas(&tables, &["rebuild", "--quiet"]));
     let (key, id) = in_all_systems(&tables);
@@ -231,6 +231,18 @@ fn a_profile_is_asked_of_the_systems_as_they_are_now() {
         .into_iter()
         .filter(|(source, _)| source != "crm");
     assert!(others.into_iter().all(|(_, state)| state == "read"));
+
+    let misspelt = fs::read_to_string(&tables).unwrap();
+    let misspelt = misspelt
+        .replace("\"shop\", \"crm\"", "\"shopp\"")
+        .replace("email = \"most", "emial = \"most");
+    let wrong = folder.path().join("misspelt.toml");
+    fs::write(&wrong, misspelt).unwrap();
+    let said = sameas(&wrong, &["plan"]).stderr;
+    assert!(
+        said.contains("did you mean \"shop\"?") && said.contains("did you mean \"email\"?"),
+        "{said}"
+    );
 
     let unknown = sameas(&tables, &["profile", "crm", "nobody"]);
     assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));

@@ -77,6 +77,11 @@ pub(crate) async fn open(
     let mut opened = Vec::with_capacity(settings.sources.len());
     for source_settings in &settings.sources {
         let source = Source::open(source_settings, &settings.base).await?;
+        let mut compared = source_settings.clone();
+        compared
+            .fields
+            .retain(|field, _| !settings.is_for_profiles_only(field));
+        let source_settings = &compared;
         let (request, columns) = ScanRequest::for_settings(source_settings);
         source.check(&request)?;
         if let Some(note) = skipped_note(&source_settings.name, source.skipped_files()) {

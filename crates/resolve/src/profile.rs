@@ -46,6 +46,8 @@ pub struct ProfileSettings {
     /// The sources, most trusted first; sources that are not named follow in the order of the
     /// settings. Decides, too, where a rule leaves a tie.
     pub order: Vec<String>,
+    /// Fields that profiles alone show: mapped, but not compared, and not read by a rebuild.
+    pub only: Vec<String>,
     /// The rule of each field; `source_order` where none is set.
     pub keep: BTreeMap<String, Survivorship>,
 }
@@ -55,6 +57,7 @@ impl Default for ProfileSettings {
         Self {
             timeout_ms: 2_000,
             order: Vec::new(),
+            only: Vec::new(),
             keep: BTreeMap::new(),
         }
     }
@@ -333,7 +336,6 @@ fn take(
         date_order: source.date_order,
     };
     let cells: Vec<Cells> = batch.columns().iter().map(Cells::of).collect();
-    let schema = settings.schema();
     for row in 0..batch.num_rows() {
         let texts_of = |column: usize| cells.get(column).map_or(Vec::new(), |c| c.texts(row));
         let Some(key) = texts_of(0).pop() else {
@@ -341,8 +343,8 @@ fn take(
         };
         let updated = updated.and_then(|column| cells.get(column)?.moment(row));
         for ((field, mapping), columns) in source.fields.iter().zip(columns) {
-            let kind = schema.field_id(field).map(|id| schema.field(id).kind);
-            let kind = kind.unwrap_or(FieldKind::Verbatim);
+            let kind = settings.fields.get(field).copied();
+            let kind = kind.unwrap_or_else(|| FieldKind::of_name(field));
             let part = match mapping {
                 FieldMapping::Part { part, .. } => Some(*part),
                 FieldMapping::From(_) => None,

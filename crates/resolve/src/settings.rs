@@ -192,12 +192,18 @@ impl Settings {
             .collect()
     }
 
-    /// Returns the canonical fields with their kinds.
+    /// Returns whether a field is mapped for profiles alone.
+    pub(crate) fn is_for_profiles_only(&self, field: &str) -> bool {
+        self.profile.only.iter().any(|only| only == field)
+    }
+
+    /// Returns the canonical fields that are compared, with their kinds.
     pub fn schema(&self) -> Schema {
         let kind = |name: &str| self.fields.get(name).copied();
         let fields = self
             .mapped_fields()
             .into_iter()
+            .filter(|name| !self.is_for_profiles_only(name))
             .map(|name| (name.to_owned(), kind(name)));
         Schema::new(&fields.collect())
     }

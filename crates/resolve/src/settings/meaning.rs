@@ -38,6 +38,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     meaning.bounds();
     meaning.kinds();
     meaning.serve();
+    meaning.profile();
     // What is unused is known once everything that was written is understood.
     let errors = match plan(settings) {
         Ok(plan) => {
@@ -396,6 +397,29 @@ impl Meaning<'_> {
             .push(Finding::unknown(path, message, name, known));
     }
 
+    fn profile(&mut self) {
+        let profile = &self.settings.profile;
+        if profile.timeout_ms == 0 {
+            self.say(key("profile", "timeout_ms"), "expected at least 1");
+        }
+        let known = self.settings.sources.iter().map(|s| s.name.as_str());
+        for (index, name) in profile.order.iter().enumerate() {
+            if known.clone().any(|known| known == name) {
+                continue;
+            }
+            let path = key("profile", "order").with(index);
+            let message = format!("no source is named \"{name}\"");
+            self.findings
+                .push(Finding::unknown(path, message, name, known.clone()));
+        }
+        for (index, name) in profile.only.iter().enumerate() {
+            self.field(name, key("profile", "only").with(index));
+        }
+        for name in profile.keep.keys() {
+            self.field(name, key("profile", "keep").with(name.as_str()));
+        }
+    }
+
     fn kinds(&mut self) {
         for name in self.settings.fields.keys() {
             self.field(name, key("fields", name));
@@ -422,13 +446,14 @@ impl Meaning<'_> {
             let unused = source
                 .fields
                 .keys()
-                .filter(|field| !used.contains(field.as_str()));
+                .filter(|field| !used.contains(field.as_str()))
+                .filter(|field| !settings.is_for_profiles_only(field));
             for field in unused {
                 let path = top("source")
                     .with(index)
                     .with("fields")
                     .with(field.as_str());
-                let message = "no comparison, block or rule uses this field; use it or remove it";
+                let message = "no comparison, block or rule uses this field; use it, remove it, or name it in [profile] only";
                 self.say(path, message);
             }
         }
