@@ -41,8 +41,8 @@ mod secret;
 mod skipped;
 
 pub use count::RowCount;
-pub use database::DatabaseFault;
-pub use descriptor::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
+pub use database::{DatabaseFault, SqlState};
+pub use descriptor::{FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings};
 pub use error::{OpenError, ScanError, StoreCause};
 pub use flaw::{Flaw, Problem};
 pub use hint::NameHint;

@@ -47,9 +47,12 @@ pub(super) fn source_of(
     }
     Ok(SourceSettings {
         name,
-        uri: address(file, folder)?,
+        uri: Some(address(file, folder)?),
         table: None,
         password: None,
+        driver: None,
+        entry_point: None,
+        options: std::collections::BTreeMap::new(),
         format: None,
         key: String::new(),
         delimiter: delimiter_of(file),

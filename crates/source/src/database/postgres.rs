@@ -21,6 +21,7 @@ use self::partition::{CopyPartition, Snapshot};
 use self::server::Server;
 use crate::count::RowCount;
 use crate::database::DatabaseFault;
+use crate::database::name::{Quotes, TableName};
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
 
@@ -65,7 +66,7 @@ impl Column {
 
     /// Returns what to select.
     fn selected(&self) -> String {
-        let name = quoted(&self.name);
+        let name = Quotes::Double.around(&self.name);
         match Coding::cast(&self.type_) {
             Some(cast) => format!("{name}::{cast}"),
             None => name,
@@ -77,7 +78,8 @@ impl Postgres {
     /// Connects, and learns the columns and the number of rows.
     pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
         let server = Server::from_settings(settings, base)?;
-        let (table, relation) = relation_of(settings)?;
+        let TableName { text, relation, .. } = TableName::of(settings, 2, Quotes::Double)?;
+        let table = text;
         let opened = async {
             let client = server.connect(&table).await?;
             let columns = columns_of(&client, &relation, &table).await?;
@@ -230,95 +232,4 @@ async fn size_of(
     let version: i32 = version.await.map_err(fault)?.get(0);
     let pages = (is_plain && version >= 140_000).then_some(pages.unsigned_abs());
     Ok((row_count, pages))
-}
-
-/// Returns the name of the table in the settings, and as SQL.
-fn relation_of(settings: &SourceSettings) -> Result<(String, String), OpenError> {
-    let source_name = || settings.name.clone();
-    let Some(table) = &settings.table else {
-        return Err(OpenError::NoTable {
-            source_name: source_name(),
-        });
-    };
-    let parts = name_parts(table).ok_or_else(|| OpenError::TableName {
-        source_name: source_name(),
-        table: table.clone(),
-    })?;
-    let quoted: Vec<_> = parts.iter().map(|part| quoted(part)).collect();
-    Ok((table.clone(), quoted.join(".")))
-}
-
-/// Splits `schema.table`; a part in double quotes may hold anything, and two of them mean one.
-fn name_parts(text: &str) -> Option<Vec<String>> {
-    let mut parts = Vec::new();
-    let mut rest = text.trim();
-    loop {
-        let (part, after) = match rest.strip_prefix('"') {
-            Some(inside) => quoted_part(inside)?,
-            None => {
-                let end = rest.find('.').unwrap_or(rest.len());
-                let (part, after) = rest.split_at(end);
-                (part.to_owned(), after)
-            }
-        };
-        if part.is_empty() || part.contains('\0') {
-            return None;
-        }
-        parts.push(part);
-        match after.strip_prefix('.') {
-            Some(more) => rest = more,
-            None if after.is_empty() && parts.len() <= 2 => return Some(parts),
-            None => return None,
-        }
-    }
-}
-
-fn quoted_part(inside: &str) -> Option<(String, &str)> {
-    let mut part = String::new();
-    let mut rest = inside;
-    loop {
-        let (before, after) = rest.split_once('"')?;
-        part.push_str(before);
-        match after.strip_prefix('"') {
-            Some(more) => {
-                part.push('"');
-                rest = more;
-            }
-            None => return Some((part, after)),
-        }
-    }
-}
-
-/// Quotes a name for SQL, so that it keeps its case and means nothing else.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_quoted_and_never_sql() {
-        for (text, expected) in [
-            ("customers", Some(r#""customers""#)),
-            ("public.Customers", Some(r#""public"."Customers""#)),
-            (r#"crm."odd.name""#, Some(r#""crm"."odd.name""#)),
-            (r#""a""b""#, Some(r#""a""b""#)),
-            (
-                r#"x"; DROP TABLE y; --"#,
-                Some(r#""x""; DROP TABLE y; --""#),
-            ),
-            ("a.b.c", None),
-            ("a.", None),
-            ("", None),
-            (r#""open"#, None),
-            (r#""a"b"#, None),
-        ] {
-            let found = name_parts(text);
-            let joined = found.map(|parts| parts.iter().map(|p| quoted(p)).collect::<Vec<_>>());
-            let joined = joined.map(|parts| parts.join("."));
-            assert_eq!(joined.as_deref(), expected, "{text}");
-        }
-    }
 }

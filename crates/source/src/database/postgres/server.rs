@@ -40,7 +40,7 @@ impl Server {
             uri: "`uri`".to_owned(),
             reason: reason.to_owned(),
         };
-        let [uri] = settings.uri.as_slice() else {
+        let [uri] = settings.uris() else {
             return Err(refuse(
                 "a database is a source alone; make each table a source",
             ));
