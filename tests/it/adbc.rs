@@ -337,16 +337,15 @@ fn typed_columns_of_duckdb_are_read_as_they_are() {
     place.duckdb(&duckdb, "shop.duckdb", &[make]);
     let settings = serde_json::json!({
         "name": "shop", "driver": duckdb, "uri": "shop.duckdb", "table": "t",
-        "key": "id", "fields": {}, "options": {"TimeZone": "Asia/Tokyo"},
+        "key": "id", "fields": {}, "options": {"threads": "1"},
     });
     let runtime = Runtime::new().unwrap();
-    let columns = ["amount", "seen", "born", "array_to_string(mails, '+')"];
-    let columns = &columns[..3];
+    let columns = ["amount", "seen", "born"];
     let rows = read(
         &runtime,
         &settings.to_string(),
         place.folder.path(),
-        columns,
+        &columns,
     );
     let row = rows.iter().find(|row| row[0] == "7").unwrap();
     assert_eq!(row, &["7", "10.50", "2024-02-29T23:30:00Z", "1980-05-06"]);

@@ -82,9 +82,7 @@ impl Adbc {
         let relation = name.relation.clone();
         let (base, entry_point) = (base.to_owned(), settings.entry_point.clone());
         let opening = tokio::task::spawn_blocking(move || {
-            let database = open_database(&driver, entry_point.as_deref(), &base, options, system)?;
-            let shape = shape_of(&database, system, &name)?;
-            Ok::<_, DatabaseFault>((database, shape))
+            open_table(&driver, entry_point.as_deref(), &base, options, &name)
         });
         let opened = opening.await.unwrap_or(Err(DatabaseFault::Crashed));
         let (database, shape) = opened.map_err(failed)?;
@@ -147,33 +145,26 @@ impl Adbc {
     }
 }
 
-fn open_database(
+/// Loads a driver, connects, and learns of the table.
+fn open_table(
     driver: &str,
     entry_point: Option<&str>,
     base: &Path,
     options: Options,
-    system: System,
-) -> Result<ManagedDatabase, DatabaseFault> {
+    table: &TableName,
+) -> Result<(ManagedDatabase, Shape), DatabaseFault> {
+    let system = System::of(driver);
     let mut loaded = driver::load(driver, entry_point, base, system)?;
     let names = options.names();
     let refused = |error| DatabaseFault::of_options(&error, system.lacking(&names), &names);
-    loaded
-        .new_database_with_opts(options.into_pairs())
-        .map_err(refused)
-}
-
-fn shape_of(
-    database: &ManagedDatabase,
-    system: System,
-    table: &TableName,
-) -> Result<Shape, DatabaseFault> {
-    let connected = database.new_connection();
-    let mut connection =
-        connected.map_err(|error| DatabaseFault::of_driver(&error, &table.text))?;
-    match system {
-        System::Sqlite => SqliteTable::of(&mut connection, table)?.shape(&mut connection),
-        _ => told_shape(&mut connection, system, table),
-    }
+    let database = loaded.new_database_with_opts(options.into_pairs());
+    let database = database.map_err(refused)?;
+    let mut connection = database.new_connection().map_err(refused)?;
+    let shape = match system {
+        System::Sqlite => SqliteTable::of(&mut connection, table)?.shape(&mut connection)?,
+        _ => told_shape(&mut connection, system, table)?,
+    };
+    Ok((database, shape))
 }
 
 /// Learns the columns from a query that gives no row.

@@ -216,7 +216,13 @@ impl DatabaseFault {
             return Self::NoOption { option, what };
         }
         let text = error.message.to_ascii_lowercase();
-        if text.contains("option") || error.status == Status::NotImplemented {
+        let words = [
+            "database option",
+            "unknown option",
+            "not recognized",
+            "unrecognized",
+        ];
+        if words.iter().any(|words| text.contains(words)) {
             let options = names.join(", ");
             return Self::Options { options };
         }
@@ -237,7 +243,10 @@ impl DatabaseFault {
     fn of_words(text: &str, table: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        if has(&["no such table", "unknown table"])
+        if has(&["column"]) && has(&["no such", "not found", "does not exist"]) {
+            let table = table.to_owned();
+            Some(Self::Changed { table })
+        } else if has(&["no such table", "unknown table"])
             || has(&["table", "view", "schema", "object"]) && has(&["does not exist", "not found"])
         {
             let table = table.to_owned();

@@ -53,13 +53,14 @@ impl<'t> SqliteTable<'t> {
     ) -> Result<Self, DatabaseFault> {
         let (own, above) = table.parts.split_last().expect("a name has a part");
         let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
-        let mut name = literal(own);
-        if let Some(schema) = above.last() {
-            let _ = write!(name, ", {}", literal(schema));
-        }
+        let own = literal(own);
+        let name = match above.last() {
+            Some(schema) => format!("{own}, {}", literal(schema)),
+            None => own.clone(),
+        };
         let query = format!(
-            "SELECT x.name, x.type, coalesce((SELECT max(l.type = 'table') FROM \
-             pragma_table_list({name}) l), 0) FROM pragma_table_xinfo({name}) x \
+            "SELECT x.name, x.type, coalesce((SELECT min(l.type = 'table') FROM \
+             pragma_table_list({own}) l), 0) FROM pragma_table_xinfo({name}) x \
              WHERE x.hidden <> 1 ORDER BY x.cid"
         );
         let mut columns = Vec::new();
