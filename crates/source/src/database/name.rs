@@ -65,13 +65,12 @@ fn name_parts(text: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
     loop {
-        let (part, after) = match rest.strip_prefix('"') {
-            Some(inside) => quoted_part(inside)?,
-            None => {
-                let end = rest.find('.').unwrap_or(rest.len());
-                let (part, after) = rest.split_at(end);
-                (part.to_owned(), after)
-            }
+        let (part, after) = if let Some(inside) = rest.strip_prefix('"') {
+            quoted_part(inside)?
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            let (part, after) = rest.split_at(end);
+            (part.to_owned(), after)
         };
         if part.is_empty() || part.contains('\0') {
             return None;

@@ -188,6 +188,8 @@ fn percent_decoded(path: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     /// Returns the options that a driver is given for such settings in a folder.

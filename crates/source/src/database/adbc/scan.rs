@@ -250,6 +250,8 @@ fn in_utc(column: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef, DatabaseFault> 
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use arrow_array::types::TimestampMicrosecondType;
     use arrow_array::{Int32Array, NullArray, PrimitiveArray, StringArray};
 

@@ -75,12 +75,11 @@ impl<'t> SqliteTable<'t> {
                 is_text: is_table && is_text(types.value(row)),
             }));
         }
-        match columns.is_empty() {
-            true => Err(DatabaseFault::NoTable {
-                table: table.text.clone(),
-            }),
-            false => Ok(Self { table, columns }),
+        if columns.is_empty() {
+            let table = table.text.clone();
+            return Err(DatabaseFault::NoTable { table });
         }
+        Ok(Self { table, columns })
     }
 
     /// Counts the rows, and asks for the kinds of values where no declaration tells them.
@@ -105,13 +104,11 @@ impl<'t> SqliteTable<'t> {
         let count = number_at(answer, 0).ok_or(no_answer)?;
         let mut at = 1;
         let columns = self.columns.iter().map(|column| {
-            let kind = match column.is_text {
-                true => Kind::Text,
-                false => {
-                    at += 2;
-                    Kind::between(&word_at(answer, at - 2), &word_at(answer, at - 1))
-                }
-            };
+            if column.is_text {
+                return Kind::Text.column(&column.name);
+            }
+            at += 2;
+            let kind = Kind::between(&word_at(answer, at - 2), &word_at(answer, at - 1));
             kind.column(&column.name)
         });
         Ok(Shape {
@@ -205,6 +202,8 @@ fn word_at(batch: &RecordBatch, column: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use arrow_schema::Field;
 
     use super::*;
