@@ -17,6 +17,7 @@ mod determinism;
 mod init;
 mod limits;
 mod oracle;
+mod postgres;
 mod privacy;
 mod quality;
 mod recovery;

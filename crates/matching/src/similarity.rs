@@ -1,7 +1,8 @@
 //! Similarity of two values: bit-parallel kernels, exact bounds that spare them, token sets.
 //!
 //! Kernels work on bytes when both values are ASCII and at most 64 bytes long (nearly all
-//! normalised values are) and allocate nothing there; other values go through `strsim`, which
+//! normalised values are), on two words of bytes when both are at most eight characters of at most
+//! two bytes, and allocate nothing there; other values go by characters or through `strsim`, which
 //! defines every result. Where the processor compares many bytes at a time, kernels are compiled
 //! for it (`vectors`); it is asked once, at run time, and results are the same. Only the first
 //! [`COMPARED_LEN_MAX`] characters of a value are compared, so that no pair of hostile values can

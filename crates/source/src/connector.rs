@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_schema::SchemaRef;
 use datafusion::common::DataFusionError;
-use datafusion::datasource::TableProvider;
+use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::prelude::SessionContext;
 
 use crate::count::RowCount;
@@ -117,6 +117,26 @@ impl Connector {
             Self::Postgres(table) => table.table(used, partition_count).await,
             Self::Adbc(table) => table.table(used),
         }
+    }
+
+    /// Returns a table that has the given columns of all records with these keys, and maybe of
+    /// others.
+    pub(crate) async fn keyed_table(
+        &self,
+        context: &SessionContext,
+        used: &[usize],
+        key: &str,
+        keys: &[&str],
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        if let Self::Postgres(table) = self
+            && let Some(batch) = table.fetch(used, key, keys).await?
+        {
+            return Ok(Arc::new(MemTable::try_new(
+                batch.schema(),
+                vec![vec![batch]],
+            )?));
+        }
+        self.table(context, used, 1).await
     }
 
     /// Refuses a scan during which a file changed; a database shows one moment to the whole scan.

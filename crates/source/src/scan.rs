@@ -45,8 +45,8 @@ pub struct ColumnInfo {
 /// Opening looks at the names, sizes and beginnings or footers of files; records are read by
 /// [`scan`](Self::scan) only, and a file that changes in between makes the scan fail.
 pub struct Source {
-    name: Arc<str>,
-    connector: Arc<Connector>,
+    pub(crate) name: Arc<str>,
+    pub(crate) connector: Arc<Connector>,
     columns: Vec<ColumnInfo>,
 }
 
@@ -169,19 +169,24 @@ impl Source {
         let context = context(partitions, self.connector.batch_rows(&used));
         let streams = self.streams(&context, checked, &used, partitions).await;
         let streams = streams.map_err(|error| ScanError::from_stream(&self.name, &error))?;
-        let guard = Arc::new(Guard {
-            source_name: Arc::clone(&self.name),
-            connector: Arc::clone(&self.connector),
-            used,
-            open_count: AtomicUsize::new(streams.len()),
-        });
+        let guard = Arc::new(self.guard(used, streams.len()));
         Ok(streams
             .into_iter()
             .map(|stream| guarded(&guard, stream))
             .collect())
     }
 
-    fn resolve(
+    /// Returns what streams of these columns share.
+    pub(crate) fn guard(&self, used: Vec<usize>, stream_count: usize) -> Guard {
+        Guard {
+            source_name: Arc::clone(&self.name),
+            connector: Arc::clone(&self.connector),
+            used,
+            open_count: AtomicUsize::new(stream_count),
+        }
+    }
+
+    pub(crate) fn resolve(
         &self,
         context: &SessionContext,
         request: &ScanRequest,
@@ -217,7 +222,7 @@ impl Source {
     }
 }
 
-fn context(partitions: usize, batch_rows: usize) -> SessionContext {
+pub(crate) fn context(partitions: usize, batch_rows: usize) -> SessionContext {
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_batch_size(batch_rows);
@@ -252,7 +257,7 @@ fn widened(
 }
 
 /// What all streams of one scan share.
-struct Guard {
+pub(crate) struct Guard {
     source_name: Arc<str>,
     connector: Arc<Connector>,
     used: Vec<usize>,
@@ -261,7 +266,7 @@ struct Guard {
 
 impl Guard {
     /// Replaces an engine's error by one of ours, which quotes no value and names the file.
-    async fn explain(&self, error: &DataFusionError) -> ScanError {
+    pub(crate) async fn explain(&self, error: &DataFusionError) -> ScanError {
         if let Err(changed) = self.connector.require_unchanged().await {
             return changed;
         }

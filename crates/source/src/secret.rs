@@ -5,14 +5,14 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a secret is kept; settings never hold one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SecretPlace {
+/// Where a secret is kept: one of both; settings never hold one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretPlace {
     /// A variable of the environment.
-    Env(String),
+    pub env: Option<String>,
     /// A file that holds nothing else; relative paths start at the folder of the settings file.
-    File(String),
+    pub file: Option<String>,
 }
 
 /// Why a secret could not be had.
@@ -33,6 +33,9 @@ pub enum SecretError {
         /// The kind of failure.
         reason: String,
     },
+    /// The settings name no place, or two.
+    #[error("`password` names no place or two; expected {{ env = \"…\" }} or {{ file = \"…\" }}")]
+    Place,
     /// There is nothing in it.
     #[error("{place} is empty; write the secret into it")]
     Empty {
@@ -54,12 +57,12 @@ impl Secret {
 impl SecretPlace {
     /// Reads the secret.
     pub(crate) fn read(&self, base: &Path) -> Result<Secret, SecretError> {
-        let (text, place) = match self {
-            Self::Env(name) => {
+        let (text, place) = match (&self.env, &self.file) {
+            (Some(name), None) => {
                 let unset = |_| SecretError::Unset { name: name.clone() };
                 (std::env::var(name).map_err(unset)?, name)
             }
-            Self::File(file) => {
+            (None, Some(file)) => {
                 let unreadable = |error: std::io::Error| SecretError::Unreadable {
                     file: file.clone(),
                     reason: error.kind().to_string(),
@@ -67,6 +70,7 @@ impl SecretPlace {
                 let read = std::fs::read_to_string(base.join(file));
                 (read.map_err(unreadable)?, file)
             }
+            _ => return Err(SecretError::Place),
         };
         // Editors end a file with a line break that is no part of the secret.
         let secret = text.trim_end_matches(['\r', '\n']);
@@ -87,11 +91,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("secret"), "two words\r\n").unwrap();
         std::fs::write(folder.path().join("empty"), "\n").unwrap();
-        let read = |file: &str| SecretPlace::File(file.to_owned()).read(folder.path());
+        let place = |env: Option<&str>, file: Option<&str>| SecretPlace {
+            env: env.map(str::to_owned),
+            file: file.map(str::to_owned),
+        };
+        let read = |file: &str| place(None, Some(file)).read(folder.path());
         assert_eq!(read("secret").map(|s| s.0).unwrap(), "two words");
         assert!(matches!(read("empty"), Err(SecretError::Empty { .. })));
         assert!(matches!(read("none"), Err(SecretError::Unreadable { .. })));
-        let unset = SecretPlace::Env("SAMEAS_NO_SUCH_VARIABLE".to_owned()).read(folder.path());
+        let unset = place(Some("SAMEAS_NO_SUCH_VARIABLE"), None).read(folder.path());
         assert!(matches!(unset, Err(SecretError::Unset { .. })));
+        for (env, file) in [(None, None), (Some("A"), Some("b"))] {
+            let read = place(env, file).read(folder.path());
+            assert!(matches!(read, Err(SecretError::Place)));
+        }
     }
 }

@@ -54,10 +54,13 @@ pub(super) fn distance_plainly<const SWAPS: bool>(a: &str, b: &str) -> u32 {
     }
 }
 
-/// Returns the distance of ASCII values that fit a word of positions.
+/// Returns the distance of ASCII values that fit a word of positions, or of few other characters.
 #[inline(always)]
 pub(super) fn of_longer<const SWAPS: bool>(machine: impl Machine, a: &str, b: &str) -> Option<u32> {
-    let (a, b) = as_kernel_input(a, b)?;
+    let Some((a, b)) = as_kernel_input(a, b) else {
+        let pair = ShortPair::folded(machine, a, b)?;
+        return Some(pair.distance::<SWAPS>(machine));
+    };
     let (longer, shorter) = if a.len() > b.len() { (a, b) } else { (b, a) };
     Some(distance::<SWAPS>(machine, longer, shorter))
 }

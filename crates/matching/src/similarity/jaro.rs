@@ -59,17 +59,23 @@ pub(super) fn jaro_winkler_plainly(a: &str, b: &str) -> f64 {
     }
 }
 
-/// Returns the Jaro similarity of ASCII values that fit a word of positions.
+/// Returns the Jaro similarity of ASCII values that fit a word of positions, or of few other
+/// characters.
 #[inline(always)]
 pub(super) fn of_longer(machine: impl Machine, a: &str, b: &str) -> Option<f64> {
-    let (a, b) = as_kernel_input(a, b)?;
+    let Some((a, b)) = as_kernel_input(a, b) else {
+        return Some(ShortPair::folded(machine, a, b)?.jaro(machine));
+    };
     Some(jaro_bytes(machine, a, b))
 }
 
-/// Returns the Jaro-Winkler similarity of ASCII values that fit a word of positions.
+/// Returns the Jaro-Winkler similarity of ASCII values that fit a word of positions, or of few
+/// other characters.
 #[inline(always)]
 pub(super) fn winkler_of_longer(machine: impl Machine, a: &str, b: &str) -> Option<f64> {
-    let (a, b) = as_kernel_input(a, b)?;
+    let Some((a, b)) = as_kernel_input(a, b) else {
+        return Some(ShortPair::folded(machine, a, b)?.jaro_winkler(machine));
+    };
     Some(boost(jaro_bytes(machine, a, b), common_prefix_len(a, b)))
 }
 

@@ -26,12 +26,13 @@ impl Word {
     /// Packs a value of at most eight bytes at the end of the word, after zeros.
     #[inline(always)]
     pub(super) fn at_end(value: &[u8]) -> Self {
-        let beyond = 64 - 8 * value.len() as u32;
+        // A shift takes its bits modulo 64.
+        let beyond = (8 * value.len() as u32).wrapping_neg();
         if let (Some(head), Some(tail)) = (value.first_chunk::<4>(), value.last_chunk::<4>()) {
             let head = u64::from(u32::from_le_bytes(*head)).wrapping_shl(beyond);
             return Self(head | u64::from(u32::from_le_bytes(*tail)) << 32);
         }
-        Self(few(value).unbounded_shl(beyond))
+        Self(few(value).wrapping_shl(beyond))
     }
 
     /// Packs a value of at most eight bytes.

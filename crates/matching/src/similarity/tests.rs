@@ -202,6 +202,50 @@ fn kernels_equal_strsim_on_all_short_texts_of_two_letters() {
 }
 
 #[test]
+fn kernels_equal_strsim_on_all_lengths_up_to_two_words_and_more() {
+    let alphabets = [
+        letters("ab"),
+        letters("a\0\u{1}\u{7f}"),
+        letters("abcdefgh"),
+    ];
+    let mut dice = Dice(2);
+    for round in 0..40 {
+        let alphabet = &alphabets[round % alphabets.len()];
+        for lens in 0..18 * 18 {
+            let mut text = |len| {
+                (0..len)
+                    .map(|_| alphabet[dice.roll(alphabet.len())])
+                    .collect()
+            };
+            let (a, b): (String, String) = (text(lens / 18), text(lens % 18));
+            assert_equal_to_strsim(&a, &b);
+        }
+    }
+}
+
+#[test]
+fn kernels_equal_strsim_on_texts_of_two_byte_characters() {
+    let alphabets = [
+        // Characters that share their last byte with another one, or seven bits of it with ASCII.
+        letters("a\0\u{7f} \u{80}\u{a0}\u{c0}\u{e0}\u{120}\u{160}\u{7ff}"),
+        letters("абвгдежзиyо"),
+        letters("aeáéłżßüöçşğ"),
+        letters("aé\u{7ff}\u{800}王"),
+    ];
+    let mut dice = Dice(3);
+    for round in 0..40_000 {
+        let alphabet = &alphabets[round % alphabets.len()];
+        let a = dice.text(alphabet, 9);
+        let b = if round % 3 == 0 {
+            dice.text(alphabet, 9)
+        } else {
+            dice.edited(&a, alphabet)
+        };
+        assert_equal_to_strsim(&a, &b);
+    }
+}
+
+#[test]
 fn long_values_are_compared_up_to_a_bound() {
     let start = "ß".repeat(COMPARED_LEN_MAX);
     let (a, b) = (format!("{start}abc"), format!("{start}xyz"));

@@ -9,14 +9,10 @@
 )]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_add_epi8, _mm_and_si128, _mm_bsrli_si128, _mm_cmpeq_epi8,
-    _mm_cvtepu8_epi16, _mm_cvtsi64_si128, _mm_cvtsi128_si32, _mm_cvtsi128_si64, _mm_min_epu8,
-    _mm_minpos_epu16, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8, _mm_setr_epi8,
-    _mm_setzero_si128, _mm_shuffle_epi8, _mm_slli_epi64, _mm_srli_epi16, _mm256_add_epi8,
-    _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_bslli_epi128, _mm256_castsi256_si128,
-    _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_movemask_epi8, _mm256_set_m128i,
-    _mm256_set1_epi8, _mm256_set1_epi64x, _mm256_setr_epi8, _mm256_setr_epi64x,
-    _mm256_shuffle_epi8,
+    __m128i, __m256i, _mm_cmpeq_epi8, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_movemask_epi8,
+    _mm_set_epi64x, _mm_set1_epi8, _mm_setzero_si128, _mm_shuffle_epi8, _mm256_cmpeq_epi8,
+    _mm256_movemask_epi8, _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi64x,
+    _mm256_setr_epi64x, _mm256_shuffle_epi8,
 };
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -105,7 +101,7 @@ fn jaro_winkler_by_vectors(machine: Vectors, a: &str, b: &str) -> f64 {
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn levenshtein_by_vectors(machine: Vectors, a: &str, b: &str) -> u32 {
     match EndPair::new(a, b) {
-        Some(pair) => pair.levenshtein(machine),
+        Some(pair) => pair.levenshtein(),
         None => levenshtein_of_long_ends(machine, a, b),
     }
 }
@@ -142,7 +138,7 @@ fn jaro_winkler_of_longer(machine: Vectors, a: &str, b: &str) -> f64 {
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn levenshtein_of_long_ends(machine: Vectors, a: &str, b: &str) -> u32 {
     match LongEndPair::new(a, b) {
-        Some(pair) => pair.levenshtein(machine),
+        Some(pair) => pair.levenshtein(),
         None => levenshtein_of_longer(machine, a, b),
     }
 }
@@ -209,8 +205,6 @@ impl Machine for Vectors {
 
 /// The lowest bit of each byte.
 const EACH: i64 = 0x0101_0101_0101_0101;
-/// The bytes of a word from last to first.
-const BACKWARDS: i64 = 0x0001_0203_0405_0607;
 
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -387,145 +381,4 @@ fn lanes(bytes: [u8; 16]) -> __m128i {
 fn lanes_twice(bytes: [u8; 32]) -> __m256i {
     let (low, high) = ends(&bytes);
     _mm256_set_m128i(lanes(high), lanes(low))
-}
-
-// What distances from both ends ask.
-#[expect(
-    clippy::unused_self,
-    reason = "the value is the proof that the processor may be asked"
-)]
-impl Vectors {
-    /// Compares the first four bytes of one word with each of another, and the last four, from the
-    /// last on, with each from the last on: eight bits for each of the eight.
-    #[inline(always)]
-    pub(super) fn cross_ends(self, rows: u64, columns: u64) -> u64 {
-        // SAFETY: the processor has AVX2, of which a value of this type is the proof.
-        unsafe { cross_ends(rows, columns) }
-    }
-
-    /// Puts two values of two words each at hand.
-    #[inline(always)]
-    pub(super) fn long_ends(self, rows: [u64; 2], columns: [u64; 2]) -> LongEnds {
-        // SAFETY: as above.
-        unsafe { LongEnds::new(rows, columns) }
-    }
-
-    /// Returns the least sum of what two tables hold, from where their last columns do not rise and
-    /// where they fall: the second byte for the first table, the sixth for the second.
-    #[inline(always)]
-    pub(super) fn meet(self, no_rises: u64, falls: u64) -> u32 {
-        // SAFETY: as above.
-        unsafe { meet(no_rises, falls) }
-    }
-
-    /// Does the same for the second and third byte, and the seventh and eighth.
-    #[inline(always)]
-    pub(super) fn meet_long(self, no_rises: u64, falls: u64) -> u32 {
-        // SAFETY: as above.
-        unsafe { meet_long(no_rises, falls) }
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn cross_ends(rows: u64, columns: u64) -> u64 {
-    let (rows, columns) = (four(rows), four(columns));
-    let first = _mm256_setr_epi64x(0, EACH, 2 * EACH, 3 * EACH);
-    let last = _mm256_setr_epi64x(7 * EACH, 6 * EACH, 5 * EACH, 4 * EACH);
-    let backwards = _mm256_shuffle_epi8(columns, four(BACKWARDS.cast_unsigned()));
-    equal_bytes(_mm256_shuffle_epi8(rows, first), columns)
-        | equal_bytes(_mm256_shuffle_epi8(rows, last), backwards) << 32
-}
-
-/// Rows of sixteen bytes, and columns from both ends; made by `Vectors` alone.
-#[derive(Clone, Copy)]
-pub(super) struct LongEnds {
-    rows: __m256i,
-    columns: __m256i,
-}
-
-impl LongEnds {
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn new(rows: [u64; 2], columns: [u64; 2]) -> Self {
-        let twice = |words: [u64; 2]| {
-            let [low, high] = words;
-            let words = _mm_set_epi64x(high.cast_signed(), low.cast_signed());
-            _mm256_broadcastsi128_si256(words)
-        };
-        let (first, last) = (BACKWARDS.swap_bytes(), BACKWARDS);
-        let after = 8 * EACH;
-        let order = _mm256_setr_epi64x(first, first + after, last + after, last);
-        let columns = _mm256_shuffle_epi8(twice(columns), order);
-        Self {
-            rows: twice(rows),
-            columns,
-        }
-    }
-
-    /// Compares a row with each column, and the row as far from the end with each from the last on:
-    /// sixteen bits for each of the two.
-    #[inline(always)]
-    pub(super) fn cross(self, row: usize) -> u64 {
-        // SAFETY: ends are made by `Vectors` alone, the proof that the processor has AVX2.
-        unsafe { self.cross_row(row as i64) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn cross_row(self, row: i64) -> u64 {
-        let (first, last) = (row * EACH, (15 - row) * EACH);
-        let order = _mm256_setr_epi64x(first, first, last, last);
-        equal_bytes(_mm256_shuffle_epi8(self.rows, order), self.columns)
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn meet(no_rises: u64, falls: u64) -> u32 {
-    let bytes = _mm_setr_epi8(1, 1, 1, 1, 1, 1, 1, 1, -1, 5, 5, 5, 5, 5, 5, 5);
-    let bits = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 1, 1, 2, 4, 8, 16, 32, 64);
-    let lanes = |bits_of: u64| {
-        let spread = _mm_shuffle_epi8(word(bits_of), bytes);
-        _mm_cmpeq_epi8(_mm_and_si128(spread, bits), bits)
-    };
-    // One less than each step, and then the sums of all steps so far.
-    let sums = _mm_add_epi8(lanes(no_rises), lanes(falls));
-    let sums = _mm_add_epi8(sums, _mm_slli_epi64::<8>(sums));
-    let sums = _mm_add_epi8(sums, _mm_slli_epi64::<16>(sums));
-    let sums = _mm_add_epi8(sums, _mm_slli_epi64::<32>(sums));
-    let first = _mm_shuffle_epi8(sums, word(BACKWARDS.cast_unsigned()));
-    let sums = _mm_add_epi8(first, _mm_bsrli_si128::<8>(sums));
-    // Eight steps were counted one short, from four rounds and four, so a byte is the sum less
-    // sixteen: always negative, and in order as an unsigned number.
-    let least = _mm_minpos_epu16(_mm_cvtepu8_epi16(sums));
-    u32::from(_mm_cvtsi128_si32(least) as u16) + 16 - 256
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn meet_long(no_rises: u64, falls: u64) -> u32 {
-    let bytes = _mm256_setr_epi8(
-        1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, //
-        -1, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7,
-    );
-    let bits = _mm256_setr_epi8(
-        1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128, //
-        1, 1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64,
-    );
-    let lanes = |bits_of: u64| {
-        let spread = _mm256_shuffle_epi8(four(bits_of), bytes);
-        _mm256_cmpeq_epi8(_mm256_and_si256(spread, bits), bits)
-    };
-    // As in `meet`.
-    let sums = _mm256_add_epi8(lanes(no_rises), lanes(falls));
-    let sums = _mm256_add_epi8(sums, _mm256_bslli_epi128::<1>(sums));
-    let sums = _mm256_add_epi8(sums, _mm256_bslli_epi128::<2>(sums));
-    let sums = _mm256_add_epi8(sums, _mm256_bslli_epi128::<4>(sums));
-    let sums = _mm256_add_epi8(sums, _mm256_bslli_epi128::<8>(sums));
-    let backwards = _mm_set_epi64x(BACKWARDS, BACKWARDS + 8 * EACH);
-    let first = _mm_shuffle_epi8(_mm256_castsi256_si128(sums), backwards);
-    let sums = _mm_add_epi8(first, _mm256_extracti128_si256::<1>(sums));
-    let least = _mm_minpos_epu16(_mm_min_epu8(sums, _mm_srli_epi16::<8>(sums)));
-    u32::from(_mm_cvtsi128_si32(least) as u16) + 32 - 256
 }

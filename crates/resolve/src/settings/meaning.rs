@@ -206,8 +206,32 @@ impl Meaning<'_> {
                 "names no file; give a file, a glob, a folder or an address",
             );
         }
+        if source.is_database() {
+            self.database(source, path);
+        } else if source.table.is_some() || source.password.is_some() {
+            let message = "\"table\" and \"password\" are for databases, and \"uri\" names none; \
+                           expected postgres://user@host:5432/database";
+            self.say(path.clone(), message);
+        }
         if uris.iter().any(|uri| secret::is_inline(uri)) {
             let message = "holds a secret; leave it out here and give it by the environment";
+            self.say(path.clone(), message);
+        }
+    }
+
+    fn database(&mut self, source: &SourceSettings, path: &KeyPath) {
+        // `path` is that of the address.
+        if source.uri.as_slice().len() > 1 {
+            let message = "a database is a source alone; make each table a [[source]]";
+            self.say(path.clone(), message);
+        }
+        if source.table.is_none() {
+            let message = "\"table\" is missing; name a table or view, for example \
+                           \"public.customers\"";
+            self.say(path.clone(), message);
+        }
+        if source.format.is_some() || source.delimiter.is_some() {
+            let message = "\"format\" and \"delimiter\" are for files; leave them out";
             self.say(path.clone(), message);
         }
     }

@@ -277,15 +277,16 @@ impl DatabaseFault {
         if let Some(state) = error.code() {
             return Self::of_state(state.code(), table);
         }
+        // The client's kinds are told by their texts alone, which are its own.
+        let mut told = String::new();
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(current) = cause {
             if let Some(io) = current.downcast_ref::<std::io::Error>() {
                 return Self::of_io(io);
             }
+            told.push_str(&current.to_string());
             cause = current.source();
         }
-        // The client's kinds are told by their texts alone, which are its own.
-        let told = error.to_string();
         if error.is_closed() {
             Self::Lost
         } else if told.contains("password missing") {

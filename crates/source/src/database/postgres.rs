@@ -2,11 +2,12 @@
 
 mod coding;
 mod copy;
+mod keyed;
 mod partition;
 mod server;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_schema::{Field, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
@@ -50,6 +51,8 @@ pub(crate) struct Postgres {
     row_count: RowCount,
     /// The pages of a table that can be read in parts.
     pages: Option<u32>,
+    /// Sessions that wait for the next fetch.
+    idle: Mutex<Vec<Client>>,
 }
 
 /// A column and how its values come.
@@ -105,6 +108,7 @@ impl Postgres {
             schema,
             row_count,
             pages,
+            idle: Mutex::default(),
         })
     }
 
@@ -126,11 +130,7 @@ impl Postgres {
         partition_count: usize,
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let snapshot = self.snapshot().await;
-        let snapshot = snapshot.map_err(|cause| ScanError::Database {
-            source_name: self.source_name.to_string(),
-            place: self.server.place().to_owned(),
-            cause,
-        })?;
+        let snapshot = snapshot.map_err(|cause| self.failed(cause))?;
         let snapshot = Arc::new(snapshot);
         let schema = Arc::new(self.schema.project(used)?);
         let columns: Vec<&Column> = used.iter().filter_map(|&at| self.columns.get(at)).collect();
@@ -155,6 +155,14 @@ impl Postgres {
             Arc::clone(&schema),
             parts.collect(),
         )?))
+    }
+
+    fn failed(&self, cause: DatabaseFault) -> ScanError {
+        ScanError::Database {
+            source_name: self.source_name.to_string(),
+            place: self.server.place().to_owned(),
+            cause,
+        }
     }
 
     /// Returns the conditions that cut the table into parts of about as many pages each.

@@ -24,7 +24,7 @@ const FOLDER_DEPTH_MAX: usize = 32;
 
 const REMOTE_SCHEMES: [&str; 8] = ["s3", "s3a", "gs", "az", "abfs", "abfss", "http", "https"];
 
-const UNKNOWN_SCHEME: &str = "its scheme is none of file, s3, gs, az, http and https";
+const UNKNOWN_SCHEME: &str = "its scheme is none of file, s3, gs, az, http, https and postgres";
 
 const GLOB: MatchOptions = MatchOptions {
     case_sensitive: true,

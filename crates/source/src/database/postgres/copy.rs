@@ -80,6 +80,18 @@ impl CopyDecoder {
         Ok(())
     }
 
+    /// Takes a row that came by another way, field by field.
+    pub(crate) fn push_fields<'f>(
+        &mut self,
+        fields: impl IntoIterator<Item = Option<&'f [u8]>>,
+    ) -> Result<(), Malformed> {
+        for (column, field) in self.columns.iter_mut().zip(fields) {
+            column.push(field)?;
+        }
+        self.row_count += 1;
+        Ok(())
+    }
+
     /// Returns whether a batch is due.
     pub(crate) fn is_full(&self) -> bool {
         self.row_count >= BATCH_ROWS_MAX || self.byte_count >= BATCH_BYTES_MAX

@@ -171,12 +171,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let Some(token) = self.token.take() else {
-            return;
-        };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let server = Arc::clone(&self.server);
-            runtime.spawn(async move { server.cancel(token).await });
+        if let Some(token) = self.token.take() {
+            self.server.cancel_later(token);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Where a server is, and how it is reached.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::RootCertStore;
+use tokio::runtime::Handle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -108,8 +110,15 @@ impl Server {
         Ok(client)
     }
 
-    /// Asks the server to end what a session is doing.
-    pub(crate) async fn cancel(&self, token: CancelToken) {
+    /// Asks the server to end what a session is doing, without waiting for it.
+    pub(crate) fn cancel_later(self: &Arc<Self>, token: CancelToken) {
+        if let Ok(runtime) = Handle::try_current() {
+            let server = Arc::clone(self);
+            runtime.spawn(async move { server.cancel(token).await });
+        }
+    }
+
+    async fn cancel(&self, token: CancelToken) {
         // Whether it worked does not matter: the session ends with its connection as well.
         let _ = match &self.tls {
             Some(tls) => token.cancel_query(tls.clone()).await,
@@ -123,7 +132,7 @@ impl Server {
 fn tls() -> Option<MakeRustlsConnect> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .ok()?

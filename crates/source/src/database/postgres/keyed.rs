@@ -1,0 +1,171 @@
+//! Records by key: the keys are a parameter, never part of the query's text.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::{CancelToken, Client};
+
+use super::copy::CopyDecoder;
+use super::server::Server;
+use super::{Column, Postgres, quoted};
+use crate::database::DatabaseFault;
+use crate::error::ScanError;
+
+/// The sessions that are kept for the next fetch.
+const IDLE_COUNT_MAX: usize = 4;
+
+/// A value in binary form.
+struct Raw<'r>(&'r [u8]);
+
+impl<'r> FromSql<'r> for Raw<'r> {
+    fn from_sql(_: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl Postgres {
+    /// Returns the given columns of the records with these keys, if the key is a column; keys
+    /// that no value of its type has are found nowhere.
+    ///
+    /// Records of other keys may be among them: a column may call different texts equal.
+    pub(crate) async fn fetch(
+        &self,
+        used: &[usize],
+        key: &str,
+        keys: &[&str],
+    ) -> Result<Option<RecordBatch>, ScanError> {
+        let Some(key) = self.columns.iter().find(|column| column.name == key) else {
+            return Ok(None);
+        };
+        let fetched = self.fetch_by(key, used, keys).await;
+        fetched.map(Some).map_err(|cause| self.failed(cause))
+    }
+
+    async fn fetch_by(
+        &self,
+        key: &Column,
+        used: &[usize],
+        keys: &[&str],
+    ) -> Result<RecordBatch, DatabaseFault> {
+        let columns: Vec<&Column> = used.iter().filter_map(|&at| self.columns.get(at)).collect();
+        let codings: Vec<_> = columns.iter().map(|column| column.coding()).collect();
+        let selected: Vec<_> = columns.iter().map(|column| column.selected()).collect();
+        let (condition, keys) = condition(key, keys);
+        let query = format!(
+            "SELECT {} FROM {} WHERE {condition}",
+            selected.join(", "),
+            self.relation
+        );
+        let schema = self.schema.project(used);
+        let schema = schema.map_err(|_| DatabaseFault::Protocol)?;
+        let mut rows = CopyDecoder::new(Arc::new(schema), &codings);
+        let client = self.session().await?;
+        let mut running = Running {
+            server: Arc::clone(&self.server),
+            token: Some(client.cancel_token()),
+        };
+        let found = client
+            .query_typed(&query, &[(&keys, Type::TEXT_ARRAY)])
+            .await;
+        running.token = None;
+        for row in found.map_err(|error| DatabaseFault::of(&error, &self.table))? {
+            let fields: Result<Vec<Option<Raw<'_>>>, _> =
+                (0..row.len()).map(|at| row.try_get(at)).collect();
+            let fields = fields.map_err(|_| DatabaseFault::Protocol)?;
+            rows.push_fields(fields.iter().map(|field| field.as_ref().map(|raw| raw.0)))?;
+        }
+        self.keep(client);
+        Ok(rows.take_batch()?)
+    }
+
+    async fn session(&self) -> Result<Client, DatabaseFault> {
+        let idle = || self.idle.lock().ok()?.pop();
+        while let Some(client) = idle() {
+            if !client.is_closed() {
+                return Ok(client);
+            }
+        }
+        self.server.connect(&self.table).await
+    }
+
+    fn keep(&self, client: Client) {
+        if let Ok(mut idle) = self.idle.lock()
+            && idle.len() < IDLE_COUNT_MAX
+        {
+            idle.push(client);
+        }
+    }
+}
+
+/// Returns the condition that a record has one of the keys, such that an index on the key serves,
+/// and the keys to bind: those that a value of its type can have.
+fn condition<'k>(key: &Column, keys: &[&'k str]) -> (String, Vec<&'k str>) {
+    let name = quoted(&key.name);
+    let all = keys.iter().copied();
+    match key.type_ {
+        Type::INT2 | Type::INT4 | Type::INT8 => {
+            let is_number = |key: &&str| key.parse::<i64>().is_ok();
+            let condition = format!("{name} = ANY($1::text[]::int8[])");
+            (condition, all.filter(is_number).collect())
+        }
+        Type::UUID => {
+            let condition = format!("{name} = ANY($1::text[]::uuid[])");
+            (condition, all.filter(is_uuid).collect())
+        }
+        Type::TEXT | Type::VARCHAR => (format!("{name} = ANY($1::text[])"), all.collect()),
+        _ => (format!("{name}::text = ANY($1::text[])"), all.collect()),
+    }
+}
+
+/// Tells whether a text is a UUID as the server prints them.
+fn is_uuid(text: &&str) -> bool {
+    let is_right = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(is_right)
+}
+
+/// A query that the server is told to end if nobody waits for it any more.
+struct Running {
+    server: Arc<Server>,
+    token: Option<CancelToken>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            self.server.cancel_later(token);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_keys_that_the_type_can_have_are_bound() {
+        let keys = [
+            "17",
+            "x",
+            "6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11",
+            "9223372036854775808",
+        ];
+        for (type_, expected) in [
+            (Type::INT4, vec!["17"]),
+            (Type::UUID, vec!["6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11"]),
+            (Type::TEXT, keys.to_vec()),
+            (Type::NUMERIC, keys.to_vec()),
+        ] {
+            let name = "id".to_owned();
+            assert_eq!(condition(&Column { name, type_ }, &keys).1, expected);
+        }
+    }
+}

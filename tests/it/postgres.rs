@@ -1,0 +1,373 @@
+//! A graph over tables of a real PostgreSQL server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use sameas_tests::{Draw, Layout, Postgres, Ran, Systems, as_table, sameas};
+
+/// How many rebuilds are broken at some point of their scan.
+const BREAK_COUNT: u64 = 200;
+
+/// How many scans run beside a writer.
+const SCAN_COUNT: u64 = 1_000;
+
+const TABLE: &str = "CREATE TABLE customers (id text PRIMARY KEY, first text, last text, born date, \
+     mail text, mail2 text, tel text, street text, city text, zip text);";
+
+/// Copies the records of the CRM into a table.
+fn fill(postgres: &Postgres, folder: &Path) {
+    let csv = fs::read_to_string(folder.join("crm/part-0.csv")).unwrap();
+    postgres.sql(&format!(
+        "{TABLE} SET datestyle = 'ISO, DMY';\n\
+         COPY customers FROM STDIN (FORMAT csv, HEADER);\n{csv}\\.\nANALYZE customers;"
+    ));
+}
+
+fn settings_over(postgres: &Postgres, systems: &Systems, folder: &Path) -> (PathBuf, PathBuf) {
+    let files = systems.write(folder, &Layout::default());
+    fill(postgres, folder);
+    let text = as_table(
+        &files,
+        "crm/*.csv",
+        &postgres.uri("postgres"),
+        "public.customers",
+    );
+    let tables = folder.join("tables.toml");
+    fs::write(&tables, text).unwrap();
+    (files, tables)
+}
+
+fn must(ran: &Ran) -> &str {
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    &ran.stdout
+}
+
+#[test]
+fn a_table_gives_the_graph_that_its_file_gives() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (files, tables) = settings_over(&postgres, &Systems::new(400, 11), folder.path());
+    must(&sameas(&files, &["rebuild", "--quiet"]));
+    let before = sameas(&files, &["export"]);
+    // Ids stay if and only if the clusters are the same.
+    must(&sameas(&tables, &["rebuild", "--quiet"]));
+    let after = sameas(&tables, &["export"]);
+    assert_eq!(must(&before), must(&after));
+    // A view serves as well, and a changed row changes the graph.
+    postgres.sql("CREATE VIEW active AS SELECT * FROM customers WHERE id <> 'C-001000'");
+    let view = fs::read_to_string(&tables).unwrap();
+    fs::write(&tables, view.replace("public.customers", "active")).unwrap();
+    must(&sameas(&tables, &["rebuild", "--quiet"]));
+    let gone = sameas(&tables, &["lookup", "crm", "C-001000"]);
+    assert_eq!(gone.code, Some(1), "{}", gone.stderr);
+    must(&sameas(&tables, &["lookup", "crm", "C-001007"]));
+}
+
+#[test]
+fn values_of_all_types_are_read() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    postgres.sql(
+        "CREATE TYPE colour AS ENUM ('red', 'blue'); CREATE DOMAIN code AS varchar(9);
+         CREATE TABLE \"Odd \"\"Names\" (\"Key\" int8, num numeric(20, 4), r real, ok bool, day date,
+             at timestamptz, colour colour, code code, names text[], mails varchar(40)[], padded char(8),
+             id uuid, doc jsonb, far date, \"ünï\" text);
+         INSERT INTO \"Odd \"\"Names\" VALUES
+             (9007199254740993, 12.5000, 1.5, true, '1999-02-28', '2020-01-01 12:00+02', 'red', 'X-1',
+              ARRAY['Ann','Anna',NULL], '{a@b.example}', 'pad', '6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11',
+              '{\"a\": 1}', 'infinity', 'Zoë'),
+             (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL)",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let rows = read(
+        &postgres,
+        folder.path(),
+        "public.\"Odd \"\"Names\"",
+        "Key",
+        &[
+            "num",
+            "r",
+            "ok",
+            "day",
+            "at",
+            "colour",
+            "code",
+            "names",
+            "mails",
+            "padded",
+            "id",
+            "doc",
+            "far",
+            "ünï",
+            "\"Key\" + 1",
+        ],
+    );
+    assert_eq!(
+        rows,
+        [
+            "2|||||||||[]||||||3",
+            "9007199254740993|12.5000|1.5|true|1999-02-28|2020-01-01T10:00:00Z|red|X-1|\
+             [Ann, Anna, ]|[a@b.example]|pad|6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11|\
+             {\"a\": 1}||Zoë|9007199254740994",
+        ]
+    );
+}
+
+/// Scans a table in two partitions and prints its rows.
+fn read(postgres: &Postgres, base: &Path, table: &str, key: &str, columns: &[&str]) -> Vec<String> {
+    use arrow::util::display::{ArrayFormatter, FormatOptions};
+    use sameas_source::{ScanRequest, Source};
+    use tokio_stream::StreamExt as _;
+
+    let settings = serde_json::json!({
+        "name": "crm", "uri": postgres.uri("postgres"), "table": table, "key": key, "fields": {},
+    });
+    let settings = serde_json::from_value(settings).unwrap();
+    let request = ScanRequest {
+        key: if key == "Key" {
+            "\"Key\"".to_owned()
+        } else {
+            key.to_owned()
+        },
+        columns: columns.iter().map(|&column| column.to_owned()).collect(),
+        filter: None,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let source = Source::open(&settings, base).await.unwrap();
+        let mut rows = Vec::new();
+        for mut stream in source.scan(&request, 2).await.unwrap() {
+            while let Some(batch) = stream.next().await {
+                let batch = batch.unwrap();
+                let options = FormatOptions::default();
+                let columns: Vec<_> = batch
+                    .columns()
+                    .iter()
+                    .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+                    .collect();
+                rows.extend((0..batch.num_rows()).map(|row| {
+                    let cells = columns.iter().map(|column| column.value(row).to_string());
+                    cells.collect::<Vec<_>>().join("|")
+                }));
+            }
+        }
+        rows.sort();
+        rows
+    })
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_remedy_and_without_secrets() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (_, tables) = settings_over(&postgres, &Systems::new(30, 3), folder.path());
+    let text = fs::read_to_string(&tables).unwrap();
+    postgres.sql("CREATE ROLE reader LOGIN PASSWORD 'hunter2'; CREATE TABLE secret (id int)");
+    postgres.require_passwords();
+    fs::write(folder.path().join("wrong"), "canary-password\n").unwrap();
+    fs::write(folder.path().join("right"), "hunter2\n").unwrap();
+    let (uri, table) = (postgres.uri("postgres"), "public.customers");
+    let port = postgres.port();
+    let reader = |password: &str| {
+        let uri = postgres.uri("reader");
+        format!("uri = \"{uri}\"\npassword = {password}")
+    };
+    let old = format!("uri = \"{uri}\"");
+    let cases = [
+        (
+            old.clone(),
+            reader("{ file = \"wrong\" }"),
+            "refuses user or password",
+        ),
+        (
+            old.clone(),
+            reader("{ file = \"none\" }"),
+            "the file none cannot be read",
+        ),
+        (
+            old.clone(),
+            reader("{ env = \"NO_SUCH\" }"),
+            "environment variable NO_SUCH is not set",
+        ),
+        (
+            old.clone(),
+            reader("{ file = \"right\" }"),
+            "GRANT SELECT ON public.customers",
+        ),
+        (
+            old.clone(),
+            format!("uri = \"postgres://reader@127.0.0.1:{port}/crm\""),
+            "asks for a password",
+        ),
+        (
+            old.clone(),
+            format!("uri = \"postgres://u:canary-password@127.0.0.1:{port}/crm\""),
+            "secret",
+        ),
+        (
+            old.clone(),
+            format!("uri = \"postgres://postgres@127.0.0.1:{port}/none\""),
+            "no such database",
+        ),
+        (
+            old.clone(),
+            "uri = \"postgres://postgres@127.0.0.1:9/crm\"".to_owned(),
+            "does not answer",
+        ),
+        (
+            old.clone(),
+            "uri = \"postgres://postgres:canary-password:x@@[/crm\"".to_owned(),
+            "secret",
+        ),
+        (
+            old.clone(),
+            format!("uri = \"postgres://postgres@127.0.0.1:{port}/crm?sslmode=require\""),
+            "no encrypted connection",
+        ),
+        (
+            table.to_owned(),
+            "public.nothing".to_owned(),
+            "no table or view public.nothing",
+        ),
+        (table.to_owned(), "a.b.c".to_owned(), "no name of a table"),
+        (
+            format!("table = \"{table}\"\n"),
+            String::new(),
+            "\"table\" is missing",
+        ),
+        ("last".to_owned(), "lasst".to_owned(), "there is no column"),
+    ];
+    for (from, to, expected) in cases {
+        assert!(text.contains(&from), "{from}");
+        fs::write(&tables, text.replacen(&from, &to, 1)).unwrap();
+        let ran = sameas(&tables, &["rebuild"]);
+        assert_eq!(ran.code, Some(2), "{to}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{to}: {}", ran.stderr);
+        assert!(
+            !ran.stderr.contains("canary-password"),
+            "{to}: {}",
+            ran.stderr
+        );
+    }
+    postgres.sql("GRANT SELECT ON customers TO reader");
+    fs::write(
+        &tables,
+        text.replacen(&old, &reader("{ file = \"right\" }"), 1),
+    )
+    .unwrap();
+    must(&sameas(&tables, &["rebuild", "--quiet"]));
+}
+
+#[test]
+fn a_broken_scan_publishes_nothing_and_deletes_nothing() {
+    let Some(mut postgres) = Postgres::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (_, tables) = settings_over(&postgres, &Systems::new(300, 5), folder.path());
+    must(&sameas(&tables, &["rebuild", "--quiet"]));
+    let before = sameas(&tables, &["export"]).stdout;
+    let row_count: usize = postgres
+        .sql("SELECT count(*) FROM customers")
+        .trim()
+        .parse()
+        .unwrap();
+    let mut draw = Draw::new(77);
+    let mut broken = 0;
+    for number in 0..BREAK_COUNT {
+        // Rows that take a while, so that the scan can be met at any of them.
+        let at = draw.below(row_count);
+        let kill = match number % 20 {
+            0 => None,
+            _ => Some("pg_terminate_backend(pg_backend_pid())"),
+        };
+        let fault = kill.unwrap_or("pg_sleep(30)");
+        postgres.sql(&format!(
+            "DROP VIEW IF EXISTS breaking; CREATE VIEW breaking AS SELECT customers.* FROM customers, \
+             LATERAL (SELECT CASE WHEN id = (SELECT id FROM customers ORDER BY ctid OFFSET {at} LIMIT 1) \
+             THEN {fault}::text END AS f) x WHERE f IS NULL OR f <> 'x'"
+        ));
+        let text = fs::read_to_string(&tables)
+            .unwrap()
+            .replace("public.customers", "breaking");
+        let breaking = folder.path().join("breaking.toml");
+        fs::write(&breaking, text).unwrap();
+        let ran = if kill.is_some() {
+            sameas(&breaking, &["rebuild", "--quiet"])
+        } else {
+            // The whole server goes while the scan waits in it.
+            let running = thread::spawn(move || sameas(&breaking, &["rebuild", "--quiet"]));
+            thread::sleep(Duration::from_millis(300));
+            postgres.stop();
+            let ran = running.join().unwrap();
+            postgres.resume();
+            ran
+        };
+        if ran.code == Some(2) {
+            assert!(ran.stderr.contains("source `crm`"), "{}", ran.stderr);
+            broken += 1;
+        } else {
+            must(&ran);
+        }
+        assert_eq!(sameas(&tables, &["export"]).stdout, before);
+    }
+    assert_eq!(broken, BREAK_COUNT, "all scans were broken");
+    must(&sameas(&tables, &["rebuild", "--quiet"]));
+    assert_eq!(sameas(&tables, &["export"]).stdout, before);
+}
+
+#[test]
+fn a_writer_beside_a_scan_never_tears_or_doubles_a_record() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    // Every transaction writes one number into all rows, and moves them to other pages.
+    postgres.sql(
+        "CREATE TABLE moving (id int PRIMARY KEY, a int, b int, filler text); \
+         INSERT INTO moving SELECT i, 0, 0, repeat('x', 1000) FROM generate_series(1, 4000) i; \
+         ANALYZE moving",
+    );
+    let has_ended = AtomicBool::new(false);
+    let folder = tempfile::tempdir().unwrap();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut writes = 0_u32;
+            while !has_ended.load(Ordering::Relaxed) {
+                postgres.sql(
+                    "UPDATE moving SET a = a + 1, b = b + 1 WHERE id % 7 = (random() * 6)::int; \
+                     BEGIN; DELETE FROM moving WHERE id = 5; \
+                     INSERT INTO moving SELECT 5, a, b, filler FROM moving WHERE id = 6; COMMIT; \
+                     VACUUM moving",
+                );
+                writes += 1;
+            }
+            writes
+        });
+        for _ in 0..SCAN_COUNT {
+            let rows = read(&postgres, folder.path(), "moving", "id", &["a", "b"]);
+            assert_eq!(rows.len(), 4_000);
+            let mut keys: Vec<&str> = Vec::new();
+            for row in &rows {
+                let cells: Vec<&str> = row.split('|').collect();
+                assert_eq!(cells[1], cells[2], "a torn record");
+                keys.push(cells[0]);
+            }
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!(keys.len(), 4_000, "a doubled record");
+        }
+        has_ended.store(true, Ordering::Relaxed);
+        assert!(
+            writer.join().unwrap() > 3,
+            "the writer wrote beside the scans"
+        );
+    });
+}
