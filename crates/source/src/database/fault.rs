@@ -353,7 +353,7 @@ fn words_of(status: Status) -> &'static str {
 mod tests {
     use super::*;
 
-    fn error(message: &str, status: Status, state: &[u8; 5]) -> Error {
+    fn error(message: &str, status: Status, state: [u8; 5]) -> Error {
         let mut error = Error::with_message_and_status(message, status);
         error.sqlstate = state.map(|sign| sign as std::ffi::c_char);
         error
@@ -399,7 +399,7 @@ mod tests {
                 "another process",
             ),
         ] {
-            let said = DatabaseFault::of_driver(&error(message, status, state), "t").to_string();
+            let said = DatabaseFault::of_driver(&error(message, status, *state), "t").to_string();
             assert!(said.contains(says), "{said}");
             assert!(!said.contains("hunter2"), "{said}");
         }

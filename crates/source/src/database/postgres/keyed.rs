@@ -9,8 +9,9 @@ use tokio_postgres::{CancelToken, Client};
 
 use super::copy::CopyDecoder;
 use super::server::Server;
-use super::{Column, Postgres, quoted};
+use super::{Column, Postgres};
 use crate::database::DatabaseFault;
+use crate::database::name::Quotes;
 use crate::error::ScanError;
 
 /// The sessions that are kept for the next fetch.
@@ -106,7 +107,7 @@ impl Postgres {
 /// Returns the condition that a record has one of the keys, such that an index on the key serves,
 /// and the keys to bind: those that a value of its type can have.
 fn condition<'k>(key: &Column, keys: &[&'k str]) -> (String, Vec<&'k str>) {
-    let name = quoted(&key.name);
+    let name = Quotes::Double.around(&key.name);
     let all = keys.iter().copied();
     match key.type_ {
         Type::INT2 | Type::INT4 | Type::INT8 => {
