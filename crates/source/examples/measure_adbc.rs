@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use adbc_core::options::{AdbcVersion, OptionDatabase, OptionValue};
 use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
-use adbc_driver_manager::ManagedDriver;
+use adbc_driver_manager::{ManagedDatabase, ManagedDriver};
 use futures::StreamExt;
 use sameas_source::{ScanRequest, Source, SourceSettings};
 
@@ -34,9 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut alone, mut ours, mut opened) = (Vec::new(), Vec::new(), Vec::new());
     let mut counts = [0, 0];
     for _ in 0..RUNS {
+        let database = database(driver, file)?;
         let began = Instant::now();
-        counts[0] = by_driver(driver, file, table, key, columns)?;
+        counts[0] = by_driver(&database, table, key, columns)?;
         alone.push(began.elapsed());
+        drop(database);
         let began = Instant::now();
         let source = runtime.block_on(Source::open(&settings, ".".as_ref()))?;
         opened.push(began.elapsed());
@@ -66,22 +68,26 @@ async fn by_connector(source: &Source, request: &ScanRequest) -> Result<usize, B
     Ok(rows)
 }
 
-/// Loads, connects and reads as a program does that knows one driver only.
+/// Loads the driver and opens the file.
+fn database(library: &str, file: &str) -> Result<ManagedDatabase, Box<dyn Error>> {
+    let is_duckdb = library.contains("duckdb");
+    let (entry, option) = if is_duckdb {
+        (Some(&b"duckdb_adbc_init"[..]), "path")
+    } else {
+        (None, "uri")
+    };
+    let mut driver = ManagedDriver::load_dynamic_from_filename(library, entry, AdbcVersion::V110)?;
+    let options: [(OptionDatabase, OptionValue); 1] = [(option.into(), file.into())];
+    Ok(driver.new_database_with_opts(options)?)
+}
+
+/// Connects and reads as a program does that knows one driver only.
 fn by_driver(
-    library: &str,
-    file: &str,
+    database: &ManagedDatabase,
     table: &str,
     key: &str,
     columns: &[String],
 ) -> Result<usize, Box<dyn Error>> {
-    let is_duckdb = library.contains("duckdb");
-    let (entry, option) = match is_duckdb {
-        true => (Some(&b"duckdb_adbc_init"[..]), "path"),
-        false => (None, "uri"),
-    };
-    let mut driver = ManagedDriver::load_dynamic_from_filename(library, entry, AdbcVersion::V110)?;
-    let options: [(OptionDatabase, OptionValue); 1] = [(option.into(), file.into())];
-    let database = driver.new_database_with_opts(options)?;
     let mut statement = database.new_connection()?.new_statement()?;
     let quoted = |name: &str| format!("\"{name}\"");
     let columns: Vec<_> = std::iter::once(quoted(key))
