@@ -14,7 +14,7 @@ use adbc_driver_manager::ManagedDriver;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use sameas_source::{RowCount, ScanRequest, Source, SourceSettings};
-use sameas_tests::{Ran, Record, SOURCES, Systems, driver, files_below, sameas};
+use sameas_tests::{Ran, Record, SOURCES, Systems, binary, driver, files_below, sameas};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_stream::StreamExt as _;
@@ -543,6 +543,42 @@ fn what_is_wrong_with_a_driver_is_told_with_its_remedy_and_without_secrets() {
             case.name,
             ran.stderr
         );
+    }
+}
+
+/// A name, with or without a manifest, is looked for in the folders of ADBC; a manifest has a path, too.
+#[test]
+fn drivers_are_found_by_name_and_by_manifest() {
+    let Some(sqlite) = driver("sqlite") else {
+        return;
+    };
+    let place = Place::new();
+    place.sqlite(
+        "shop.db",
+        "CREATE TABLE t (id TEXT, name TEXT); INSERT INTO t VALUES ('1', 'a'), ('2', 'b')",
+    );
+    let library = sqlite.display().to_string();
+    let manifest = format!("manifest_version = 1\n[Driver]\nshared = {library:?}\n");
+    fs::create_dir(place.path("manifests")).unwrap();
+    fs::write(place.path("manifests/our_sqlite.toml"), manifest).unwrap();
+    let folders = [sqlite.parent().unwrap(), &place.path("manifests")];
+    let folders = std::env::join_paths(folders).unwrap();
+    for name in [
+        "adbc_driver_sqlite",
+        "our_sqlite",
+        "manifests/our_sqlite.toml",
+        &library,
+    ] {
+        let source = format!("driver = {name:?}\nuri = \"shop.db\"\ntable = \"t\"");
+        place.run("plan", &source);
+        let ran = Command::new(binary())
+            .args(["plan", "--config"])
+            .arg(place.path("sameas.toml"))
+            .env("ADBC_DRIVER_PATH", &folders)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{name}: {said}");
     }
 }
 
