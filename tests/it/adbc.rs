@@ -500,6 +500,16 @@ const CASES: &[Case] = &[
         says: &["source[0]: the key \"uri\" is missing"],
     },
     Case {
+        name: "text that is no text",
+        source: "driver = \"$sqlite\"\nuri = \"shop.db\"\ntable = \"raw\"",
+        says: &["text that is not UTF-8"],
+    },
+    Case {
+        name: "bytes in a column of texts",
+        source: "driver = \"$sqlite\"\nuri = \"shop.db\"\ntable = \"bytes\"",
+        says: &["a value of another type than its column"],
+    },
+    Case {
         name: "a key that is no column",
         source: "driver = \"$sqlite\"\nuri = \"shop.db\"\ntable = \"t2\"",
         says: &["there is no column \"id\"", "did you mean \"idd\""],
@@ -515,7 +525,9 @@ fn what_is_wrong_with_a_driver_is_told_with_its_remedy_and_without_secrets() {
     place.sqlite(
         "shop.db",
         "CREATE TABLE t (id TEXT, name TEXT); INSERT INTO t VALUES ('1', 'a');
-         CREATE TABLE t2 (idd TEXT, name TEXT)",
+         CREATE TABLE t2 (idd TEXT, name TEXT); CREATE TABLE raw (id TEXT, name TEXT);
+         INSERT INTO raw VALUES ('1', CAST(x'ff' AS TEXT));
+         CREATE TABLE bytes (id TEXT, name TEXT); INSERT INTO bytes VALUES ('1', x'ff')",
     );
     let make = "CREATE TABLE t AS SELECT '1' AS id, 'a' AS name";
     place.duckdb(&duckdb, "shop.duckdb", &[make]);

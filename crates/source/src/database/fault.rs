@@ -233,8 +233,8 @@ impl DatabaseFault {
     pub(crate) fn of_rows(error: &ArrowError, table: &str) -> Self {
         let text = error.to_string();
         if text.contains("Type mismatch") {
-            let table = table.to_owned();
-            return Self::Changed { table };
+            let what = "a value of another type than its column";
+            return Self::Unreadable { what };
         }
         Self::of_words(&text, table).unwrap_or(Self::Lost)
     }
