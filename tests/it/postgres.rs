@@ -163,6 +163,114 @@ fn read(postgres: &Postgres, base: &Path, table: &str, key: &str, columns: &[&st
 }
 
 #[test]
+fn a_profile_is_asked_of_the_systems_as_they_are_now() {
+    let Some(mut postgres) = Postgres::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (_, tables) = settings_over(&postgres, &Systems::new(400, 11), folder.path());
+    let text = fs::read_to_string(&tables).unwrap();
+    let more =
+        "\n[profile]\norder = [\"shop\", \"crm\"]\n[profile.keep]\nemail = \"most_frequent\"\n";
+    fs::write(&tables, text + more).unwrap();
+    must(&sameas(&tables, &["rebuild", "--quiet"]));
+    let (key, id) = in_all_systems(&tables);
+    let profile = |arguments: &[&str]| {
+        let mut all = vec!["profile", "--format", "json"];
+        all.extend(arguments);
+        let ran = sameas(&tables, &all);
+        serde_json::from_str::<serde_json::Value>(must(&ran)).unwrap()
+    };
+    let by_key = profile(&["crm", &key]);
+    assert_eq!(by_key, profile(&[&id]));
+    assert_eq!(by_key["is_partial"], false);
+    let states = |profile: &serde_json::Value| -> Vec<(String, String)> {
+        let members = profile["members"].as_array().unwrap().iter();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        members
+            .map(|m| (text(&m["source"]), text(&m["state"]["state"])))
+            .collect()
+    };
+    assert!(states(&by_key).iter().all(|(_, state)| state == "read"));
+
+    // What changes at the source is seen at once, and nothing but the fields asked for is told.
+    postgres.sql(&format!(
+        "UPDATE customers SET city = 'Canaryville' WHERE id = '{key}'"
+    ));
+    let changed = profile(&["crm", &key, "--fields", "city"]);
+    assert_eq!(changed["fields"].as_array().unwrap().len(), 1);
+    assert!(
+        changed["fields"][0]["values"]
+            .to_string()
+            .contains("Canaryville")
+    );
+    // A record that is gone is told as gone.
+    postgres.sql(&format!("DELETE FROM customers WHERE id = '{key}'"));
+    let gone = profile(&["crm", &key]);
+    assert!(states(&gone).contains(&("crm".to_owned(), "gone".to_owned())));
+    // A table that is held answers nothing in time; a server that is down nothing at all.
+    let holder = thread::spawn({
+        let held = format!(
+            "BEGIN; LOCK TABLE customers IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT"
+        );
+        let psql = postgres.session();
+        move || psql(&held)
+    });
+    thread::sleep(Duration::from_millis(500));
+    let began = std::time::Instant::now();
+    let held = profile(&["crm", &key, "--timeout", "400"]);
+    assert!(began.elapsed() < Duration::from_millis(2_500));
+    assert_eq!(held["is_partial"], true);
+    assert!(held.to_string().contains("no answer within 400 ms"));
+    holder.join().unwrap();
+    postgres.stop();
+    let down = profile(&["crm", &key]);
+    assert_eq!(down["is_partial"], true);
+    assert!(down.to_string().contains("does not answer"), "{down}");
+    let others = states(&down)
+        .into_iter()
+        .filter(|(source, _)| source != "crm");
+    assert!(others.into_iter().all(|(_, state)| state == "read"));
+
+    let unknown = sameas(&tables, &["profile", "crm", "nobody"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
+    let wrong = sameas(&tables, &["profile", "crm", &key, "--fields", "cty"]);
+    assert!(
+        wrong.stderr.contains("no source has the field \"cty\""),
+        "{}",
+        wrong.stderr
+    );
+    // No value came to rest beside the graph.
+    for file in sameas_tests::paths_below(&folder.path().join("graph")) {
+        let bytes = fs::read(folder.path().join("graph").join(file)).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&bytes).contains("Canaryville"));
+    }
+}
+
+/// Finds an entity with records in all systems: its key in the CRM, and its id.
+fn in_all_systems(settings: &Path) -> (String, String) {
+    let ran = sameas(settings, &["export"]);
+    let mut by_id: std::collections::BTreeMap<&str, Vec<(&str, &str)>> = Default::default();
+    for line in must(&ran).lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        by_id
+            .entry(cells[2])
+            .or_default()
+            .push((cells[0], cells[1]));
+    }
+    let (id, members) = by_id
+        .into_iter()
+        .find(|(_, members)| {
+            ["crm", "desk", "shop"]
+                .iter()
+                .all(|s| members.iter().any(|m| m.0 == *s))
+        })
+        .unwrap();
+    let (_, key) = members.iter().find(|(source, _)| *source == "crm").unwrap();
+    ((*key).to_owned(), id.to_owned())
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_remedy_and_without_secrets() {
     let Some(postgres) = Postgres::start() else {
         return;

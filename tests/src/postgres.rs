@@ -117,40 +117,21 @@ impl Postgres {
         self.sql("SELECT pg_reload_conf()");
     }
 
+    /// Returns what runs SQL in the database `crm` from another thread.
+    pub fn session(&self) -> impl Fn(&str) + Send + use<> {
+        let (programs, port) = (self.programs.clone(), self.port);
+        move |sql| {
+            psql(&programs, port, "crm", sql).unwrap_or_else(|said| panic!("{said}"));
+        }
+    }
+
     fn sql_in(&self, database: &str, sql: &str) -> String {
         self.psql(database, sql)
             .unwrap_or_else(|said| panic!("{said}"))
     }
 
     fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
-        let mut psql = Command::new(self.programs.join("psql"))
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
-            .args([
-                "-U",
-                "postgres",
-                "-d",
-                database,
-                "-qAtX",
-                "-v",
-                "ON_ERROR_STOP=1",
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        psql.stdin
-            .take()
-            .unwrap()
-            .write_all(sql.as_bytes())
-            .unwrap();
-        let output = psql.wait_with_output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            Ok(text(&output.stdout))
-        } else {
-            Err(text(&output.stderr))
-        }
+        psql(&self.programs, self.port, database, sql)
     }
 
     fn data(&self) -> PathBuf {
@@ -165,6 +146,37 @@ impl Postgres {
             command.uid(user).gid(group);
         }
         command
+    }
+}
+
+fn psql(programs: &Path, port: u16, database: &str, sql: &str) -> Result<String, String> {
+    let mut psql = Command::new(programs.join("psql"))
+        .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+        .args([
+            "-U",
+            "postgres",
+            "-d",
+            database,
+            "-qAtX",
+            "-v",
+            "ON_ERROR_STOP=1",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    psql.stdin
+        .take()
+        .unwrap()
+        .write_all(sql.as_bytes())
+        .unwrap();
+    let output = psql.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::command::export::ExportArgs;
 use crate::command::import_splink::ImportSplinkArgs;
 use crate::command::init::InitArgs;
 use crate::command::lookup::LookupArgs;
+use crate::command::profile::ProfileArgs;
 use crate::command::rebuild::RebuildArgs;
 use crate::command::report::ReportArgs;
 use crate::command::serve::ServeArgs;
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     Entity(EntityArgs),
     /// Says why two records are one customer, or why they are not.
     Explain(ExplainArgs),
+    /// Asks the systems of one customer for its records, and prints what they say of it now.
+    Profile(ProfileArgs),
     /// Writes the identity map: source, key, unified id, since.
     Export(ExportArgs),
     /// Says how good the newest revision is: measured by a truth, or estimated without one.

@@ -9,6 +9,7 @@ pub(crate) mod import_splink;
 pub(crate) mod init;
 pub(crate) mod lookup;
 mod plan;
+pub(crate) mod profile;
 pub(crate) mod rebuild;
 pub(crate) mod report;
 mod schema;
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Command::Lookup(args) => lookup::run(shared, args),
         Command::Entity(args) => entity::run(shared, args),
         Command::Explain(args) => explain::run(shared, args),
+        Command::Profile(args) => profile::run(shared, args),
         Command::Export(args) => export::run(shared, args),
         Command::Evaluate(args) => evaluate::run(shared, args),
         Command::Report(args) => report::run(shared, args),

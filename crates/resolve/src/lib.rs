@@ -14,6 +14,7 @@ mod job;
 mod labels;
 mod model_file;
 mod output;
+mod profile;
 mod rebuild;
 mod report;
 mod report_html;
@@ -32,6 +33,10 @@ pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;
 pub use output::{OutputError, refuse_output};
+pub use profile::{
+    MemberState, Profile, ProfileError, ProfileField, ProfileMember, ProfileSettings, ProfileValue,
+    Survivorship, profile,
+};
 pub use rebuild::{RuleTrace, Trace, plan, rebuild, trace, train};
 pub use report::{
     ComparisonReport, FieldReport, LabelsReport, LevelReport, PassReport, PlanReport,

@@ -20,6 +20,8 @@ use sameas_source::SourceSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::profile::ProfileSettings;
+
 use document::Document;
 pub use problem::{KeyPath, KeyStep, SettingsError, SettingsProblem};
 
@@ -114,6 +116,9 @@ pub struct Settings {
     /// Where the server listens, and to whom.
     #[serde(default)]
     pub serve: ServeSettings,
+    /// How profiles are made.
+    #[serde(default)]
+    pub profile: ProfileSettings,
     /// The folder of the settings file, to which relative paths refer.
     #[serde(skip)]
     pub base: PathBuf,

@@ -107,6 +107,8 @@ pub struct SourceSettings {
     pub format: Option<FileFormat>,
     /// The column, or SQL expression, of the record key.
     pub key: String,
+    /// The column, or SQL expression, that says when a record was changed last; profiles use it.
+    pub updated: Option<String>,
     /// The separator of CSV columns.
     pub delimiter: Option<char>,
     /// A SQL condition; records for which it does not hold are not read.

@@ -76,6 +76,7 @@ mod tests {
             driver: None,
             entry_point: None,
             options: BTreeMap::new(),
+            updated: None,
             format: None,
             key: "id".to_owned(),
             delimiter: None,

@@ -53,6 +53,7 @@ pub(super) fn source_of(
         driver: None,
         entry_point: None,
         options: std::collections::BTreeMap::new(),
+        updated: None,
         format: None,
         key: String::new(),
         delimiter: delimiter_of(file),

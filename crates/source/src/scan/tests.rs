@@ -70,6 +70,7 @@ impl Folder {
             driver: None,
             entry_point: None,
             options: BTreeMap::new(),
+            updated: None,
             format: self.format,
             key: "id".to_owned(),
             delimiter: self.delimiter,
