@@ -170,6 +170,7 @@ impl QueryPartition {
         for batch in rows {
             let batch = batch.map_err(|error| DatabaseFault::of_rows(&error, &self.table))?;
             let batch = match std::mem::replace(&mut header, Header::None) {
+                Header::Row(row) if !is_typed_as(&batch, &row) => return Err(OTHER_TYPE),
                 Header::Row(row) => without_header(&batch, &row).ok_or(OTHER_ORDER)?,
                 Header::None => batch,
             };
@@ -221,6 +222,12 @@ const OTHER_ORDER: DatabaseFault = DatabaseFault::Unreadable {
 const OTHER_TYPE: DatabaseFault = DatabaseFault::Unreadable {
     what: "a value of another type than its column",
 };
+
+/// Tells whether columns have the types of a row: values of other types turn them into others.
+fn is_typed_as(batch: &RecordBatch, row: &[ArrayRef]) -> bool {
+    std::iter::zip(batch.columns(), row)
+        .all(|(column, value)| column.data_type() == value.data_type())
+}
 
 fn fitted(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, DatabaseFault> {
     match (column.data_type(), wanted) {
