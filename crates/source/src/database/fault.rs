@@ -89,14 +89,12 @@ pub enum DatabaseFault {
         code: String,
     },
     /// There is no such driver.
-    #[error("there is no driver {driver} (looked for {looked}); {remedy}")]
+    #[error("there is no driver {driver}; {help}")]
     NoDriver {
         /// The driver as the settings name it.
-        driver: String,
-        /// Where it was looked for.
-        looked: String,
-        /// How it is had.
-        remedy: &'static str,
+        driver: Box<str>,
+        /// Where it was looked for, and how it is had.
+        help: Box<str>,
     },
     /// A driver that this machine cannot load.
     #[error(

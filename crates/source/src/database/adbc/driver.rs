@@ -24,7 +24,7 @@ pub(crate) fn load(
     let path = base.join(driver);
     let is_path = driver.contains(['/', '\\']) || path.is_file();
     if is_path && !path.is_file() && !path.with_extension("toml").is_file() {
-        return Err(missing(driver, path.display().to_string(), system));
+        return Err(missing(driver, &path.display().to_string(), system));
     }
     // A library is looked up as a path only if it is one without doubt.
     let place = if is_path {
@@ -69,14 +69,13 @@ fn refused(driver: &str, error: &Error, is_path: bool, system: System) -> Databa
         folders.join(", "),
         if folders.is_empty() { "" } else { " " },
     );
-    missing(driver, looked, system)
+    missing(driver, &looked, system)
 }
 
-fn missing(driver: &str, looked: String, system: System) -> DatabaseFault {
+fn missing(driver: &str, looked: &str, system: System) -> DatabaseFault {
     DatabaseFault::NoDriver {
-        driver: driver.to_owned(),
-        looked,
-        remedy: system.remedy(),
+        driver: driver.into(),
+        help: format!("looked for {looked}; {}", system.remedy()).into(),
     }
 }
 
