@@ -6,6 +6,7 @@
     reason = "cases are data, and a case reads better whole"
 )]
 
+mod adbc;
 mod bad_input;
 mod bridges;
 mod cli;

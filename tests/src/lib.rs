@@ -11,6 +11,7 @@
 mod binary;
 mod disguise;
 mod draw;
+mod drivers;
 mod folder;
 mod job;
 mod people;
@@ -22,6 +23,7 @@ mod systems;
 pub use binary::{Ran, binary, run, sameas};
 pub use disguise::{Disguise, disguises};
 pub use draw::Draw;
+pub use drivers::driver;
 pub use folder::{files_below, paths_below};
 pub use job::{options, rebuild, rebuild_with};
 pub use people::{Person, people};

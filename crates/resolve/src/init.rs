@@ -96,6 +96,14 @@ pub enum InitError {
     /// No file was named.
     #[error("no file was named; name at least one CSV, NDJSON, Parquet or Arrow file")]
     NoFile,
+    /// An address that is none of a table, or one that holds a secret; it is not quoted.
+    #[error(
+        "argument {number} is no file: name files, and tables of PostgreSQL as postgres://user@host/database#table; leave passwords out (PGPASSWORD)"
+    )]
+    Address {
+        /// Which of the files, counted from one.
+        number: usize,
+    },
     /// A path cannot be used as an address.
     #[error("{}: {what}; name a file that is there and may be read", .path.display())]
     Path {

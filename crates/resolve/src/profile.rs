@@ -74,6 +74,12 @@ pub struct ProfileMember {
     pub state: MemberState,
 }
 
+impl ProfileMember {
+    fn is_unread(&self) -> bool {
+        matches!(self.state, MemberState::Unread(_))
+    }
+}
+
 /// What became of asking for a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "reason")]
@@ -148,8 +154,12 @@ impl fmt::Debug for Profile {
 impl Profile {
     /// Returns whether some system did not tell what it has.
     pub fn is_partial(&self) -> bool {
-        let is_unread = |member: &ProfileMember| matches!(member.state, MemberState::Unread(_));
-        self.members.iter().any(is_unread)
+        self.members.iter().any(ProfileMember::is_unread)
+    }
+
+    /// Returns whether no system told anything.
+    pub fn is_silent(&self) -> bool {
+        self.members.iter().all(ProfileMember::is_unread)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What users write: one TOML file, checked before any work.
 
 mod document;
+mod driver;
 mod meaning;
 mod problem;
 mod secret;
@@ -23,6 +24,7 @@ use crate::profile::ProfileSettings;
 
 use document::Document;
 pub use problem::{KeyPath, KeyStep, SettingsError, SettingsProblem};
+pub(crate) use secret::is_inline;
 
 /// The most bytes a settings file may have.
 const SETTINGS_LEN_MAX: u64 = 4 << 20;

@@ -10,7 +10,7 @@ use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::prelude::SessionContext;
 
 use crate::count::RowCount;
-use crate::database::Postgres;
+use crate::database::{Adbc, Postgres};
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
 use crate::files::{BATCH_ROWS_MAX, Files};
@@ -20,6 +20,7 @@ use crate::skipped::SkippedFiles;
 pub(crate) enum Connector {
     Files(Files),
     Postgres(Postgres),
+    Adbc(Adbc),
 }
 
 static NO_CONFLICTS: BTreeMap<String, String> = BTreeMap::new();
@@ -29,6 +30,9 @@ static NO_SKIPPED: LazyLock<SkippedFiles> = LazyLock::new(SkippedFiles::default)
 impl Connector {
     /// Opens what the settings name.
     pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
+        if settings.driver.is_some() {
+            return Ok(Self::Adbc(Adbc::open(settings, base).await?));
+        }
         if settings.is_database() {
             return Ok(Self::Postgres(Postgres::open(settings, base).await?));
         }
@@ -40,6 +44,7 @@ impl Connector {
         match self {
             Self::Files(files) => files.schema(),
             Self::Postgres(table) => table.schema(),
+            Self::Adbc(table) => table.schema(),
         }
     }
 
@@ -47,7 +52,7 @@ impl Connector {
     pub(crate) fn conflicts(&self) -> &BTreeMap<String, String> {
         match self {
             Self::Files(files) => files.conflicts(),
-            Self::Postgres(_) => &NO_CONFLICTS,
+            Self::Postgres(_) | Self::Adbc(_) => &NO_CONFLICTS,
         }
     }
 
@@ -55,7 +60,7 @@ impl Connector {
     pub(crate) fn lacking(&self) -> &BTreeMap<String, SkippedFiles> {
         match self {
             Self::Files(files) => files.lacking(),
-            Self::Postgres(_) => &NO_LACKING,
+            Self::Postgres(_) | Self::Adbc(_) => &NO_LACKING,
         }
     }
 
@@ -63,7 +68,7 @@ impl Connector {
     pub(crate) fn skipped(&self) -> &SkippedFiles {
         match self {
             Self::Files(files) => files.skipped(),
-            Self::Postgres(_) => &NO_SKIPPED,
+            Self::Postgres(_) | Self::Adbc(_) => &NO_SKIPPED,
         }
     }
 
@@ -71,15 +76,16 @@ impl Connector {
     pub(crate) fn headers(&self) -> Option<&BTreeSet<Vec<String>>> {
         match self {
             Self::Files(files) => files.headers(),
-            Self::Postgres(_) => None,
+            Self::Postgres(_) | Self::Adbc(_) => None,
         }
     }
 
     /// Returns the rows.
-    pub(crate) fn row_count(&self) -> RowCount {
+    pub(crate) async fn row_count(&self) -> Result<RowCount, ScanError> {
         match self {
-            Self::Files(files) => files.row_count(),
-            Self::Postgres(table) => table.row_count(),
+            Self::Files(files) => Ok(files.row_count()),
+            Self::Postgres(table) => table.row_count().await,
+            Self::Adbc(table) => Ok(table.row_count()),
         }
     }
 
@@ -87,7 +93,7 @@ impl Connector {
     pub(crate) fn file_count(&self) -> usize {
         match self {
             Self::Files(files) => files.file_count(),
-            Self::Postgres(_) => 0,
+            Self::Postgres(_) | Self::Adbc(_) => 0,
         }
     }
 
@@ -95,7 +101,7 @@ impl Connector {
     pub(crate) fn batch_rows(&self, used: &[usize]) -> usize {
         match self {
             Self::Files(files) => files.batch_rows(used),
-            Self::Postgres(_) => BATCH_ROWS_MAX,
+            Self::Postgres(_) | Self::Adbc(_) => BATCH_ROWS_MAX,
         }
     }
 
@@ -109,6 +115,7 @@ impl Connector {
         match self {
             Self::Files(files) => files.table(context, used, partition_count),
             Self::Postgres(table) => table.table(used, partition_count).await,
+            Self::Adbc(table) => table.table(used),
         }
     }
 
@@ -118,16 +125,14 @@ impl Connector {
         &self,
         context: &SessionContext,
         used: &[usize],
-        key: &str,
+        key: Option<&str>,
         keys: &[&str],
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        if let Self::Postgres(table) = self
-            && let Some(batch) = table.fetch(used, key, keys).await?
+        if let (Self::Postgres(table), Some(key)) = (self, key)
+            && let Some(batches) = table.fetch(used, key, keys).await?
         {
-            return Ok(Arc::new(MemTable::try_new(
-                batch.schema(),
-                vec![vec![batch]],
-            )?));
+            let schema = Arc::new(self.schema().project(used)?);
+            return Ok(Arc::new(MemTable::try_new(schema, vec![batches])?));
         }
         self.table(context, used, 1).await
     }
@@ -136,7 +141,7 @@ impl Connector {
     pub(crate) async fn require_unchanged(&self) -> Result<(), ScanError> {
         match self {
             Self::Files(files) => files.require_unchanged().await,
-            Self::Postgres(_) => Ok(()),
+            Self::Postgres(_) | Self::Adbc(_) => Ok(()),
         }
     }
 
@@ -148,7 +153,7 @@ impl Connector {
     ) -> Option<ScanError> {
         match self {
             Self::Files(files) => files.find_damaged(context, used).await,
-            Self::Postgres(_) => None,
+            Self::Postgres(_) | Self::Adbc(_) => None,
         }
     }
 }

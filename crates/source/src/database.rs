@@ -1,7 +1,11 @@
 //! Databases: tables and views, read in one consistent snapshot.
 
+mod adbc;
 mod fault;
+mod name;
 mod postgres;
 
-pub use self::fault::DatabaseFault;
-pub(crate) use self::postgres::{Postgres, is_postgres};
+pub(crate) use self::adbc::Adbc;
+pub use self::fault::{DatabaseFault, SqlState};
+pub(crate) use self::postgres::Postgres;
+pub use self::postgres::is_postgres;

@@ -1,6 +1,7 @@
 //! What users write about a source.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use sameas_record::{DateOrder, DuplicateKeys, Part};
@@ -60,6 +61,26 @@ pub enum FieldMapping {
     },
 }
 
+/// The value of a driver's option.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OptionSetting {
+    /// The value itself, which is no secret.
+    Text(String),
+    /// Where the value is kept.
+    Kept(SecretPlace),
+}
+
+/// Prints the length of a text: it may be a secret that somebody wrote there.
+impl fmt::Debug for OptionSetting {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(out, "Text({} bytes)", text.len()),
+            Self::Kept(place) => place.fmt(out),
+        }
+    }
+}
+
 /// A source: an external system, registered by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -67,11 +88,20 @@ pub struct SourceSettings {
     /// Its name, part of every reference to its records.
     pub name: String,
     /// A file, a glob, a folder or an object-store address; or several; or one database, for
-    /// example `postgres://reader@db.example:5432/crm`.
-    pub uri: OneOrMany,
+    /// example `postgres://reader@db.example:5432/crm`. Beside `driver` it is what the driver takes
+    /// as its address, and may be missing.
+    pub uri: Option<OneOrMany>,
+    /// The ADBC driver of a database: its name or the name of its manifest, or the path of a shared
+    /// library or manifest, relative to the settings file.
+    pub driver: Option<String>,
+    /// The function that a driver begins with, if its name does not tell it.
+    pub entry_point: Option<String>,
+    /// Options of a driver, by their names in its documentation.
+    #[serde(default)]
+    pub options: BTreeMap<String, OptionSetting>,
     /// The table or view of a database, for example `public.customers`.
     pub table: Option<String>,
-    /// Where the password of a database comes from.
+    /// Where the password of a database comes from; a driver is given it as its option `password`.
     pub password: Option<SecretPlace>,
     /// The files' format.
     pub format: Option<FileFormat>,
@@ -99,7 +129,12 @@ pub struct SourceSettings {
 impl SourceSettings {
     /// Returns whether the source is a table of a database, not files.
     pub fn is_database(&self) -> bool {
-        self.uri.as_slice().iter().any(|uri| is_postgres(uri))
+        self.driver.is_some() || self.uris().iter().any(|uri| is_postgres(uri))
+    }
+
+    /// Returns the addresses.
+    pub fn uris(&self) -> &[String] {
+        self.uri.as_ref().map_or(&[], OneOrMany::as_slice)
     }
 
     /// Returns the files of this machine that the address names now, seen from a folder; what

@@ -2,7 +2,8 @@
 
 use arrow_array::RecordBatch;
 use datafusion::common::DataFusionError;
-use datafusion::prelude::lit;
+use datafusion::logical_expr::Expr;
+use datafusion::prelude::{SessionContext, lit};
 
 use crate::error::ScanError;
 use crate::expression::Resolved;
@@ -20,7 +21,8 @@ impl Source {
     /// A database is asked with the keys as a parameter, so that an index on the key serves if
     /// the key is a column. Files are searched: Parquet skips what its statistics exclude.
     ///
-    /// Dropping the future ends the query at the database, too.
+    /// Dropping the future ends the session, and with it (since PostgreSQL 14, within a second or
+    /// two) the query.
     ///
     /// # Errors
     ///
@@ -33,7 +35,7 @@ impl Source {
         let context = context(1, BATCH_ROWS_MAX);
         let checked = self.resolve(&context, request)?;
         let used = checked.used(self.connector.schema());
-        let fetched = self.fetch_of(&context, checked, &used, &request.key, keys);
+        let fetched = self.fetch_of(&context, checked, &used, keys);
         let guard = self.guard(used.clone(), 1);
         match fetched.await {
             Ok(batches) => {
@@ -46,15 +48,18 @@ impl Source {
 
     async fn fetch_of(
         &self,
-        context: &datafusion::prelude::SessionContext,
+        context: &SessionContext,
         checked: Resolved,
         used: &[usize],
-        key: &str,
         keys: &[&str],
     ) -> Result<Vec<RecordBatch>, DataFusionError> {
-        let table = self.connector.keyed_table(context, used, key, keys).await?;
         let list = keys.iter().map(|&key| lit(key)).collect();
         let is_asked = checked.outputs.first().map(|key| key.clone().unalias());
+        let column = is_asked.as_ref().and_then(column_of);
+        let table = self
+            .connector
+            .keyed_table(context, used, column, keys)
+            .await?;
         let mut frame = context.read_table(table)?;
         for filter in is_asked
             .map(|key| key.in_list(list, false))
@@ -64,5 +69,14 @@ impl Source {
             frame = frame.filter(filter)?;
         }
         frame.select(checked.outputs)?.collect().await
+    }
+}
+
+/// Returns the column that a key is, if it is no more than that.
+fn column_of(key: &Expr) -> Option<&str> {
+    match key {
+        Expr::Cast(cast) => column_of(&cast.expr),
+        Expr::Column(column) => Some(&column.name),
+        _ => None,
     }
 }

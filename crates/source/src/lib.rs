@@ -42,8 +42,8 @@ mod secret;
 mod skipped;
 
 pub use count::RowCount;
-pub use database::DatabaseFault;
-pub use descriptor::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
+pub use database::{DatabaseFault, SqlState, is_postgres};
+pub use descriptor::{FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings};
 pub use error::{OpenError, ScanError, StoreCause};
 pub use fetch::FETCH_KEYS_MAX;
 pub use flaw::{Flaw, Problem};

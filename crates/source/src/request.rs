@@ -70,9 +70,12 @@ mod tests {
         let many = FieldMapping::From(OneOrMany::Many(vec!["mail".to_owned(), "name".to_owned()]));
         let settings = SourceSettings {
             name: "crm".to_owned(),
-            uri: OneOrMany::One("a.csv".to_owned()),
+            uri: Some(OneOrMany::One("a.csv".to_owned())),
             table: None,
             password: None,
+            driver: None,
+            entry_point: None,
+            options: BTreeMap::new(),
             updated: None,
             format: None,
             key: "id".to_owned(),

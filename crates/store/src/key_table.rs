@@ -117,7 +117,7 @@ impl KeyTableBuilder {
                 return;
             }
         }
-        unreachable!("six keys at most for each bucket of eight, so one of them has room");
+        unreachable!("ten keys at most for each bucket of sixteen, so one of them has room");
     }
 
     /// Returns how far a key lies from its bucket at most.

@@ -25,7 +25,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
 const OUTSIDE: [&str; 2] = ["tests", "benches"];
 
 /// Crates from elsewhere that only some of ours may name in their manifest.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 18] = [
     ("petgraph", &["graph"]),
     ("strsim", &["matching"]),
     ("roaring", &["graph", "store", "matching"]),
@@ -36,6 +36,8 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("memmap2", &["store"]),
     ("datafusion", &["source", "resolve", "cli"]),
     ("object_store", &["source"]),
+    ("adbc_core", &["source"]),
+    ("adbc_driver_manager", &["source"]),
     ("anyhow", &["cli", "xtask"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),

@@ -110,6 +110,7 @@ pub(super) fn run(shared: &Shared, args: &ProfileArgs) -> Result<Outcome> {
     let profile = sameas_resolve::profile(&settings, &members, &args.fields);
     let profile = job::run(shared, profile)??;
     let is_partial = profile.is_partial();
+    let is_silent = profile.is_silent();
     let answer = ProfileAnswer {
         revision: snapshot.revision().get(),
         unified_id: id.to_string(),
@@ -117,6 +118,9 @@ pub(super) fn run(shared: &Shared, args: &ProfileArgs) -> Result<Outcome> {
         profile,
     };
     output::print(shared.format, &answer)?;
+    if is_silent {
+        bail!("no system of this customer told what it has");
+    }
     if is_partial && shared.format == Format::Text {
         output::note("the profile is partial: not every system told what it has");
     }

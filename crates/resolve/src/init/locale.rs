@@ -5,11 +5,12 @@ use std::io::Read;
 use std::path::Path;
 
 use sameas_record::{DateOrder, DuplicateKeys};
-use sameas_source::{OneOrMany, SecretPlace, SourceSettings};
+use sameas_source::{OneOrMany, SecretPlace, SourceSettings, is_postgres};
 
 use super::map::Profile;
 use super::role::Role;
 use super::{InitError, address};
+use crate::settings::is_inline;
 
 /// How much of a file is looked at for its delimiter, in bytes.
 const HEAD_LEN: u64 = 64 * 1024;
@@ -25,8 +26,13 @@ pub(super) fn source_of(
     others: &[SourceSettings],
 ) -> Result<SourceSettings, InitError> {
     let text = file.to_str().unwrap_or_default();
-    let is_database = text.starts_with("postgres://") || text.starts_with("postgresql://");
-    let (uri, table) = match text.split_once('#') {
+    let is_database = is_postgres(text);
+    // What is no file may be a malformed address with a secret anywhere, so it is not told.
+    if is_inline(text) || !is_database && text.contains("://") {
+        let number = others.len() + 1;
+        return Err(InitError::Address { number });
+    }
+    let (uri, table) = match text.rsplit_once('#') {
         Some((uri, table)) if is_database => (one(uri), Some(table.to_owned())),
         _ if is_database => (one(text), None),
         _ => (address(file, folder)?, None),
@@ -47,9 +53,12 @@ pub(super) fn source_of(
     });
     Ok(SourceSettings {
         name: free_name(named_after, others),
-        uri,
+        uri: Some(uri),
         table,
         password,
+        driver: None,
+        entry_point: None,
+        options: std::collections::BTreeMap::new(),
         updated: None,
         format: None,
         key: String::new(),

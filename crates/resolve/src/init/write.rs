@@ -62,7 +62,9 @@ fn line(remark: &str) -> String {
 
 fn source_text(out: &mut String, index: usize, source: &SourceSettings, found: &Found) {
     let _ = writeln!(out, "\n[[source]]\nname = {}", string(&source.name));
-    let _ = writeln!(out, "uri = {}", one_or_many(&source.uri));
+    if let Some(uri) = &source.uri {
+        let _ = writeln!(out, "uri = {}", one_or_many(uri));
+    }
     if let Some(place) = source
         .password
         .as_ref()

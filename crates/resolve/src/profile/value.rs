@@ -48,12 +48,14 @@ impl Cells {
         let list = DataType::new_list(DataType::Utf8, true);
         let as_type = |wanted: &DataType| cast(column, wanted).ok();
         let moments = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        // Of a number nobody knows the unit.
+        let tells_time = column.data_type().is_temporal() || column.data_type().is_string();
         let texts = (!is_list).then(|| as_type(&DataType::Utf8)).flatten();
         let lists = is_list.then(|| as_type(&list)).flatten();
         Self {
             texts: texts.and_then(|texts| texts.as_string_opt::<i32>().cloned()),
             lists: lists.and_then(|lists| lists.as_list_opt::<i32>().cloned()),
-            moments: (!is_list).then(|| as_type(&moments)).flatten(),
+            moments: tells_time.then(|| as_type(&moments)).flatten(),
         }
     }
 

@@ -9,6 +9,7 @@ use sameas_record::{is_region, region_meant};
 use sameas_source::SourceSettings;
 
 use super::Settings;
+use super::driver;
 use super::problem::{Finding, KeyPath};
 use super::secret;
 use crate::model_file::key_path;
@@ -154,6 +155,7 @@ impl Meaning<'_> {
                 "names no column; say which column holds the record's key",
             );
         }
+        self.findings.extend(driver::check(source, path));
         self.addresses(source, &path.with("uri"));
         if source
             .delimiter
@@ -197,8 +199,9 @@ impl Meaning<'_> {
     }
 
     fn addresses(&mut self, source: &SourceSettings, path: &KeyPath) {
-        let uris = source.uri.as_slice();
-        if uris.is_empty() || uris.iter().any(|uri| uri.trim().is_empty()) {
+        let uris = source.uris();
+        let is_empty = source.uri.is_some() && uris.is_empty();
+        if is_empty || uris.iter().any(|uri| uri.trim().is_empty()) {
             self.say(
                 path.clone(),
                 "names no file; give a file, a glob, a folder or an address",

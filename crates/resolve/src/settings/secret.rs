@@ -6,8 +6,26 @@ const SECRET_NAMES: &[&str] = &["password", "passwd", "pwd", "secret"];
 /// Parts of names that hold a secret among the parameters of an address.
 const SECRET_PARAMETERS: &[&str] = &["token", "signature", "credential", "key", "sas"];
 
+/// Parts of names that hold a secret among the options of a driver.
+const SECRET_OPTIONS: &[&str] = &["token", "credential", "key", "authorization", "pkcs8"];
+
+/// Returns whether an option of a driver is a secret by its name.
+pub(super) fn is_option(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_NAMES
+        .iter()
+        .chain(SECRET_OPTIONS)
+        .any(|word| name.contains(word))
+}
+
+/// Returns whether an address of a driver carries a secret; some have no scheme:
+/// `user:password@account/database`.
+pub(super) fn is_inline_without_scheme(uri: &str) -> bool {
+    !uri.contains("://") && is_inline(&format!("any://{uri}"))
+}
+
 /// Returns whether an address carries a password, key or token.
-pub(super) fn is_inline(uri: &str) -> bool {
+pub(crate) fn is_inline(uri: &str) -> bool {
     let rest = uri.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let user = authority.rsplit_once('@').map(|(user, _)| user);
@@ -41,7 +59,7 @@ fn is_literal(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_inline;
+    use super::{is_inline, is_inline_without_scheme, is_option};
 
     #[test]
     fn passwords_and_tokens_are_found() {
@@ -68,5 +86,21 @@ mod tests {
         ] {
             assert!(!is_inline(uri), "{uri}");
         }
+    }
+
+    #[test]
+    fn options_are_secrets_by_their_names() {
+        for name in [
+            "password",
+            "adbc.snowflake.sql.client_option.jwt_private_key",
+            "AUTH_TOKEN",
+        ] {
+            assert!(is_option(name), "{name}");
+        }
+        for name in ["username", "adbc.snowflake.sql.account", "access_mode"] {
+            assert!(!is_option(name), "{name}");
+        }
+        assert!(is_inline_without_scheme("reader:hunter2@account/db"));
+        assert!(!is_inline_without_scheme("data/shop.db"));
     }
 }

@@ -82,10 +82,12 @@ impl<'s> Shape<'s> {
         }
     }
 
-    /// Checks against the first alternative whose type fits.
+    /// Checks against the first alternative whose type fits, and whose keys do if any has them.
     fn option(&mut self, options: &'s [Value], value: &DeValue<'_>, path: &KeyPath) {
         let options: Vec<_> = options.iter().map(|option| self.resolve(option)).collect();
-        match options.iter().find(|option| self.may_be(option, value)) {
+        let fit = || options.iter().filter(|option| self.may_be(option, value));
+        let keyed = fit().find(|option| has_required(option, value));
+        match keyed.or_else(|| fit().next()) {
             Some(option) => self.value(option, value, path),
             None => self.wrong_type(&options, value, path),
         }
@@ -186,6 +188,16 @@ impl<'s> Shape<'s> {
             }
         }
     }
+}
+
+/// Tells whether a table has all keys that a schema requires.
+fn has_required(schema: &Value, value: &DeValue<'_>) -> bool {
+    let (Some(table), Some(required)) = (value.as_table(), schema.get("required")) else {
+        return false;
+    };
+    let required = required.as_array().into_iter().flatten();
+    let mut names = required.filter_map(Value::as_str);
+    names.all(|name| table.get(name).is_some())
 }
 
 /// Returns the words of an enumeration.

@@ -59,7 +59,7 @@ fn good_settings_are_read() {
     let settings = load(GOOD).unwrap();
     assert_eq!(settings.graph_path(), Path::new("folder/graph"));
     assert_eq!(settings.model_path(), Path::new("folder/sameas.model.json"));
-    assert_eq!(settings.sources[1].uri.as_slice().len(), 2);
+    assert_eq!(settings.sources[1].uris().len(), 2);
     assert_eq!(settings.sources[1].fields.len(), 2);
     assert!(settings.namespace().is_some());
     let proxies: [IpAddr; 2] = ["10.0.0.7", "2001:db8::7"].map(|proxy| proxy.parse().unwrap());

@@ -1,4 +1,4 @@
-//! PostgreSQL: tables and views, copied out in binary form.
+//! `PostgreSQL`: tables and views, copied out in binary form.
 
 mod coding;
 mod copy;
@@ -19,22 +19,27 @@ use tokio_postgres::types::Type;
 
 use self::coding::Coding;
 use self::partition::{CopyPartition, Snapshot};
-use self::server::Server;
+use self::server::{Server, Session};
 use crate::count::RowCount;
 use crate::database::DatabaseFault;
+use crate::database::name::{Quotes, TableName};
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
+use crate::files::CELL_KEPT_MAX;
 
 /// The pages of a table (8 KiB each) up to which its rows are counted; of larger ones the server's
 /// own estimate is taken.
-const COUNTED_PAGES_MAX: i32 = 1 << 12;
+const COUNTED_PAGES_MAX: u32 = 1 << 12;
 
 /// The pages that a partition has at least.
 const PARTITION_PAGES_MIN: u32 = 256;
 
-/// Returns whether an address is one of PostgreSQL.
-pub(crate) fn is_postgres(uri: &str) -> bool {
-    uri.starts_with("postgres://") || uri.starts_with("postgresql://")
+/// Returns whether an address is one of `PostgreSQL`.
+pub fn is_postgres(uri: &str) -> bool {
+    let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        scheme.eq_ignore_ascii_case("postgres") || scheme.eq_ignore_ascii_case("postgresql")
+    })
 }
 
 /// A table or view as it was when it was opened.
@@ -47,11 +52,22 @@ pub(crate) struct Postgres {
     relation: String,
     columns: Vec<Column>,
     schema: SchemaRef,
-    row_count: RowCount,
-    /// The pages of a table that can be read in parts.
-    pages: Option<u32>,
+    size: Size,
     /// Sessions that wait for the next fetch.
-    idle: Mutex<Vec<Client>>,
+    idle: Mutex<Vec<Session>>,
+}
+
+/// What the server knows of the size of a relation.
+struct Size {
+    /// Whether it may be locked: foreign tables and materialised views may not.
+    is_lockable: bool,
+    /// Whether it has pages of its own.
+    is_plain: bool,
+    pages: u32,
+    /// Rows by the server's estimate; negative if it has none.
+    tuples: f64,
+    /// Of the server: 150,018 is 15.18.
+    version: i32,
 }
 
 /// A column and how its values come.
@@ -66,12 +82,16 @@ impl Column {
         Coding::of(&self.type_)
     }
 
-    /// Returns what to select.
+    /// Returns what to select; texts of any length are cut at the server.
     fn selected(&self) -> String {
-        let name = quoted(&self.name);
-        match Coding::cast(&self.type_) {
+        let name = Quotes::Double.around(&self.name);
+        let cast = match Coding::cast(&self.type_) {
             Some(cast) => format!("{name}::{cast}"),
             None => name,
+        };
+        match self.coding() {
+            Coding::Text => format!("left({cast}, {CELL_KEPT_MAX})"),
+            _ => cast,
         }
     }
 }
@@ -80,15 +100,16 @@ impl Postgres {
     /// Connects, and learns the columns and the number of rows.
     pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
         let server = Server::from_settings(settings, base)?;
-        let (table, relation) = relation_of(settings)?;
+        let TableName { text, relation, .. } = TableName::of(settings, 2, Quotes::Double)?;
+        let table = text;
         let opened = async {
-            let client = server.connect(&table).await?;
-            let columns = columns_of(&client, &relation, &table).await?;
-            let size = size_of(&client, &relation, &table).await?;
-            Ok((columns, size))
+            let session = server.connect(&table).await?;
+            let columns = columns_of(session.get()?, &relation, &table).await?;
+            let size = size_of(session.get()?, &relation, &table).await?;
+            Ok((columns, size, session))
         };
         let opened: Result<_, DatabaseFault> = opened.await;
-        let (columns, (row_count, pages)) = opened.map_err(|cause| OpenError::Database {
+        let (columns, size, session) = opened.map_err(|cause| OpenError::Database {
             source_name: settings.name.clone(),
             place: server.place().to_owned(),
             cause,
@@ -104,9 +125,8 @@ impl Postgres {
             relation,
             columns,
             schema,
-            row_count,
-            pages,
-            idle: Mutex::default(),
+            size,
+            idle: Mutex::new(vec![session]),
         })
     }
 
@@ -115,9 +135,38 @@ impl Postgres {
         &self.schema
     }
 
-    /// Returns the rows that the table had when it was opened.
-    pub(crate) fn row_count(&self) -> RowCount {
-        self.row_count
+    /// Asks for the number of rows: counts those of a small table.
+    pub(crate) async fn row_count(&self) -> Result<RowCount, ScanError> {
+        let Size {
+            is_plain,
+            pages,
+            tuples,
+            ..
+        } = self.size;
+        if !is_plain {
+            return Ok(RowCount::Unknown);
+        }
+        if pages > COUNTED_PAGES_MAX {
+            let is_known = tuples >= 0.0;
+            return Ok(match is_known {
+                true => RowCount::Estimate(tuples as u64),
+                false => RowCount::Unknown,
+            });
+        }
+        let counted = self.count().await;
+        counted
+            .map(RowCount::Exact)
+            .map_err(|cause| self.failed(cause))
+    }
+
+    async fn count(&self) -> Result<u64, DatabaseFault> {
+        let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, &self.table);
+        let session = self.session().await?;
+        let query = format!("SELECT count(*) FROM {}", self.relation);
+        let row = session.get()?.query_one(&query, &[]).await.map_err(fault)?;
+        let count: i64 = row.try_get(0).map_err(fault)?;
+        self.keep(session);
+        Ok(count.unsigned_abs())
     }
 
     /// Returns the given columns, as they are at one moment, as a table of at most
@@ -165,7 +214,9 @@ impl Postgres {
 
     /// Returns the conditions that cut the table into parts of about as many pages each.
     fn parts(&self, partition_count: usize) -> Vec<String> {
-        let pages = self.pages.unwrap_or(0);
+        // Ranges of row addresses are scanned as such since version 14.
+        let can_cut = self.size.is_plain && self.size.version >= 140_000;
+        let pages = if can_cut { self.size.pages } else { 0 };
         let most = (pages / PARTITION_PAGES_MIN).max(1);
         let count = (partition_count as u32).clamp(1, most);
         let edge = |part: u32| u64::from(pages) * u64::from(part) / u64::from(count);
@@ -175,10 +226,10 @@ impl Postgres {
         (0..count)
             .map(|part| {
                 let bounds: Vec<_> = from(part).into_iter().chain(to(part + 1)).collect();
-                match bounds.is_empty() {
-                    true => String::new(),
-                    false => format!(" WHERE {}", bounds.join(" AND ")),
+                if bounds.is_empty() {
+                    return String::new();
                 }
+                format!(" WHERE {}", bounds.join(" AND "))
             })
             .collect()
     }
@@ -186,9 +237,10 @@ impl Postgres {
     /// Fixes the moment at which all partitions see the table, and makes sure that its columns are
     /// those that are known.
     async fn snapshot(&self) -> Result<Snapshot, DatabaseFault> {
-        let client = self.server.connect(&self.table).await?;
-        let snapshot = Snapshot::of(client, &self.table).await?;
-        let columns = columns_of(snapshot.client(), &self.relation, &self.table).await?;
+        let session = self.session().await?;
+        let is_lockable = self.size.is_lockable;
+        let snapshot = Snapshot::of(session, &self.relation, is_lockable, &self.table).await?;
+        let columns = columns_of(snapshot.client()?, &self.relation, &self.table).await?;
         if columns != self.columns {
             let table = self.table.to_string();
             return Err(DatabaseFault::Changed { table });
@@ -212,121 +264,21 @@ async fn columns_of(
     Ok(prepared.columns().iter().map(column).collect())
 }
 
-/// Returns the rows, and the pages of a plain table.
-async fn size_of(
-    client: &Client,
-    relation: &str,
-    table: &str,
-) -> Result<(RowCount, Option<u32>), DatabaseFault> {
+/// Asks for the size of a relation, without counting.
+async fn size_of(client: &Client, relation: &str, table: &str) -> Result<Size, DatabaseFault> {
     let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
-    let query = "SELECT relkind IN ('r', 'm'), \
-                 (pg_relation_size(oid) / current_setting('block_size')::int)::int, \
-                 reltuples::float8 FROM pg_class WHERE oid = $1::text::regclass";
+    let query = "SELECT relkind::text, \
+                 coalesce(pg_relation_size(oid) / current_setting('block_size')::int8, 0), \
+                 reltuples::float8, current_setting('server_version_num')::int \
+                 FROM pg_class WHERE oid = $1::text::regclass";
     let row = client.query_one(query, &[&relation]).await.map_err(fault)?;
-    let (is_plain, pages, tuples): (bool, i32, f64) = (row.get(0), row.get(1), row.get(2));
-    let row_count = if is_plain && pages <= COUNTED_PAGES_MAX {
-        let query = format!("SELECT count(*) FROM {relation}");
-        let row = client.query_one(&query, &[]).await.map_err(fault)?;
-        RowCount::Exact(row.get::<_, i64>(0).unsigned_abs())
-    } else if is_plain && tuples >= 0.0 {
-        RowCount::Estimate(tuples as u64)
-    } else {
-        RowCount::Unknown
-    };
-    // Ranges of row addresses are scanned as such since version 14.
-    let version = client.query_one("SELECT current_setting('server_version_num')::int", &[]);
-    let version: i32 = version.await.map_err(fault)?.get(0);
-    let pages = (is_plain && version >= 140_000).then_some(pages.unsigned_abs());
-    Ok((row_count, pages))
-}
-
-/// Returns the name of the table in the settings, and as SQL.
-fn relation_of(settings: &SourceSettings) -> Result<(String, String), OpenError> {
-    let source_name = || settings.name.clone();
-    let Some(table) = &settings.table else {
-        return Err(OpenError::NoTable {
-            source_name: source_name(),
-        });
-    };
-    let parts = name_parts(table).ok_or_else(|| OpenError::TableName {
-        source_name: source_name(),
-        table: table.clone(),
-    })?;
-    let quoted: Vec<_> = parts.iter().map(|part| quoted(part)).collect();
-    Ok((table.clone(), quoted.join(".")))
-}
-
-/// Splits `schema.table`; a part in double quotes may hold anything, and two of them mean one.
-fn name_parts(text: &str) -> Option<Vec<String>> {
-    let mut parts = Vec::new();
-    let mut rest = text.trim();
-    loop {
-        let (part, after) = match rest.strip_prefix('"') {
-            Some(inside) => quoted_part(inside)?,
-            None => {
-                let end = rest.find('.').unwrap_or(rest.len());
-                let (part, after) = rest.split_at(end);
-                (part.to_owned(), after)
-            }
-        };
-        if part.is_empty() || part.contains('\0') {
-            return None;
-        }
-        parts.push(part);
-        match after.strip_prefix('.') {
-            Some(more) => rest = more,
-            None if after.is_empty() && parts.len() <= 2 => return Some(parts),
-            None => return None,
-        }
-    }
-}
-
-fn quoted_part(inside: &str) -> Option<(String, &str)> {
-    let mut part = String::new();
-    let mut rest = inside;
-    loop {
-        let (before, after) = rest.split_once('"')?;
-        part.push_str(before);
-        match after.strip_prefix('"') {
-            Some(more) => {
-                part.push('"');
-                rest = more;
-            }
-            None => return Some((part, after)),
-        }
-    }
-}
-
-/// Quotes a name for SQL, so that it keeps its case and means nothing else.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_quoted_and_never_sql() {
-        for (text, expected) in [
-            ("customers", Some(r#""customers""#)),
-            ("public.Customers", Some(r#""public"."Customers""#)),
-            (r#"crm."odd.name""#, Some(r#""crm"."odd.name""#)),
-            (r#""a""b""#, Some(r#""a""b""#)),
-            (
-                r#"x"; DROP TABLE y; --"#,
-                Some(r#""x""; DROP TABLE y; --""#),
-            ),
-            ("a.b.c", None),
-            ("a.", None),
-            ("", None),
-            (r#""open"#, None),
-            (r#""a"b"#, None),
-        ] {
-            let found = name_parts(text);
-            let joined = found.map(|parts| parts.iter().map(|p| quoted(p)).collect::<Vec<_>>());
-            let joined = joined.map(|parts| parts.join("."));
-            assert_eq!(joined.as_deref(), expected, "{text}");
-        }
-    }
+    let kind: String = row.try_get(0).map_err(fault)?;
+    let pages: i64 = row.try_get(1).map_err(fault)?;
+    Ok(Size {
+        is_lockable: matches!(kind.as_str(), "r" | "p" | "v"),
+        is_plain: matches!(kind.as_str(), "r" | "m"),
+        pages: u32::try_from(pages).unwrap_or(u32::MAX),
+        tuples: row.try_get(2).map_err(fault)?,
+        version: row.try_get(3).map_err(fault)?,
+    })
 }

@@ -65,7 +65,7 @@ pub(crate) async fn locate(
         format: settings.format,
         base,
     };
-    let uris = settings.uri.as_slice();
+    let uris = settings.uris();
     if uris.iter().all(String::is_empty) {
         return Err(OpenError::NoUri {
             source_name: settings.name.clone(),
@@ -103,7 +103,7 @@ pub(crate) fn local_files(settings: &SourceSettings, base: &LocalPath) -> Vec<Pa
         format: settings.format,
         base,
     };
-    let uris = settings.uri.as_slice().iter();
+    let uris = settings.uris().iter();
     let local = uris.filter(|uri| !uri.is_empty() && remote_scheme(uri).is_none());
     local
         .filter_map(|uri| finder.local(uri).ok())

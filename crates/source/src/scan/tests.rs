@@ -64,9 +64,12 @@ impl Folder {
     async fn open_all(&self, uri: OneOrMany) -> Result<Source, OpenError> {
         let settings = SourceSettings {
             name: "crm".to_owned(),
-            uri,
+            uri: Some(uri),
             table: None,
             password: None,
+            driver: None,
+            entry_point: None,
+            options: BTreeMap::new(),
             updated: None,
             format: self.format,
             key: "id".to_owned(),

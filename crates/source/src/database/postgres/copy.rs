@@ -1,6 +1,6 @@
 //! Rows of `COPY … (FORMAT binary)`, decoded into columns.
 //!
-//! The form is described in PostgreSQL's manual, under COPY, "Binary Format": a header of 11 bytes
+//! The form is described in `PostgreSQL`'s manual, under COPY, "Binary Format": a header of 11 bytes
 //! of signature, flags and an extension with its length; then rows of a field count (i16) and, a
 //! field, its length (i32, -1 for null) and bytes; then a field count of -1. Numbers are big endian.
 
@@ -86,6 +86,7 @@ impl CopyDecoder {
         fields: impl IntoIterator<Item = Option<&'f [u8]>>,
     ) -> Result<(), Malformed> {
         for (column, field) in self.columns.iter_mut().zip(fields) {
+            self.byte_count += field.map_or(0, <[u8]>::len);
             column.push(field)?;
         }
         self.row_count += 1;

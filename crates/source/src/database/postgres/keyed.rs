@@ -1,20 +1,24 @@
 //! Records by key: the keys are a parameter, never part of the query's text.
 
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use futures::StreamExt;
 use tokio_postgres::types::{FromSql, Type};
-use tokio_postgres::{CancelToken, Client};
 
 use super::copy::CopyDecoder;
-use super::server::Server;
-use super::{Column, Postgres, quoted};
+use super::server::Session;
+use super::{Column, Postgres};
 use crate::database::DatabaseFault;
+use crate::database::name::Quotes;
 use crate::error::ScanError;
 
 /// The sessions that are kept for the next fetch.
 const IDLE_COUNT_MAX: usize = 4;
+/// The records of one fetch: a key column that is no key must not fill the memory.
+const ROW_COUNT_MAX: usize = 100_000;
 
 /// A value in binary form.
 struct Raw<'r>(&'r [u8]);
@@ -39,7 +43,7 @@ impl Postgres {
         used: &[usize],
         key: &str,
         keys: &[&str],
-    ) -> Result<Option<RecordBatch>, ScanError> {
+    ) -> Result<Option<Vec<RecordBatch>>, ScanError> {
         let Some(key) = self.columns.iter().find(|column| column.name == key) else {
             return Ok(None);
         };
@@ -52,7 +56,8 @@ impl Postgres {
         key: &Column,
         used: &[usize],
         keys: &[&str],
-    ) -> Result<RecordBatch, DatabaseFault> {
+    ) -> Result<Vec<RecordBatch>, DatabaseFault> {
+        let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, &self.table);
         let columns: Vec<&Column> = used.iter().filter_map(|&at| self.columns.get(at)).collect();
         let codings: Vec<_> = columns.iter().map(|column| column.coding()).collect();
         let selected: Vec<_> = columns.iter().map(|column| column.selected()).collect();
@@ -64,41 +69,49 @@ impl Postgres {
         );
         let schema = self.schema.project(used);
         let schema = schema.map_err(|_| DatabaseFault::Protocol)?;
-        let mut rows = CopyDecoder::new(Arc::new(schema), &codings);
-        let client = self.session().await?;
-        let mut running = Running {
-            server: Arc::clone(&self.server),
-            token: Some(client.cancel_token()),
-        };
-        let found = client
-            .query_typed(&query, &[(&keys, Type::TEXT_ARRAY)])
-            .await;
-        running.token = None;
-        for row in found.map_err(|error| DatabaseFault::of(&error, &self.table))? {
+        let mut decoder = CopyDecoder::new(Arc::new(schema), &codings);
+        let session = self.session().await?;
+        let parameters = [(keys, Type::TEXT_ARRAY)];
+        let rows = session.get()?.query_typed_raw(&query, parameters).await;
+        let mut rows = pin!(rows.map_err(fault)?);
+        let (mut batches, mut count) = (Vec::new(), 0);
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(fault)?;
             let fields: Result<Vec<Option<Raw<'_>>>, _> =
                 (0..row.len()).map(|at| row.try_get(at)).collect();
             let fields = fields.map_err(|_| DatabaseFault::Protocol)?;
-            rows.push_fields(fields.iter().map(|field| field.as_ref().map(|raw| raw.0)))?;
+            decoder.push_fields(fields.iter().map(|field| field.as_ref().map(|raw| raw.0)))?;
+            count += 1;
+            if count > ROW_COUNT_MAX {
+                let what = "more than 100,000 records of the keys asked for";
+                return Err(DatabaseFault::Unreadable { what });
+            }
+            if decoder.is_full() {
+                batches.push(decoder.take_batch()?);
+            }
         }
-        self.keep(client);
-        Ok(rows.take_batch()?)
+        self.keep(session);
+        batches.push(decoder.take_batch()?);
+        Ok(batches)
     }
 
-    async fn session(&self) -> Result<Client, DatabaseFault> {
+    /// Returns a session that waits, or a new one.
+    pub(super) async fn session(&self) -> Result<Session, DatabaseFault> {
         let idle = || self.idle.lock().ok()?.pop();
-        while let Some(client) = idle() {
-            if !client.is_closed() {
-                return Ok(client);
+        while let Some(session) = idle() {
+            if !session.is_closed() {
+                return Ok(session);
             }
         }
         self.server.connect(&self.table).await
     }
 
-    fn keep(&self, client: Client) {
+    /// Keeps a session that has nothing to do for the next fetch.
+    pub(super) fn keep(&self, session: Session) {
         if let Ok(mut idle) = self.idle.lock()
             && idle.len() < IDLE_COUNT_MAX
         {
-            idle.push(client);
+            idle.push(session);
         }
     }
 }
@@ -106,7 +119,7 @@ impl Postgres {
 /// Returns the condition that a record has one of the keys, such that an index on the key serves,
 /// and the keys to bind: those that a value of its type can have.
 fn condition<'k>(key: &Column, keys: &[&'k str]) -> (String, Vec<&'k str>) {
-    let name = quoted(&key.name);
+    let name = Quotes::Double.around(&key.name);
     let all = keys.iter().copied();
     match key.type_ {
         Type::INT2 | Type::INT4 | Type::INT8 => {
@@ -118,6 +131,13 @@ fn condition<'k>(key: &Column, keys: &[&'k str]) -> (String, Vec<&'k str>) {
             let condition = format!("{name} = ANY($1::text[]::uuid[])");
             (condition, all.filter(is_uuid).collect())
         }
+        Type::NUMERIC => {
+            let is_sign = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-');
+            let is_number = |key: &&str| key.chars().all(is_sign) && key.parse::<f64>().is_ok();
+            let condition = format!("{name} = ANY($1::text[]::numeric[])");
+            (condition, all.filter(is_number).collect())
+        }
+        Type::BPCHAR => (format!("{name} = ANY($1::text[]::bpchar[])"), all.collect()),
         Type::TEXT | Type::VARCHAR => (format!("{name} = ANY($1::text[])"), all.collect()),
         _ => (format!("{name}::text = ANY($1::text[])"), all.collect()),
     }
@@ -130,20 +150,6 @@ fn is_uuid(text: &&str) -> bool {
         _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
     };
     text.len() == 36 && text.bytes().enumerate().all(is_right)
-}
-
-/// A query that the server is told to end if nobody waits for it any more.
-struct Running {
-    server: Arc<Server>,
-    token: Option<CancelToken>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(token) = self.token.take() {
-            self.server.cancel_later(token);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -162,7 +168,8 @@ mod tests {
             (Type::INT4, vec!["17"]),
             (Type::UUID, vec!["6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11"]),
             (Type::TEXT, keys.to_vec()),
-            (Type::NUMERIC, keys.to_vec()),
+            (Type::NUMERIC, vec!["17", "9223372036854775808"]),
+            (Type::BPCHAR, keys.to_vec()),
         ] {
             let name = "id".to_owned();
             assert_eq!(condition(&Column { name, type_ }, &keys).1, expected);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -12,35 +13,56 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::StreamExt;
 use futures::stream::try_unfold;
-use tokio_postgres::{CancelToken, Client, CopyOutStream};
+use tokio_postgres::{Client, CopyOutStream};
 
 use super::coding::Coding;
 use super::copy::{CopyDecoder, Malformed};
-use super::server::Server;
+use super::server::{Server, Session};
 use crate::database::DatabaseFault;
 use crate::error::ScanError;
 
+/// How long a copy may send nothing: a view may compute for a while before its first row.
+const SILENCE_MAX: Duration = Duration::from_secs(600);
 const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A moment of a database that several sessions see; it lasts as long as this value.
 pub(crate) struct Snapshot {
-    client: Client,
+    session: Session,
     id: String,
 }
 
 impl Snapshot {
-    /// Fixes the moment.
-    pub(crate) async fn of(client: Client, table: &str) -> Result<Self, DatabaseFault> {
+    /// Locks the relation against what a snapshot does not hide (an empty table after TRUNCATE,
+    /// other columns), and only then fixes the moment.
+    pub(crate) async fn of(
+        session: Session,
+        relation: &str,
+        is_lockable: bool,
+        table: &str,
+    ) -> Result<Self, DatabaseFault> {
         let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
-        client.batch_execute(BEGIN).await.map_err(fault)?;
+        let client = session.get()?;
+        let lock = format!("{BEGIN}; LOCK TABLE {relation} IN ACCESS SHARE MODE");
+        let locked = match is_lockable {
+            true => client.batch_execute(&lock).await.map_err(fault),
+            false => client.batch_execute(BEGIN).await.map_err(fault),
+        };
+        match locked {
+            // Who may read some columns only may not lock, but may read.
+            Err(DatabaseFault::Denied { .. }) => {
+                let anew = format!("ROLLBACK; {BEGIN}");
+                client.batch_execute(&anew).await.map_err(fault)?;
+            }
+            locked => locked?,
+        }
         let row = client.query_one("SELECT pg_export_snapshot()", &[]).await;
-        let id = row.map_err(fault)?.get(0);
-        Ok(Self { client, id })
+        let id = row.map_err(fault)?.try_get(0).map_err(fault)?;
+        Ok(Self { session, id })
     }
 
     /// Returns the session that holds the moment.
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    pub(crate) fn client(&self) -> Result<&Client, DatabaseFault> {
+        self.session.get()
     }
 }
 
@@ -117,63 +139,58 @@ impl Copy {
         if self.has_ended {
             return Ok(None);
         }
-        let running = match &mut self.running {
-            Some(running) => running,
-            None => {
-                let running =
-                    Running::start(&self.server, &self.snapshot, &self.query, &self.table);
-                self.running.insert(running.await?)
-            }
-        };
-        while let Some(bytes) = running.rows.next().await {
+        if self.running.is_none() {
+            let running = Running::start(&self.server, &self.snapshot, &self.query, &self.table);
+            self.running = Some(running.await?);
+        }
+        while let Some(running) = &mut self.running {
+            let next = tokio::time::timeout(SILENCE_MAX, running.rows.next());
+            let next = next.await.map_err(|_| DatabaseFault::Unreachable {
+                reason: format!("silent for {} s", SILENCE_MAX.as_secs()),
+            })?;
+            let Some(bytes) = next else {
+                break;
+            };
             let bytes = bytes.map_err(|error| DatabaseFault::of(&error, &self.table))?;
             self.decoder.push(&bytes)?;
             if self.decoder.is_full() {
                 return Ok(Some(self.decoder.take_batch()?));
             }
         }
-        running.token = None;
+        self.running = None;
         self.has_ended = true;
         Ok(self.decoder.finish()?)
     }
 }
 
-/// A session that copies rows out, told to stop if it is dropped before its end.
+/// A session that copies rows out.
 struct Running {
-    server: Arc<Server>,
     rows: Pin<Box<CopyOutStream>>,
-    /// What stops it while it runs.
-    token: Option<CancelToken>,
-    _client: Client,
+    _session: Session,
 }
 
 impl Running {
     async fn start(
-        server: &Arc<Server>,
+        server: &Server,
         snapshot: &Snapshot,
         query: &str,
         table: &str,
     ) -> Result<Self, DatabaseFault> {
         let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
-        let client = server.connect(table).await?;
+        let session = server.connect(table).await?;
+        let client = session.get()?;
         // The name of a snapshot is the server's own: digits and dashes.
+        let is_its = |c: char| c.is_ascii_hexdigit() || c == '-';
+        if !snapshot.id.chars().all(is_its) {
+            return Err(DatabaseFault::Protocol);
+        }
         let begin = format!("{BEGIN}; SET TRANSACTION SNAPSHOT '{}'", snapshot.id);
         client.batch_execute(&begin).await.map_err(fault)?;
         let rows = client.copy_out(query).await.map_err(fault)?;
         Ok(Self {
-            server: Arc::clone(server),
             rows: Box::pin(rows),
-            token: Some(client.cancel_token()),
-            _client: client,
+            _session: session,
         })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(token) = self.token.take() {
-            self.server.cancel_later(token);
-        }
     }
 }
 

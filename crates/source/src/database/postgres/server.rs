@@ -6,24 +6,33 @@ use std::time::Duration;
 
 use rustls::RootCertStore;
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{CancelToken, Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database::DatabaseFault;
 use crate::descriptor::SourceSettings;
 use crate::error::OpenError;
 
-/// How long a server may take to answer a connection.
+/// How long a server may take until a session is ready.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long sent bytes may stay unacknowledged before the connection counts as broken.
+/// How long sent bytes may stay unacknowledged before the connection counts as broken, and how
+/// long nothing may come before the other side is asked whether it is there.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_COUNT: u32 = 3;
+/// How long a session may take to say good-bye.
+const PARTING_TIME: Duration = Duration::from_millis(100);
 const PORT: u16 = 5432;
 
-/// What every session begins with: nothing can be written, and nobody is waited for without end.
+/// What every session begins with: nothing can be written, nobody is waited for without end, and
+/// a query ends soon after its client is gone (which servers notice since version 14).
 const SESSION: &str = "SET default_transaction_read_only = on; SET lock_timeout = '30s'; \
      SET client_min_messages = error; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; \
-     SET extra_float_digits = 1; SET timezone = 'UTC'";
+     SET extra_float_digits = 1; SET timezone = 'UTC'; \
+     SELECT set_config('client_connection_check_interval', '1s', false) \
+     WHERE current_setting('server_version_num')::int >= 140000";
 
 /// A server and a user of it. It does not print itself, for it knows the password.
 pub(crate) struct Server {
@@ -42,7 +51,7 @@ impl Server {
             uri: "`uri`".to_owned(),
             reason: reason.to_owned(),
         };
-        let [uri] = settings.uri.as_slice() else {
+        let [uri] = settings.uris() else {
             return Err(refuse(
                 "a database is a source alone; make each table a source",
             ));
@@ -59,9 +68,15 @@ impl Server {
                 "it names no user; expected postgres://user@host:5432/database",
             ));
         };
-        if config.get_hosts().is_empty() {
-            return Err(refuse(expected));
+        let [host] = config.get_hosts() else {
+            return Err(refuse(
+                "it names no host or several; all parts of a table are read from one server",
+            ));
+        };
+        if !config.get_hostaddrs().is_empty() {
+            return Err(refuse("it holds `hostaddr`; name the address as the host"));
         }
+        let is_here = is_here(host);
         let place = place_of(&config, user);
         if let Some(secret) = &settings.password {
             let secret = secret.read(base).map_err(|cause| OpenError::Database {
@@ -72,13 +87,15 @@ impl Server {
             config.password(secret.reveal());
         }
         config.application_name("sameas");
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
         config.tcp_user_timeout(SILENCE_TIMEOUT);
-        // Beyond this machine nothing is sent in the clear unless the address says so.
-        if !uri.contains("sslmode=") && !config.get_hosts().iter().all(is_here) {
-            config.ssl_mode(SslMode::Require);
+        config.keepalives_idle(SILENCE_TIMEOUT);
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+        config.keepalives_retries(KEEPALIVE_COUNT);
+        // Beyond this machine nothing is sent in the clear unless the address says so; within it
+        // nobody listens, and certificates are seldom anybody's.
+        if config.get_ssl_mode() == SslMode::Prefer {
+            let (near, far) = (SslMode::Disable, SslMode::Require);
+            config.ssl_mode(if is_here { near } else { far });
         }
         let tls = (config.get_ssl_mode() != SslMode::Disable)
             .then(tls)
@@ -92,38 +109,61 @@ impl Server {
     }
 
     /// Opens a session that can read only.
-    pub(crate) async fn connect(&self, table: &str) -> Result<Client, DatabaseFault> {
+    pub(crate) async fn connect(&self, table: &str) -> Result<Session, DatabaseFault> {
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.connect_patiently(table));
+        connected.await.unwrap_or_else(|_| {
+            let reason = format!("silent for {} s", CONNECT_TIMEOUT.as_secs());
+            Err(DatabaseFault::Unreachable { reason })
+        })
+    }
+
+    async fn connect_patiently(&self, table: &str) -> Result<Session, DatabaseFault> {
         let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
-        let client = match &self.tls {
-            Some(tls) => {
-                let (client, connection) = self.config.connect(tls.clone()).await.map_err(fault)?;
-                tokio::spawn(connection);
-                client
-            }
-            None => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(fault)?;
-                tokio::spawn(connection);
-                client
-            }
+        let (client, connection) = if let Some(tls) = &self.tls {
+            let (client, connection) = self.config.connect(tls.clone()).await.map_err(fault)?;
+            (client, tokio::spawn(connection).abort_handle())
+        } else {
+            let (client, connection) = self.config.connect(NoTls).await.map_err(fault)?;
+            (client, tokio::spawn(connection).abort_handle())
         };
-        client.batch_execute(SESSION).await.map_err(fault)?;
-        Ok(client)
+        let client = Some(client);
+        let session = Session { client, connection };
+        session.get()?.batch_execute(SESSION).await.map_err(fault)?;
+        Ok(session)
+    }
+}
+
+/// A session; with it ends whatever it was doing at the server.
+pub(crate) struct Session {
+    client: Option<Client>,
+    connection: AbortHandle,
+}
+
+impl Session {
+    /// Returns what asks the server.
+    pub(crate) fn get(&self) -> Result<&Client, DatabaseFault> {
+        self.client.as_ref().ok_or(DatabaseFault::Lost)
     }
 
-    /// Asks the server to end what a session is doing, without waiting for it.
-    pub(crate) fn cancel_later(self: &Arc<Self>, token: CancelToken) {
-        if let Ok(runtime) = Handle::try_current() {
-            let server = Arc::clone(self);
-            runtime.spawn(async move { server.cancel(token).await });
+    /// Returns whether the server is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.as_ref().is_none_or(Client::is_closed)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // An idle session says good-bye by itself; one in the middle of a query would first wait
+        // for its end, so it is cut.
+        self.client = None;
+        let connection = self.connection.clone();
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                tokio::time::sleep(PARTING_TIME).await;
+                connection.abort();
+            })),
+            Err(_) => connection.abort(),
         }
-    }
-
-    async fn cancel(&self, token: CancelToken) {
-        // Whether it worked does not matter: the session ends with its connection as well.
-        let _ = match &self.tls {
-            Some(tls) => token.cancel_query(tls.clone()).await,
-            None => token.cancel_query(NoTls).await,
-        };
     }
 }
 

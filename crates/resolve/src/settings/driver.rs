@@ -1,0 +1,77 @@
+//! Checks what a source says about its driver.
+
+use sameas_source::{OptionSetting, SourceSettings, is_postgres};
+
+use super::problem::{Finding, KeyPath};
+use super::secret;
+
+/// Returns what does not fit together in the source at a path.
+pub(super) fn check(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
+    let Some(driver) = &source.driver else {
+        return without(source, path);
+    };
+    let mut findings = Vec::new();
+    let mut say = |key: KeyPath, message: &str| findings.push(Finding::new(key, message));
+    if driver.trim().is_empty() {
+        let message = "names no driver; give its name or path, for example \"adbc_driver_sqlite\"";
+        say(path.with("driver"), message);
+    }
+    let uris = source.uris();
+    if uris.iter().any(|uri| is_postgres(uri)) {
+        let message = "stands beside an address of PostgreSQL, which needs none; remove \"driver\"";
+        say(path.with("driver"), message);
+    }
+    if uris.len() > 1 {
+        let message = "a database has one address; make each table a source";
+        say(path.with("uri"), message);
+    }
+    if uris.iter().any(|uri| secret::is_inline_without_scheme(uri)) {
+        let message =
+            "holds a secret; leave it out here, and give it in \"options\" with { env = \"…\" }";
+        say(path.with("uri"), message);
+    }
+    if source.table.is_none() {
+        let message = "the key \"table\" is missing; it names a table or view of the database";
+        say(path.clone(), message);
+    }
+    if source.format.is_some() {
+        let message = "is of files, and a driver reads a database; remove one of them";
+        say(path.with("format"), message);
+    }
+    if source.delimiter.is_some() {
+        let message = "is of files, and a driver reads a database; remove one of them";
+        say(path.with("delimiter"), message);
+    }
+    let options = path.with("options");
+    for (name, value) in &source.options {
+        if name == "uri" && !uris.is_empty() || name == "password" && source.password.is_some() {
+            let message = format!("is set beside \"{name}\" of the source; keep one of them");
+            say(options.with(name.as_str()), &message);
+        }
+        let OptionSetting::Text(text) = value else {
+            continue;
+        };
+        if secret::is_option(name) || secret::is_inline(text) {
+            let message = "holds a secret; name the place where it is kept: { env = \"…\" } or { file = \"…\" }";
+            say(options.with(name.as_str()), message);
+        }
+    }
+    findings
+}
+
+/// Returns what only a driver could use.
+fn without(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut say = |key: KeyPath, message: &str| findings.push(Finding::new(key, message));
+    if source.uri.is_none() {
+        say(path.clone(), "the key \"uri\" is missing");
+    }
+    let message = "is for a driver, and the source names none; add \"driver\" or remove it";
+    if source.entry_point.is_some() {
+        say(path.with("entry_point"), message);
+    }
+    if !source.options.is_empty() {
+        say(path.with("options"), message);
+    }
+    findings
+}

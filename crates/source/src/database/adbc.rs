@@ -1,0 +1,200 @@
+//! ADBC: tables and views of any system that has a driver of Arrow Database Connectivity.
+//!
+//! Drivers are shared libraries whose calls block, so every call of one runs on tokio's pool for
+//! blocking work. Only queries are ever sent, and systems that can open a database for reading only
+//! are told to.
+
+mod driver;
+mod options;
+mod query;
+mod scan;
+mod sqlite;
+mod system;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use adbc_core::{Database as _, Driver as _};
+use adbc_driver_manager::{ManagedConnection, ManagedDatabase};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::DataFusionError;
+use datafusion::datasource::TableProvider;
+
+use self::options::Options;
+use self::query::{number_of, schema_of};
+use self::scan::{Header, QueryPartition};
+use self::sqlite::SqliteTable;
+pub(crate) use self::system::Needed;
+use self::system::System;
+use crate::count::RowCount;
+use crate::database::DatabaseFault;
+use crate::database::name::TableName;
+use crate::descriptor::SourceSettings;
+use crate::error::OpenError;
+
+/// The parts of the longest name of a table: catalog, schema, table.
+const NAME_PARTS_MAX: usize = 3;
+
+/// A table or view as it was when it was opened.
+pub(crate) struct Adbc {
+    source_name: Arc<str>,
+    place: Arc<str>,
+    system: System,
+    database: ManagedDatabase,
+    /// What the settings call it.
+    table: Arc<str>,
+    /// Its name as SQL.
+    relation: String,
+    /// What to select for each column.
+    selected: Vec<String>,
+    schema: SchemaRef,
+    row_count: RowCount,
+}
+
+/// What is known of a table.
+struct Shape {
+    columns: Vec<Column>,
+    row_count: RowCount,
+}
+
+/// A column, and the query's term for it.
+struct Column {
+    name: String,
+    selected: String,
+    data_type: DataType,
+}
+
+impl Adbc {
+    /// Loads the driver, connects, and learns the columns and the number of rows.
+    pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
+        let driver = settings.driver.clone().unwrap_or_default();
+        let system = System::of(&driver);
+        let name = TableName::of(settings, NAME_PARTS_MAX, system.quotes())?;
+        let options = Options::of(settings, base, system)?;
+        let place: Arc<str> = options.place(&driver).into();
+        let failed = |cause| OpenError::Database {
+            source_name: settings.name.clone(),
+            place: place.to_string(),
+            cause,
+        };
+        let table: Arc<str> = name.text.as_str().into();
+        let relation = name.relation.clone();
+        let (base, entry_point) = (base.to_owned(), settings.entry_point.clone());
+        let opening = tokio::task::spawn_blocking(move || {
+            open_table(&driver, entry_point.as_deref(), &base, options, &name)
+        });
+        let opened = opening.await.unwrap_or(Err(DatabaseFault::Crashed));
+        let (database, shape) = opened.map_err(failed)?;
+        let field = |column: &Column| Field::new(&column.name, column.data_type.clone(), true);
+        let fields: Vec<_> = shape.columns.iter().map(field).collect();
+        Ok(Self {
+            source_name: settings.name.as_str().into(),
+            place,
+            system,
+            database,
+            table,
+            relation,
+            selected: shape.columns.into_iter().map(|c| c.selected).collect(),
+            schema: Arc::new(Schema::new(fields)),
+            row_count: shape.row_count,
+        })
+    }
+
+    /// Returns the columns.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Returns the rows that the table had when it was opened.
+    pub(crate) fn row_count(&self) -> RowCount {
+        self.row_count
+    }
+
+    /// Returns the given columns as a table of one partition: one query sees one moment.
+    pub(crate) fn table(&self, used: &[usize]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        let schema = Arc::new(self.schema.project(used)?);
+        let terms = used.iter().filter_map(|&at| self.selected.get(at));
+        let mut terms: Vec<&str> = terms.map(String::as_str).collect();
+        if terms.is_empty() {
+            // A query has at least one column; rows are counted by it and it is left out.
+            terms.push("1");
+        }
+        let query = format!("SELECT {} FROM {}", terms.join(", "), self.relation);
+        let (query, header) = match self.system {
+            System::Sqlite => {
+                let (first, row) = sqlite::header(&schema);
+                (format!("{first} UNION ALL {query}"), Header::Row(row))
+            }
+            _ => (query, Header::None),
+        };
+        let partition = QueryPartition {
+            source_name: Arc::clone(&self.source_name),
+            place: Arc::clone(&self.place),
+            table: Arc::clone(&self.table),
+            system: self.system,
+            database: self.database.clone(),
+            schema: Arc::clone(&schema),
+            query: query.into(),
+            header,
+        };
+        Ok(Arc::new(StreamingTable::try_new(
+            schema,
+            vec![Arc::new(partition)],
+        )?))
+    }
+}
+
+/// Loads a driver, connects, and learns of the table.
+fn open_table(
+    driver: &str,
+    entry_point: Option<&str>,
+    base: &Path,
+    options: Options,
+    table: &TableName,
+) -> Result<(ManagedDatabase, Shape), DatabaseFault> {
+    let system = System::of(driver);
+    let mut loaded = driver::load(driver, entry_point, base, system)?;
+    let names = options.names();
+    let refused = |error| DatabaseFault::of_options(&error, system.lacking(&names), &names);
+    let database = loaded.new_database_with_opts(options.into_pairs());
+    let database = database.map_err(refused)?;
+    let mut connection = database.new_connection().map_err(refused)?;
+    let shape = match system {
+        System::Sqlite => SqliteTable::of(&mut connection, table)?.shape(&mut connection)?,
+        _ => told_shape(&mut connection, system, table)?,
+    };
+    Ok((database, shape))
+}
+
+/// Learns the columns from a query that gives no row.
+fn told_shape(
+    connection: &mut ManagedConnection,
+    system: System,
+    table: &TableName,
+) -> Result<Shape, DatabaseFault> {
+    let TableName { text, relation, .. } = table;
+    let empty = format!("SELECT * FROM {relation} WHERE 1 = 0");
+    let schema = schema_of(connection, &empty, text)?;
+    let column = |field: &Arc<Field>| Column {
+        name: field.name().clone(),
+        selected: system.quotes().around(field.name()),
+        data_type: taken_as(field.data_type()),
+    };
+    let columns = schema.fields().iter().map(column).collect();
+    let count = number_of(
+        connection,
+        &format!("SELECT count(*) FROM {relation}"),
+        text,
+    )?;
+    let row_count = RowCount::Exact(count);
+    Ok(Shape { columns, row_count })
+}
+
+/// Returns the type that a column is taken as: moments are told in UTC, whatever zone a session has.
+fn taken_as(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("UTC".into())),
+        other => other.clone(),
+    }
+}
