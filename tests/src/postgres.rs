@@ -6,8 +6,9 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use std::{env, fs};
 
 use tempfile::TempDir;
@@ -30,6 +31,7 @@ impl Postgres {
     /// Starts a server, or says why there is none on this machine.
     ///
     /// With `SAMEAS_REQUIRE_POSTGRES` set, as in continuous integration, there has to be one.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(
@@ -188,11 +190,9 @@ impl Drop for Postgres {
 
 /// Finds a port below those that clients get, or a client that waits for the server could get it.
 fn free_port() -> u16 {
-    let seed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_nanos() as u64;
-    let mut draw = Draw::new(seed ^ u64::from(std::process::id()));
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let mut draw = Draw::new(u64::from(std::process::id()) << 16 | call);
     loop {
         let port = 20_000 + draw.below(12_000) as u16;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {

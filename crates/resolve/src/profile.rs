@@ -218,7 +218,7 @@ pub async fn profile(
             .copied()
             .unwrap_or_default();
         let of_field = candidates.iter().filter(|c| c.field == field).cloned();
-        let values = survive(of_field.collect(), rule, &ranks);
+        let values = survive(&of_field.collect::<Vec<_>>(), rule, &ranks);
         let field = field.to_owned();
         ProfileField {
             field,
@@ -232,9 +232,8 @@ pub async fn profile(
         key: key.clone(),
         state: match answers.get(source.as_str()) {
             Some(Ok(answer)) if answer.found.contains(key) => MemberState::Read,
-            Some(Ok(_)) => MemberState::Gone,
             Some(Err(reason)) => MemberState::Unread(reason.clone()),
-            None => MemberState::Gone,
+            Some(Ok(_)) | None => MemberState::Gone,
         },
     });
     Ok(Profile {
@@ -384,12 +383,12 @@ fn take(
 
 /// Returns the value that survives, and after it those that differ, best first.
 fn survive(
-    candidates: Vec<Candidate>,
+    candidates: &[Candidate],
     rule: Survivorship,
     ranks: &BTreeMap<&str, usize>,
 ) -> Vec<ProfileValue> {
     let mut by_meaning: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
-    for candidate in &candidates {
+    for candidate in candidates {
         by_meaning
             .entry(&candidate.meaning)
             .or_default()
@@ -464,6 +463,8 @@ fn told(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn candidate(source: &str, key: &str, raw: &str, updated: Option<i64>) -> Candidate {
@@ -493,7 +494,7 @@ mod tests {
             (Survivorship::MostFrequent, ["ANNA", "Ann", "Annabelle"]),
             (Survivorship::Longest, ["Annabelle", "ANNA", "Ann"]),
         ] {
-            let values = survive(candidates.clone(), rule, &ranks);
+            let values = survive(&candidates, rule, &ranks);
             let found: Vec<&str> = values.iter().map(|value| value.value.as_str()).collect();
             assert_eq!(found, expected, "{rule:?}");
             let anna = values.iter().find(|value| value.value == "ANNA").unwrap();
@@ -510,9 +511,9 @@ mod tests {
             candidate("crm", "3", "Cleo", None),
         ];
         let ranks = BTreeMap::from([("crm", 0)]);
-        let first = survive(candidates.clone(), Survivorship::SourceOrder, &ranks);
+        let first = survive(&candidates, Survivorship::SourceOrder, &ranks);
         candidates.reverse();
-        let second = survive(candidates, Survivorship::SourceOrder, &ranks);
+        let second = survive(&candidates, Survivorship::SourceOrder, &ranks);
         assert!(first == second && first[0].value == "Bea");
     }
 }

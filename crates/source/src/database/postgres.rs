@@ -148,10 +148,8 @@ impl Postgres {
         }
         if pages > COUNTED_PAGES_MAX {
             let is_known = tuples >= 0.0;
-            return Ok(match is_known {
-                true => RowCount::Estimate(tuples as u64),
-                false => RowCount::Unknown,
-            });
+            let estimate = is_known.then_some(RowCount::Estimate(tuples as u64));
+            return Ok(estimate.unwrap_or(RowCount::Unknown));
         }
         let counted = self.count().await;
         counted

@@ -22,7 +22,7 @@ use crate::database::DatabaseFault;
 use crate::error::ScanError;
 
 /// How long a copy may send nothing: a view may compute for a while before its first row.
-const SILENCE_MAX: Duration = Duration::from_secs(600);
+const SILENCE_MAX: Duration = Duration::from_mins(10);
 const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A moment of a database that several sessions see; it lasts as long as this value.
@@ -43,10 +43,8 @@ impl Snapshot {
         let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
         let client = session.get()?;
         let lock = format!("{BEGIN}; LOCK TABLE {relation} IN ACCESS SHARE MODE");
-        let locked = match is_lockable {
-            true => client.batch_execute(&lock).await.map_err(fault),
-            false => client.batch_execute(BEGIN).await.map_err(fault),
-        };
+        let begin = if is_lockable { &lock } else { BEGIN };
+        let locked = client.batch_execute(begin).await.map_err(fault);
         match locked {
             // Who may read some columns only may not lock, but may read.
             Err(DatabaseFault::Denied { .. }) => {
