@@ -77,12 +77,12 @@ fn values_of_all_types_are_read() {
         "CREATE TYPE colour AS ENUM ('red', 'blue'); CREATE DOMAIN code AS varchar(9);
          CREATE TABLE \"Odd \"\"Names\" (\"Key\" int8, num numeric(20, 4), r real, ok bool, day date,
              at timestamptz, colour colour, code code, names text[], mails varchar(40)[], padded char(8),
-             id uuid, doc jsonb, far date, \"ünï\" text);
+             id uuid, doc jsonb, far date, \"ünï\" text, free numeric, big numeric(38, 0));
          INSERT INTO \"Odd \"\"Names\" VALUES
              (9007199254740993, 12.5000, 1.5, true, '1999-02-28', '2020-01-01 12:00+02', 'red', 'X-1',
               ARRAY['Ann','Anna',NULL], '{a@b.example}', 'pad', '6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11',
-              '{\"a\": 1}', 'infinity', 'Zoë'),
-             (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL)",
+              '{\"a\": 1}', 'infinity', 'Zoë', 1.50, -12345678901234567890123456789),
+             (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, 'NaN', 0)",
     );
     let folder = tempfile::tempdir().unwrap();
     let rows = read(
@@ -111,10 +111,10 @@ fn values_of_all_types_are_read() {
     assert_eq!(
         rows,
         [
-            "2|||||||||[]||||||3",
+            "2|||||||||[]||||||3|NaN|0||",
             "9007199254740993|12.5000|1.5|true|1999-02-28|2020-01-01T10:00:00Z|red|X-1|\
              [Ann, Anna, ]|[a@b.example]|pad|6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11|\
-             {\"a\": 1}||Zoë|9007199254740994",
+             {\"a\": 1}||Zoë|9007199254740994|1.50|-12345678901234567890123456789|true|true",
         ]
     );
 }

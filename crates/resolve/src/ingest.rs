@@ -83,7 +83,9 @@ pub(crate) async fn open(
             .retain(|field, _| !settings.is_for_profiles_only(field));
         let source_settings = &compared;
         let (request, columns) = ScanRequest::for_settings(source_settings);
-        source.check(&request)?;
+        let mut checked = request.clone();
+        checked.columns.extend(source_settings.updated.clone());
+        source.check(&checked)?;
         if let Some(note) = skipped_note(&source_settings.name, source.skipped_files()) {
             progress.note(&note);
         }

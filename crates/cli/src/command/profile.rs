@@ -56,9 +56,15 @@ impl Answer for ProfileAnswer {
         }
         for ProfileMember { source, key, state } in &self.profile.members {
             let _ = match state {
-                MemberState::Read => writeln!(text, "  {source} {key}: read"),
-                MemberState::Gone => writeln!(text, "  {source} {key}: no longer in its system"),
-                MemberState::Unread(reason) => writeln!(text, "  {source} {key}: {reason}"),
+                MemberState::Read => writeln!(text, "  {source} {}: read", one_line(key)),
+                MemberState::Gone => writeln!(
+                    text,
+                    "  {source} {}: no longer in its system",
+                    one_line(key)
+                ),
+                MemberState::Unread(reason) => {
+                    writeln!(text, "  {source} {}: {reason}", one_line(key))
+                }
             };
         }
         text
@@ -71,23 +77,37 @@ fn push_field(text: &mut String, field: &ProfileField, width: usize) {
         let _ = writeln!(text, "  {name:<width$}  -");
         return;
     };
-    let _ = writeln!(text, "  {name:<width$}  {}  ({})", kept.value, origin(kept));
+    let _ = writeln!(
+        text,
+        "  {name:<width$}  {}  ({})",
+        one_line(&kept.value),
+        origin(kept)
+    );
     for other in others {
         let _ = writeln!(
             text,
             "  {:<width$}    or {}  ({})",
             "",
-            other.value,
+            one_line(&other.value),
             origin(other)
         );
     }
+}
+
+/// Shows what would break a line: a value must not pass for a line of ours.
+fn one_line(text: &str) -> String {
+    let shown = text.chars().map(|c| match c {
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    });
+    shown.collect()
 }
 
 fn origin(value: &ProfileValue) -> String {
     let records = value
         .records
         .iter()
-        .map(|(source, key)| format!("{source} {key}"));
+        .map(|(source, key)| format!("{source} {}", one_line(key)));
     let records = records.collect::<Vec<_>>().join(", ");
     match &value.updated {
         Some(updated) => format!("{records}; changed {updated}"),

@@ -214,7 +214,10 @@ impl Meaning<'_> {
                            expected postgres://user@host:5432/database";
             self.say(path.clone(), message);
         }
-        if uris.iter().any(|uri| secret::is_inline(uri)) {
+        if uris
+            .iter()
+            .any(|uri| secret::is_inline(uri) || secret::is_inline_without_scheme(uri))
+        {
             let message = "holds a secret; leave it out here and give it by the environment";
             self.say(path.clone(), message);
         }

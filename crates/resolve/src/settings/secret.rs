@@ -21,7 +21,9 @@ pub(super) fn is_option(name: &str) -> bool {
 /// Returns whether an address of a driver carries a secret; some have no scheme:
 /// `user:password@account/database`.
 pub(super) fn is_inline_without_scheme(uri: &str) -> bool {
-    !uri.contains("://") && is_inline(&format!("any://{uri}"))
+    let names_user = |(user, _): (&str, &str)| user.contains(':');
+    !uri.contains("://")
+        && (is_inline(&format!("any://{uri}")) || uri.rsplit_once('@').is_some_and(names_user))
 }
 
 /// Returns whether an address carries a password, key or token.

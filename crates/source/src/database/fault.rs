@@ -49,7 +49,7 @@ pub enum DatabaseFault {
     /// The user may not read the table.
     #[error(
         "the user may not read {table}; run as its owner: \
-         GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON {table} TO …"
+         GRANT CONNECT ON DATABASE … TO …; GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON {table} TO …"
     )]
     Denied {
         /// The table as the settings name it.
@@ -307,9 +307,18 @@ impl DatabaseFault {
             ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
                 Self::Lost
             }
-            kind => Self::Unreachable {
-                reason: kind.to_string(),
-            },
+            // What looks up names has no kind of its own.
+            ErrorKind::Other => Self::unreachable("no such host, or no network"),
+            kind if kind.to_string() == "uncategorized error" => {
+                Self::unreachable("no such host, or no network")
+            }
+            kind => Self::unreachable(&kind.to_string()),
+        }
+    }
+
+    fn unreachable(reason: &str) -> Self {
+        Self::Unreachable {
+            reason: reason.to_owned(),
         }
     }
 

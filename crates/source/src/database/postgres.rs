@@ -31,6 +31,8 @@ use crate::files::CELL_KEPT_MAX;
 /// own estimate is taken.
 const COUNTED_PAGES_MAX: u32 = 1 << 12;
 
+/// The partitions of a table: each takes a session, and one more holds the moment.
+const PARTITION_COUNT_MAX: u32 = 8;
 /// The pages that a partition has at least.
 const PARTITION_PAGES_MIN: u32 = 256;
 
@@ -75,17 +77,18 @@ struct Size {
 struct Column {
     name: String,
     type_: Type,
+    modifier: i32,
 }
 
 impl Column {
     fn coding(&self) -> Coding {
-        Coding::of(&self.type_)
+        Coding::of(&self.type_, self.modifier)
     }
 
     /// Returns what to select; texts of any length are cut at the server.
     fn selected(&self) -> String {
         let name = Quotes::Double.around(&self.name);
-        let cast = match Coding::cast(&self.type_) {
+        let cast = match Coding::cast(&self.type_, self.modifier) {
             Some(cast) => format!("{name}::{cast}"),
             None => name,
         };
@@ -216,7 +219,7 @@ impl Postgres {
         let can_cut = self.size.is_plain && self.size.version >= 140_000;
         let pages = if can_cut { self.size.pages } else { 0 };
         let most = (pages / PARTITION_PAGES_MIN).max(1);
-        let count = (partition_count as u32).clamp(1, most);
+        let count = (partition_count as u32).clamp(1, most.min(PARTITION_COUNT_MAX));
         let edge = |part: u32| u64::from(pages) * u64::from(part) / u64::from(count);
         let from = |part: u32| (part > 0).then(|| format!("ctid >= '({},0)'::tid", edge(part)));
         // The last part has no end, so pages that were added meanwhile are in it.
@@ -258,6 +261,7 @@ async fn columns_of(
     let column = |column: &tokio_postgres::Column| Column {
         name: column.name().to_owned(),
         type_: column.type_().clone(),
+        modifier: column.type_modifier(),
     };
     Ok(prepared.columns().iter().map(column).collect())
 }

@@ -1,6 +1,6 @@
 //! How values of each type come in binary form.
 
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 use tokio_postgres::types::{Kind, Type};
 
 /// The binary form of a column's values.
@@ -12,6 +12,11 @@ pub(crate) enum Coding {
     Int64,
     Float32,
     Float64,
+    /// A number of so many digits, so many of them behind the point.
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
     Text,
     Date,
     /// Without a time zone.
@@ -22,9 +27,13 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
-    /// Returns how values of a type come; what has no form of its own comes as text.
-    pub(crate) fn of(type_: &Type) -> Self {
+    /// Returns how values of a type come; what has no form of its own comes as text, and so do
+    /// numbers without a bound, which no type in memory holds.
+    ///
+    /// The modifier of a bounded number tells both its counts of digits.
+    pub(crate) fn of(type_: &Type, modifier: i32) -> Self {
         match *type_ {
+            Type::NUMERIC => Self::decimal(modifier).unwrap_or(Self::Text),
             Type::BOOL => Self::Bool,
             Type::INT2 => Self::Int16,
             Type::INT4 => Self::Int32,
@@ -36,21 +45,30 @@ impl Coding {
             Type::TIMESTAMPTZ => Self::Moment,
             _ => match type_.kind() {
                 Kind::Array(_) => Self::Texts,
-                Kind::Domain(base) => Self::of(base),
+                Kind::Domain(base) => Self::of(base, modifier),
                 _ => Self::Text,
             },
         }
     }
 
+    fn decimal(modifier: i32) -> Option<Self> {
+        // PostgreSQL's `numeric_typmod_precision` and `_scale`: precision << 16 | scale, and 4.
+        let packed = modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
+        let precision = u8::try_from(packed >> 16).ok()?;
+        let scale = u8::try_from(packed & 0x7ff).ok()?;
+        (precision <= DECIMAL128_MAX_PRECISION && scale <= precision)
+            .then_some(Self::Decimal { precision, scale })
+    }
+
     /// Returns the type that a column of this one is cast to, if it is not taken as it is.
-    pub(crate) fn cast(type_: &Type) -> Option<&'static str> {
+    pub(crate) fn cast(type_: &Type, modifier: i32) -> Option<&'static str> {
         match *type_ {
             Type::TEXT | Type::VARCHAR | Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => None,
             Type::OID => Some("int8"),
-            _ => match (Self::of(type_), type_.kind()) {
+            _ => match (Self::of(type_, modifier), type_.kind()) {
                 (Self::Text, _) => Some("text"),
                 (Self::Texts, _) => Some("text[]"),
-                (_, Kind::Domain(base)) => Self::cast(base),
+                (_, Kind::Domain(base)) => Self::cast(base, modifier),
                 _ => None,
             },
         }
@@ -65,6 +83,9 @@ impl Coding {
             Self::Int64 => DataType::Int64,
             Self::Float32 => DataType::Float32,
             Self::Float64 => DataType::Float64,
+            Self::Decimal { precision, scale } => {
+                DataType::Decimal128(precision, scale.cast_signed())
+            }
             Self::Text => DataType::Utf8,
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),

@@ -5,11 +5,12 @@
 //! field, its length (i32, -1 for null) and bytes; then a field count of -1. Numbers are big endian.
 
 use arrow_array::builder::{
-    BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int16Builder, Int32Builder,
-    Int64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder,
+    BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder, Int16Builder,
+    Int32Builder, Int64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::coding::Coding;
@@ -18,7 +19,11 @@ use crate::files::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, CELL_KEPT_MAX};
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// Days from 1970-01-01 to 2000-01-01, from which the server counts.
 const EPOCH_DAYS: i32 = 10_957;
-const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400 * 1_000_000;
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * DAY_MICROS;
+/// The days of the years 1 to 9999, since 1970. Others, and the ends of time, which stand for
+/// "always", are no dates of anybody and count as missing.
+const DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
 /// Texts of a list that are kept.
 const LIST_LEN_MAX: usize = 4_096;
 
@@ -227,6 +232,7 @@ enum ColumnBuilder {
     Int64(Int64Builder),
     Float32(Float32Builder),
     Float64(Float64Builder),
+    Decimal(Decimal128Builder, u8),
     Text(StringBuilder),
     Date(Date32Builder),
     Timestamp(TimestampMicrosecondBuilder),
@@ -242,6 +248,10 @@ impl ColumnBuilder {
             Coding::Int64 => Self::Int64(Int64Builder::new()),
             Coding::Float32 => Self::Float32(Float32Builder::new()),
             Coding::Float64 => Self::Float64(Float64Builder::new()),
+            Coding::Decimal { scale, .. } => Self::Decimal(
+                Decimal128Builder::new().with_data_type(coding.data_type()),
+                scale,
+            ),
             Coding::Text => Self::Text(StringBuilder::new()),
             Coding::Date => Self::Date(Date32Builder::new()),
             Coding::Timestamp | Coding::Moment => Self::Timestamp(
@@ -261,20 +271,22 @@ impl ColumnBuilder {
             Self::Int64(out) => out.append_option(number(field)?.map(i64::from_be_bytes)),
             Self::Float32(out) => out.append_option(number(field)?.map(f32::from_be_bytes)),
             Self::Float64(out) => out.append_option(number(field)?.map(f64::from_be_bytes)),
+            Self::Decimal(out, scale) => {
+                let number = field.map(|field| decimal(field, *scale)).transpose()?;
+                out.append_option(number.flatten());
+            }
             Self::Text(out) => out.append_option(field.map(text).transpose()?),
             Self::Date(out) => {
                 let days = number(field)?.map(i32::from_be_bytes);
-                // The ends of time stand for "always" and are no dates; their sums overflow.
-                let is_date = |days: &i32| !matches!(*days, i32::MIN | i32::MAX);
-                out.append_option(days.filter(is_date).and_then(|d| d.checked_add(EPOCH_DAYS)));
+                let moved = days.and_then(|days| days.checked_add(EPOCH_DAYS));
+                out.append_option(moved.filter(|days| DAYS.contains(days)));
             }
             Self::Timestamp(out) => {
                 let micros = number(field)?.map(i64::from_be_bytes);
-                let is_time = |micros: &i64| !matches!(*micros, i64::MIN | i64::MAX);
-                let moved = micros
-                    .filter(is_time)
-                    .and_then(|m| m.checked_add(EPOCH_MICROS));
-                out.append_option(moved);
+                let moved = micros.and_then(|micros| micros.checked_add(EPOCH_MICROS));
+                let is_told =
+                    |micros: &i64| DAYS.contains(&((micros.div_euclid(DAY_MICROS)) as i32));
+                out.append_option(moved.filter(is_told));
             }
             Self::Texts(out) => {
                 if let Some(field) = field {
@@ -294,6 +306,7 @@ impl ColumnBuilder {
             Self::Int64(out) => Arc::new(out.finish()),
             Self::Float32(out) => Arc::new(out.finish()),
             Self::Float64(out) => Arc::new(out.finish()),
+            Self::Decimal(out, _) => Arc::new(out.finish()),
             Self::Text(out) => Arc::new(out.finish()),
             Self::Date(out) => Arc::new(out.finish()),
             Self::Timestamp(out) => Arc::new(out.finish()),
@@ -306,6 +319,36 @@ fn number<const LEN: usize>(field: Option<&[u8]>) -> Result<Option<[u8; LEN]>, M
     field
         .map(|bytes| bytes.try_into().map_err(|_| NO_COPY))
         .transpose()
+}
+
+/// Returns a bounded number times ten to its scale; nothing if it is none (NaN).
+///
+/// It comes as the count of its digits to the base of 10,000, the power of the first, a sign, how
+/// many decimals are shown, and the digits (`numeric_send` in PostgreSQL's `numeric.c`).
+fn decimal(bytes: &[u8], scale: u8) -> Result<Option<i128>, Malformed> {
+    const NEGATIVE: i16 = 0x4000;
+    let (count, rest) = read_i16(bytes).ok_or(NO_COPY)?;
+    let (weight, rest) = read_i16(rest).ok_or(NO_COPY)?;
+    let (sign, rest) = read_i16(rest).ok_or(NO_COPY)?;
+    let (_, mut rest) = read_i16(rest).ok_or(NO_COPY)?;
+    if !matches!(sign, 0 | NEGATIVE) {
+        return Ok(None);
+    }
+    let mut number = 0_i128;
+    for place in 0..count {
+        let (digit, after) = read_i16(rest).ok_or(NO_COPY)?;
+        rest = after;
+        let power = 4 * (i32::from(weight) - i32::from(place)) + i32::from(scale);
+        let ten = 10_i128.checked_pow(power.unsigned_abs()).ok_or(NO_COPY)?;
+        let part = if power < 0 {
+            Some(i128::from(digit) / ten)
+        } else {
+            i128::from(digit).checked_mul(ten)
+        };
+        let sum = part.and_then(|part| number.checked_add(part));
+        number = sum.ok_or(NO_COPY)?;
+    }
+    Ok(Some(if sign == NEGATIVE { -number } else { number }))
 }
 
 /// Returns a text, cut where cells are cut that nobody reads to their end.

@@ -34,7 +34,8 @@ impl<'r> FromSql<'r> for Raw<'r> {
 }
 
 impl Postgres {
-    /// Returns the given columns of the records with these keys, if the key is a column; keys
+    /// Returns the given columns of the records with these keys, if the key is a column and no date
+    /// or time; keys
     /// that no value of its type has are found nowhere.
     ///
     /// Records of other keys may be among them: a column may call different texts equal.
@@ -44,7 +45,10 @@ impl Postgres {
         key: &str,
         keys: &[&str],
     ) -> Result<Option<Vec<RecordBatch>>, ScanError> {
-        let Some(key) = self.columns.iter().find(|column| column.name == key) else {
+        let key = self.columns.iter().find(|column| column.name == key);
+        // Points in time have one text here and another there.
+        let is_time = |key: &&Column| key.coding().data_type().is_temporal();
+        let Some(key) = key.filter(|key| !is_time(key)) else {
             return Ok(None);
         };
         let fetched = self.fetch_by(key, used, keys).await;
@@ -171,8 +175,12 @@ mod tests {
             (Type::NUMERIC, vec!["17", "9223372036854775808"]),
             (Type::BPCHAR, keys.to_vec()),
         ] {
-            let name = "id".to_owned();
-            assert_eq!(condition(&Column { name, type_ }, &keys).1, expected);
+            let key = Column {
+                name: "id".to_owned(),
+                type_,
+                modifier: -1,
+            };
+            assert_eq!(condition(&key, &keys).1, expected);
         }
     }
 }
