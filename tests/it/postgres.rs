@@ -106,6 +106,10 @@ fn values_of_all_types_are_read() {
             "far",
             "ünï",
             "\"Key\" + 1",
+            "free",
+            "big",
+            "num > 9.5",
+            "big < num",
         ],
     );
     assert_eq!(

@@ -47,13 +47,13 @@ impl Graph {
         }
     }
 
-    /// Changes one byte of a revision's snapshot.
+    /// Changes one byte of a revision's snapshot, so that it cannot even be opened.
     fn damage(&self, revision: u64) {
         let name = format!("snapshots/{revision:04}.sameas");
         let path = self.folder.path().join(name);
         let mut bytes = fs::read(&path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
+        // The checksum of header and section table.
+        bytes[24] ^= 1;
         fs::remove_file(&path).unwrap();
         fs::write(&path, bytes).unwrap();
     }
