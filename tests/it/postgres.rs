@@ -612,6 +612,8 @@ fn a_writer_beside_a_scan_never_tears_or_doubles_a_record() {
             }
             writes
         });
+        // Also if a scan fails, or the writer would go on for ever.
+        let ending = Ending(&has_ended);
         for _ in 0..SCAN_COUNT {
             let rows = read(&postgres, folder.path(), "moving", "id", &["a"]);
             assert_eq!(rows.len(), 4_000);
@@ -623,10 +625,19 @@ fn a_writer_beside_a_scan_never_tears_or_doubles_a_record() {
             keys.dedup();
             assert_eq!(keys.len(), 4_000, "a doubled record");
         }
-        has_ended.store(true, Ordering::Relaxed);
+        drop(ending);
         assert!(
             writer.join().unwrap() > 3,
             "the writer wrote beside the scans"
         );
     });
+}
+
+/// Tells the writer to stop when it is dropped.
+struct Ending<'e>(&'e AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -18,7 +18,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use self::coding::Coding;
-use self::partition::{CopyPartition, Snapshot};
+use self::partition::{CopyPartition, begin, share_snapshot};
 use self::server::{Server, Session};
 use crate::count::RowCount;
 use crate::database::DatabaseFault;
@@ -31,7 +31,7 @@ use crate::files::CELL_KEPT_MAX;
 /// own estimate is taken.
 const COUNTED_PAGES_MAX: u32 = 1 << 12;
 
-/// The partitions of a table: each takes a session, and one more holds the moment.
+/// The partitions of a table: each takes a session.
 const PARTITION_COUNT_MAX: u32 = 8;
 /// The pages that a partition has at least.
 const PARTITION_PAGES_MIN: u32 = 256;
@@ -177,19 +177,20 @@ impl Postgres {
         used: &[usize],
         partition_count: usize,
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        let snapshot = self.snapshot().await;
-        let snapshot = snapshot.map_err(|cause| self.failed(cause))?;
-        let snapshot = Arc::new(snapshot);
+        let sessions = self.sessions(self.part_count(partition_count)).await;
+        let sessions = sessions.map_err(|cause| self.failed(cause))?;
         let schema = Arc::new(self.schema.project(used)?);
         let columns: Vec<&Column> = used.iter().filter_map(|&at| self.columns.get(at)).collect();
         let codings: Arc<[Coding]> = columns.iter().map(|column| column.coding()).collect();
         let selected: Vec<_> = columns.iter().map(|column| column.selected()).collect();
         let selected = selected.join(", ");
-        let parts = self.parts(partition_count).into_iter().map(|part| {
+        let place: Arc<str> = self.server.place().into();
+        let conditions = self.parts(sessions.len());
+        let parts = conditions.into_iter().zip(sessions).map(|(part, session)| {
             Arc::new(CopyPartition {
                 source_name: Arc::clone(&self.source_name),
-                server: Arc::clone(&self.server),
-                snapshot: Arc::clone(&snapshot),
+                place: Arc::clone(&place),
+                session: Mutex::new(Some(session)),
                 table: Arc::clone(&self.table),
                 schema: Arc::clone(&schema),
                 codings: Arc::clone(&codings),
@@ -213,13 +214,18 @@ impl Postgres {
         }
     }
 
-    /// Returns the conditions that cut the table into parts of about as many pages each.
-    fn parts(&self, partition_count: usize) -> Vec<String> {
+    /// Returns how many parts the table is read in at most.
+    fn part_count(&self, partition_count: usize) -> usize {
         // Ranges of row addresses are scanned as such since version 14.
         let can_cut = self.size.is_plain && self.size.version >= 140_000;
         let pages = if can_cut { self.size.pages } else { 0 };
-        let most = (pages / PARTITION_PAGES_MIN).max(1);
-        let count = (partition_count as u32).clamp(1, most.min(PARTITION_COUNT_MAX));
+        let most = (pages / PARTITION_PAGES_MIN).clamp(1, PARTITION_COUNT_MAX);
+        partition_count.clamp(1, most as usize)
+    }
+
+    /// Returns the conditions that cut the table into parts of about as many pages each.
+    fn parts(&self, count: usize) -> Vec<String> {
+        let (pages, count) = (self.size.pages, count as u32);
         let edge = |part: u32| u64::from(pages) * u64::from(part) / u64::from(count);
         let from = |part: u32| (part > 0).then(|| format!("ctid >= '({},0)'::tid", edge(part)));
         // The last part has no end, so pages that were added meanwhile are in it.
@@ -235,18 +241,38 @@ impl Postgres {
             .collect()
     }
 
-    /// Fixes the moment at which all partitions see the table, and makes sure that its columns are
-    /// those that are known.
-    async fn snapshot(&self) -> Result<Snapshot, DatabaseFault> {
-        let session = self.session().await?;
-        let is_lockable = self.size.is_lockable;
-        let snapshot = Snapshot::of(session, &self.relation, is_lockable, &self.table).await?;
-        let columns = columns_of(snapshot.client()?, &self.relation, &self.table).await?;
-        if columns != self.columns {
-            let table = self.table.to_string();
-            return Err(DatabaseFault::Changed { table });
+    /// Opens a session a part, fewer if the server has no more or if somebody waits to change the
+    /// table, fixes the moment that all of them see, and makes sure that the columns are those
+    /// that are known.
+    ///
+    /// All locks are had before: a session that asked for its lock later would wait behind a
+    /// `TRUNCATE` that waits for the others, for ever.
+    async fn sessions(&self, count: usize) -> Result<Vec<Session>, DatabaseFault> {
+        let lock = self.size.is_lockable.then_some(self.relation.as_str());
+        let first = self.session().await?;
+        begin(&first, lock, "30s", &self.table).await?;
+        let mut sessions = vec![first];
+        while sessions.len() < count {
+            let another = async {
+                let session = self.server.connect(&self.table).await?;
+                begin(&session, lock, "300ms", &self.table).await?;
+                Ok(session)
+            };
+            match another.await {
+                Ok(session) => sessions.push(session),
+                Err(DatabaseFault::Locked | DatabaseFault::Crowded) => break,
+                Err(fault) => return Err(fault),
+            }
         }
-        Ok(snapshot)
+        share_snapshot(&sessions, &self.table).await?;
+        if let Some(first) = sessions.first() {
+            let columns = columns_of(first.get()?, &self.relation, &self.table).await?;
+            if columns != self.columns {
+                let table = self.table.to_string();
+                return Err(DatabaseFault::Changed { table });
+            }
+        }
+        Ok(sessions)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
@@ -13,11 +13,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::StreamExt;
 use futures::stream::try_unfold;
-use tokio_postgres::{Client, CopyOutStream};
+use tokio_postgres::CopyOutStream;
 
 use super::coding::Coding;
 use super::copy::{CopyDecoder, Malformed};
-use super::server::{Server, Session};
+use super::server::Session;
 use crate::database::DatabaseFault;
 use crate::error::ScanError;
 
@@ -25,50 +25,59 @@ use crate::error::ScanError;
 const SILENCE_MAX: Duration = Duration::from_mins(10);
 const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// A moment of a database that several sessions see; it lasts as long as this value.
-pub(crate) struct Snapshot {
-    session: Session,
-    id: String,
+/// Begins a transaction that holds its relation against what a snapshot does not hide: an empty
+/// table after `TRUNCATE`, other columns. It has no snapshot yet.
+///
+/// Who may read some columns only may not lock, but may read.
+pub(crate) async fn begin(
+    session: &Session,
+    lock: Option<&str>,
+    patience: &str,
+    table: &str,
+) -> Result<(), DatabaseFault> {
+    let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
+    let client = session.get()?;
+    let Some(relation) = lock else {
+        return client.batch_execute(BEGIN).await.map_err(fault);
+    };
+    let begin = format!(
+        "{BEGIN}; SET LOCAL lock_timeout = '{patience}'; \
+         LOCK TABLE {relation} IN ACCESS SHARE MODE"
+    );
+    match client.batch_execute(&begin).await.map_err(fault) {
+        Err(DatabaseFault::Denied { .. }) => {
+            let anew = format!("ROLLBACK; {BEGIN}");
+            client.batch_execute(&anew).await.map_err(fault)
+        }
+        begun => begun,
+    }
 }
 
-impl Snapshot {
-    /// Locks the relation against what a snapshot does not hide (an empty table after TRUNCATE,
-    /// other columns), and only then fixes the moment.
-    pub(crate) async fn of(
-        session: Session,
-        relation: &str,
-        is_lockable: bool,
-        table: &str,
-    ) -> Result<Self, DatabaseFault> {
-        let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
-        let client = session.get()?;
-        let lock = format!("{BEGIN}; LOCK TABLE {relation} IN ACCESS SHARE MODE");
-        let begin = if is_lockable { &lock } else { BEGIN };
-        let locked = client.batch_execute(begin).await.map_err(fault);
-        match locked {
-            // Who may read some columns only may not lock, but may read.
-            Err(DatabaseFault::Denied { .. }) => {
-                let anew = format!("ROLLBACK; {BEGIN}");
-                client.batch_execute(&anew).await.map_err(fault)?;
-            }
-            locked => locked?,
-        }
-        let row = client.query_one("SELECT pg_export_snapshot()", &[]).await;
-        let id = row.map_err(fault)?.try_get(0).map_err(fault)?;
-        Ok(Self { session, id })
+/// Shows to all sessions that have begun the moment of the first.
+pub(crate) async fn share_snapshot(sessions: &[Session], table: &str) -> Result<(), DatabaseFault> {
+    let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
+    let Some((first, others)) = sessions.split_first() else {
+        return Ok(());
+    };
+    let row = first.get()?.query_one("SELECT pg_export_snapshot()", &[]);
+    let id: String = row.await.map_err(fault)?.try_get(0).map_err(fault)?;
+    // The name of a snapshot is the server's own: digits and dashes.
+    if !id.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+        return Err(DatabaseFault::Protocol);
     }
-
-    /// Returns the session that holds the moment.
-    pub(crate) fn client(&self) -> Result<&Client, DatabaseFault> {
-        self.session.get()
+    let set = format!("SET TRANSACTION SNAPSHOT '{id}'");
+    for session in others {
+        session.get()?.batch_execute(&set).await.map_err(fault)?;
     }
+    Ok(())
 }
 
 /// A part of a table.
 pub(crate) struct CopyPartition {
     pub(crate) source_name: Arc<str>,
-    pub(crate) server: Arc<Server>,
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) place: Arc<str>,
+    /// A session that sees the moment; it is used once.
+    pub(crate) session: Mutex<Option<Session>>,
     pub(crate) table: Arc<str>,
     pub(crate) schema: SchemaRef,
     pub(crate) codings: Arc<[Coding]>,
@@ -92,8 +101,12 @@ impl PartitionStream for CopyPartition {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let copy = Copy {
             source_name: Arc::clone(&self.source_name),
-            server: Arc::clone(&self.server),
-            snapshot: Arc::clone(&self.snapshot),
+            place: Arc::clone(&self.place),
+            session: self
+                .session
+                .lock()
+                .ok()
+                .and_then(|mut session| session.take()),
             table: Arc::clone(&self.table),
             query: self.query.clone(),
             decoder: CopyDecoder::new(Arc::clone(&self.schema), &self.codings),
@@ -103,14 +116,11 @@ impl PartitionStream for CopyPartition {
         let batches = try_unfold(copy, |mut copy| async move {
             match copy.next().await {
                 Ok(batch) => Ok(batch.map(|batch| (batch, copy))),
-                Err(cause) => {
-                    let (source_name, place) = (copy.source_name.to_string(), copy.server.place());
-                    Err(DataFusionError::from(ScanError::Database {
-                        source_name,
-                        place: place.to_owned(),
-                        cause,
-                    }))
-                }
+                Err(cause) => Err(DataFusionError::from(ScanError::Database {
+                    source_name: copy.source_name.to_string(),
+                    place: copy.place.to_string(),
+                    cause,
+                })),
             }
         });
         Box::pin(RecordBatchStreamAdapter::new(
@@ -123,8 +133,8 @@ impl PartitionStream for CopyPartition {
 /// A part that is being read.
 struct Copy {
     source_name: Arc<str>,
-    server: Arc<Server>,
-    snapshot: Arc<Snapshot>,
+    place: Arc<str>,
+    session: Option<Session>,
     table: Arc<str>,
     query: String,
     decoder: CopyDecoder,
@@ -138,8 +148,8 @@ impl Copy {
             return Ok(None);
         }
         if self.running.is_none() {
-            let running = Running::start(&self.server, &self.snapshot, &self.query, &self.table);
-            self.running = Some(running.await?);
+            let session = self.session.take().ok_or(DatabaseFault::Lost)?;
+            self.running = Some(Running::start(session, &self.query, &self.table).await?);
         }
         while let Some(running) = &mut self.running {
             let next = tokio::time::timeout(SILENCE_MAX, running.rows.next());
@@ -168,23 +178,9 @@ struct Running {
 }
 
 impl Running {
-    async fn start(
-        server: &Server,
-        snapshot: &Snapshot,
-        query: &str,
-        table: &str,
-    ) -> Result<Self, DatabaseFault> {
-        let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, table);
-        let session = server.connect(table).await?;
-        let client = session.get()?;
-        // The name of a snapshot is the server's own: digits and dashes.
-        let is_its = |c: char| c.is_ascii_hexdigit() || c == '-';
-        if !snapshot.id.chars().all(is_its) {
-            return Err(DatabaseFault::Protocol);
-        }
-        let begin = format!("{BEGIN}; SET TRANSACTION SNAPSHOT '{}'", snapshot.id);
-        client.batch_execute(&begin).await.map_err(fault)?;
-        let rows = client.copy_out(query).await.map_err(fault)?;
+    async fn start(session: Session, query: &str, table: &str) -> Result<Self, DatabaseFault> {
+        let rows = session.get()?.copy_out(query).await;
+        let rows = rows.map_err(|error| DatabaseFault::of(&error, table))?;
         Ok(Self {
             rows: Box::pin(rows),
             _session: session,
