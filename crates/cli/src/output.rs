@@ -40,8 +40,16 @@ pub(crate) fn note(text: &str) {
 /// Shows control characters instead of doing what they say: keys and names are strangers' bytes,
 /// and a terminal obeys some of them.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    let obeys = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if !text.contains(obeys) {
+    shown(text, |c| c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// Shows what would break a line, too: a value must not pass for a line of ours.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    shown(text, char::is_control)
+}
+
+fn shown(text: &str, obeys: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&obeys) {
         return Cow::Borrowed(text);
     }
     let shown = text.chars().map(|c| match c {

@@ -345,20 +345,24 @@ fn take(
         date_order: source.date_order,
     };
     let cells: Vec<Cells> = batch.columns().iter().map(Cells::of).collect();
+    let fields = source.fields.iter().zip(columns);
+    let fields = fields.map(|((field, mapping), columns)| {
+        let kind = settings.fields.get(field).copied();
+        let kind = kind.unwrap_or_else(|| FieldKind::of_name(field));
+        let part = match mapping {
+            FieldMapping::Part { part, .. } => Some(*part),
+            FieldMapping::From(_) => None,
+        };
+        (field, columns, part, Normalizer::new(kind, part, &locale))
+    });
+    let fields: Vec<_> = fields.collect();
     for row in 0..batch.num_rows() {
         let texts_of = |column: usize| cells.get(column).map_or(Vec::new(), |c| c.texts(row));
         let Some(key) = texts_of(0).pop() else {
             continue;
         };
         let updated = updated.and_then(|column| cells.get(column)?.moment(row));
-        for ((field, mapping), columns) in source.fields.iter().zip(columns) {
-            let kind = settings.fields.get(field).copied();
-            let kind = kind.unwrap_or_else(|| FieldKind::of_name(field));
-            let part = match mapping {
-                FieldMapping::Part { part, .. } => Some(*part),
-                FieldMapping::From(_) => None,
-            };
-            let normalizer = Normalizer::new(kind, part, &locale);
+        for (field, columns, part, normalizer) in &fields {
             let raw = columns.iter().flat_map(|&column| texts_of(column + 1));
             for (position, raw) in raw.enumerate() {
                 let mut meaning = String::new();
@@ -366,7 +370,7 @@ fn take(
                     continue;
                 }
                 answer.candidates.push(Candidate {
-                    field: field.clone(),
+                    field: (*field).clone(),
                     // Of a composite value the part is what the field has.
                     raw: if part.is_some() { meaning.clone() } else { raw },
                     meaning,

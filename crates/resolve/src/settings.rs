@@ -1,7 +1,7 @@
 //! What users write: one TOML file, checked before any work.
 
+mod database;
 mod document;
-mod driver;
 mod meaning;
 mod problem;
 mod secret;

@@ -82,7 +82,7 @@ impl fmt::Debug for OptionSetting {
 }
 
 /// A source: an external system, registered by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSettings {
     /// Its name, part of every reference to its records.

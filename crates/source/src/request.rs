@@ -71,24 +71,13 @@ mod tests {
         let settings = SourceSettings {
             name: "crm".to_owned(),
             uri: Some(OneOrMany::One("a.csv".to_owned())),
-            table: None,
-            password: None,
-            driver: None,
-            entry_point: None,
-            options: BTreeMap::new(),
-            updated: None,
-            format: None,
             key: "id".to_owned(),
-            delimiter: None,
-            filter: None,
-            region: None,
-            date_order: sameas_record::DateOrder::default(),
-            duplicate_keys: crate::DuplicateKeys::default(),
             fields: BTreeMap::from([
                 ("email".to_owned(), many),
                 ("given_name".to_owned(), one("name")),
                 ("surname".to_owned(), one("name")),
             ]),
+            ..SourceSettings::default()
         };
         let (request, indices) = ScanRequest::for_settings(&settings);
         assert_eq!(request.columns, ["mail", "name"]);

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use crate::args::{Format, Shared};
-use crate::output::{self, Answer};
+use crate::output::{self, Answer, one_line};
 use crate::{graph, job};
 
 /// The records that one profile asks its systems for.
@@ -92,15 +92,6 @@ fn push_field(text: &mut String, field: &ProfileField, width: usize) {
             origin(other)
         );
     }
-}
-
-/// Shows what would break a line: a value must not pass for a line of ours.
-fn one_line(text: &str) -> String {
-    let shown = text.chars().map(|c| match c {
-        c if c.is_control() => c.escape_default().to_string(),
-        c => c.to_string(),
-    });
-    shown.collect()
 }
 
 fn origin(value: &ProfileValue) -> String {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use sameas_record::{DateOrder, DuplicateKeys};
+use sameas_record::DateOrder;
 use sameas_source::{OneOrMany, SecretPlace, SourceSettings, is_postgres};
 
 use super::map::Profile;
@@ -56,18 +56,8 @@ pub(super) fn source_of(
         uri: Some(uri),
         table,
         password,
-        driver: None,
-        entry_point: None,
-        options: std::collections::BTreeMap::new(),
-        updated: None,
-        format: None,
-        key: String::new(),
         delimiter: delimiter_of(file).filter(|_| !is_database),
-        filter: None,
-        region: None,
-        date_order: DateOrder::default(),
-        duplicate_keys: DuplicateKeys::default(),
-        fields: std::collections::BTreeMap::new(),
+        ..SourceSettings::default()
     })
 }
 

@@ -9,7 +9,7 @@ use sameas_record::{is_region, region_meant};
 use sameas_source::SourceSettings;
 
 use super::Settings;
-use super::driver;
+use super::database;
 use super::problem::{Finding, KeyPath};
 use super::secret;
 use crate::model_file::key_path;
@@ -155,7 +155,7 @@ impl Meaning<'_> {
                 "names no column; say which column holds the record's key",
             );
         }
-        self.findings.extend(driver::check(source, path));
+        self.findings.extend(database::check(source, path));
         self.addresses(source, &path.with("uri"));
         if source
             .delimiter
@@ -207,35 +207,11 @@ impl Meaning<'_> {
                 "names no file; give a file, a glob, a folder or an address",
             );
         }
-        if source.is_database() {
-            self.database(source, path);
-        } else if source.table.is_some() || source.password.is_some() {
-            let message = "\"table\" and \"password\" are for databases, and \"uri\" names none; \
-                           expected postgres://user@host:5432/database";
-            self.say(path.clone(), message);
-        }
         if uris
             .iter()
             .any(|uri| secret::is_inline(uri) || secret::is_inline_without_scheme(uri))
         {
             let message = "holds a secret; leave it out here and give it by the environment";
-            self.say(path.clone(), message);
-        }
-    }
-
-    fn database(&mut self, source: &SourceSettings, path: &KeyPath) {
-        // `path` is that of the address.
-        if source.uri.as_slice().len() > 1 {
-            let message = "a database is a source alone; make each table a [[source]]";
-            self.say(path.clone(), message);
-        }
-        if source.table.is_none() {
-            let message = "\"table\" is missing; name a table or view, for example \
-                           \"public.customers\"";
-            self.say(path.clone(), message);
-        }
-        if source.format.is_some() || source.delimiter.is_some() {
-            let message = "\"format\" and \"delimiter\" are for files; leave them out";
             self.say(path.clone(), message);
         }
     }

@@ -5,6 +5,7 @@
 //! are told to.
 
 mod driver;
+mod fault;
 mod options;
 mod query;
 mod scan;
@@ -25,7 +26,6 @@ use self::options::Options;
 use self::query::{number_of, schema_of};
 use self::scan::{Header, QueryPartition};
 use self::sqlite::SqliteTable;
-pub(crate) use self::system::Needed;
 use self::system::System;
 use crate::count::RowCount;
 use crate::database::DatabaseFault;

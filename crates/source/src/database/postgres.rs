@@ -2,6 +2,7 @@
 
 mod coding;
 mod copy;
+mod fault;
 mod keyed;
 mod partition;
 mod server;
@@ -100,7 +101,7 @@ impl Column {
 }
 
 impl Postgres {
-    /// Connects, and learns the columns and the number of rows.
+    /// Connects, and learns the columns and the size.
     pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
         let server = Server::from_settings(settings, base)?;
         let TableName { text, relation, .. } = TableName::of(settings, 2, Quotes::Double)?;
@@ -180,10 +181,8 @@ impl Postgres {
         let sessions = self.sessions(self.part_count(partition_count)).await;
         let sessions = sessions.map_err(|cause| self.failed(cause))?;
         let schema = Arc::new(self.schema.project(used)?);
-        let columns: Vec<&Column> = used.iter().filter_map(|&at| self.columns.get(at)).collect();
-        let codings: Arc<[Coding]> = columns.iter().map(|column| column.coding()).collect();
-        let selected: Vec<_> = columns.iter().map(|column| column.selected()).collect();
-        let selected = selected.join(", ");
+        let (selected, codings) = self.selection(used);
+        let codings: Arc<[Coding]> = codings.into();
         let place: Arc<str> = self.server.place().into();
         let conditions = self.parts(sessions.len());
         let parts = conditions.into_iter().zip(sessions).map(|(part, session)| {
@@ -204,6 +203,14 @@ impl Postgres {
             Arc::clone(&schema),
             parts.collect(),
         )?))
+    }
+
+    /// Returns what to select for these columns, and how their values come.
+    fn selection(&self, used: &[usize]) -> (String, Vec<Coding>) {
+        let columns = used.iter().filter_map(|&at| self.columns.get(at));
+        let selected = columns.map(|column| (column.selected(), column.coding()));
+        let (terms, codings): (Vec<_>, Vec<_>) = selected.unzip();
+        (terms.join(", "), codings)
     }
 
     fn failed(&self, cause: DatabaseFault) -> ScanError {

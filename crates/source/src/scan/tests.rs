@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow_array::Array;
 use futures::TryStreamExt;
-use sameas_record::{DateOrder, DuplicateKeys};
 use tempfile::TempDir;
 
 use super::*;
@@ -65,20 +64,10 @@ impl Folder {
         let settings = SourceSettings {
             name: "crm".to_owned(),
             uri: Some(uri),
-            table: None,
-            password: None,
-            driver: None,
-            entry_point: None,
-            options: BTreeMap::new(),
-            updated: None,
             format: self.format,
             key: "id".to_owned(),
             delimiter: self.delimiter,
-            filter: None,
-            region: None,
-            date_order: DateOrder::default(),
-            duplicate_keys: DuplicateKeys::default(),
-            fields: BTreeMap::new(),
+            ..SourceSettings::default()
         };
         Source::open(&settings, self.dir.path()).await
     }

@@ -80,36 +80,27 @@ impl System {
     }
 
     /// Returns how its driver is had.
-    pub(crate) fn remedy(self) -> &'static str {
-        match self {
-            Self::Sqlite => {
-                "`pip install adbc-driver-sqlite`, then set `driver` to what \
-                 `python3 -c \"import adbc_driver_sqlite as d; print(d._driver_path())\"` prints"
-            }
-            Self::Postgres => {
-                "`pip install adbc-driver-postgresql`, then set `driver` to what \
-                 `python3 -c \"import adbc_driver_postgresql as d; print(d._driver_path())\"` prints"
-            }
-            Self::Snowflake => {
-                "`pip install adbc-driver-snowflake`, then set `driver` to what \
-                 `python3 -c \"import adbc_driver_snowflake as d; print(d._driver_path())\"` prints"
-            }
-            Self::BigQuery => {
-                "`pip install adbc-driver-bigquery`, then set `driver` to what \
-                 `python3 -c \"import adbc_driver_bigquery as d; print(d._driver_path())\"` prints"
-            }
-            Self::FlightSql => {
-                "`pip install adbc-driver-flightsql`, then set `driver` to what \
-                 `python3 -c \"import adbc_driver_flightsql as d; print(d._driver_path())\"` prints"
-            }
+    pub(crate) fn remedy(self) -> String {
+        let package = match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+            Self::Snowflake => "snowflake",
+            Self::BigQuery => "bigquery",
+            Self::FlightSql => "flightsql",
             Self::DuckDb => {
-                "DuckDB's own library is its driver: `npm pack @duckdb/node-bindings-linux-x64` \
-                 brings one for Linux; unpack it and set `driver` to the path of libduckdb.so"
+                return "DuckDB's own library is its driver: `npm pack @duckdb/node-bindings-linux-x64` \
+                        brings one for Linux; unpack it and set `driver` to the path of libduckdb.so"
+                    .to_owned();
             }
             Self::MySqlLike | Self::Other => {
-                "install the system's ADBC driver, then set `driver` to the path of its library"
+                return "install the system's ADBC driver, then set `driver` to the path of its library"
+                    .to_owned();
             }
-        }
+        };
+        format!(
+            "`pip install adbc-driver-{package}`, then set `driver` to what \
+             `python3 -c \"import adbc_driver_{package} as d; print(d._driver_path())\"` prints"
+        )
     }
 }
 

@@ -35,8 +35,7 @@ impl<'r> FromSql<'r> for Raw<'r> {
 
 impl Postgres {
     /// Returns the given columns of the records with these keys, if the key is a column and no date
-    /// or time; keys
-    /// that no value of its type has are found nowhere.
+    /// or time; keys that no value of its type has are found nowhere.
     ///
     /// Records of other keys may be among them: a column may call different texts equal.
     pub(crate) async fn fetch(
@@ -62,15 +61,9 @@ impl Postgres {
         keys: &[&str],
     ) -> Result<Vec<RecordBatch>, DatabaseFault> {
         let fault = |error: tokio_postgres::Error| DatabaseFault::of(&error, &self.table);
-        let columns: Vec<&Column> = used.iter().filter_map(|&at| self.columns.get(at)).collect();
-        let codings: Vec<_> = columns.iter().map(|column| column.coding()).collect();
-        let selected: Vec<_> = columns.iter().map(|column| column.selected()).collect();
+        let (selected, codings) = self.selection(used);
         let (condition, keys) = condition(key, keys);
-        let query = format!(
-            "SELECT {} FROM {} WHERE {condition}",
-            selected.join(", "),
-            self.relation
-        );
+        let query = format!("SELECT {selected} FROM {} WHERE {condition}", self.relation);
         let schema = self.schema.project(used);
         let schema = schema.map_err(|_| DatabaseFault::Protocol)?;
         let mut decoder = CopyDecoder::new(Arc::new(schema), &codings);

@@ -1,4 +1,4 @@
-//! Checks what a source says about its driver.
+//! Checks what a source says about the database it lies in, and about the driver that reads it.
 
 use sameas_source::{OptionSetting, SourceSettings, is_postgres};
 
@@ -7,9 +7,50 @@ use super::secret;
 
 /// Returns what does not fit together in the source at a path.
 pub(super) fn check(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
-    let Some(driver) = &source.driver else {
-        return without(source, path);
+    let mut findings = match &source.driver {
+        Some(driver) => of_driver(source, driver, path),
+        None => without_driver(source, path),
     };
+    findings.extend(if source.is_database() {
+        of_database(source, path)
+    } else {
+        of_files(source, path)
+    });
+    findings
+}
+
+fn of_database(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut say = |key: KeyPath, message: &str| findings.push(Finding::new(key, message));
+    if source.uris().len() > 1 {
+        let message = "a database has one address; make each table a source";
+        say(path.with("uri"), message);
+    }
+    if source.table.is_none() {
+        let message = "the key \"table\" is missing; it names a table or view of the database, \
+                       for example \"public.customers\"";
+        say(path.clone(), message);
+    }
+    let message = "is of files, and the source is a database; remove it";
+    if source.format.is_some() {
+        say(path.with("format"), message);
+    }
+    if source.delimiter.is_some() {
+        say(path.with("delimiter"), message);
+    }
+    findings
+}
+
+fn of_files(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
+    if source.table.is_none() && source.password.is_none() {
+        return Vec::new();
+    }
+    let message = "\"table\" and \"password\" are for databases, and \"uri\" names none; \
+                   expected postgres://user@host:5432/database";
+    vec![Finding::new(path.with("uri"), message)]
+}
+
+fn of_driver(source: &SourceSettings, driver: &str, path: &KeyPath) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |key: KeyPath, message: &str| findings.push(Finding::new(key, message));
     if driver.trim().is_empty() {
@@ -20,27 +61,6 @@ pub(super) fn check(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
     if uris.iter().any(|uri| is_postgres(uri)) {
         let message = "stands beside an address of PostgreSQL, which needs none; remove \"driver\"";
         say(path.with("driver"), message);
-    }
-    if uris.len() > 1 {
-        let message = "a database has one address; make each table a source";
-        say(path.with("uri"), message);
-    }
-    if uris.iter().any(|uri| secret::is_inline_without_scheme(uri)) {
-        let message =
-            "holds a secret; leave it out here, and give it in \"options\" with { env = \"…\" }";
-        say(path.with("uri"), message);
-    }
-    if source.table.is_none() {
-        let message = "the key \"table\" is missing; it names a table or view of the database";
-        say(path.clone(), message);
-    }
-    if source.format.is_some() {
-        let message = "is of files, and a driver reads a database; remove one of them";
-        say(path.with("format"), message);
-    }
-    if source.delimiter.is_some() {
-        let message = "is of files, and a driver reads a database; remove one of them";
-        say(path.with("delimiter"), message);
     }
     let options = path.with("options");
     for (name, value) in &source.options {
@@ -59,8 +79,8 @@ pub(super) fn check(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
     findings
 }
 
-/// Returns what only a driver could use.
-fn without(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
+/// Returns what only a driver could use, or do without.
+fn without_driver(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |key: KeyPath, message: &str| findings.push(Finding::new(key, message));
     if source.uri.is_none() {
