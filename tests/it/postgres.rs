@@ -499,6 +499,11 @@ fn what_is_wrong_is_told_with_its_remedy_and_without_secrets() {
         ),
         (table.to_owned(), "a.b.c".to_owned(), "no name of a table"),
         (
+            old.clone(),
+            format!("uri = [\"{uri}\", \"{uri}\"]"),
+            "source[0].uri: a database has one address",
+        ),
+        (
             format!("table = \"{table}\"\n"),
             String::new(),
             "\"table\" is missing",
