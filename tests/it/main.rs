@@ -14,6 +14,7 @@ mod comparisons;
 mod continuity;
 mod crash;
 mod determinism;
+mod find;
 mod init;
 mod limits;
 mod oracle;

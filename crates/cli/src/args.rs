@@ -9,6 +9,7 @@ use crate::command::entity::EntityArgs;
 use crate::command::evaluate::EvaluateArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::export::ExportArgs;
+use crate::command::find::FindArgs;
 use crate::command::import_splink::ImportSplinkArgs;
 use crate::command::init::InitArgs;
 use crate::command::lookup::LookupArgs;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Entity(EntityArgs),
     /// Says why two records are one customer, or why they are not.
     Explain(ExplainArgs),
+    /// Finds whose record this may be: entities by probability, and why.
+    Find(FindArgs),
     /// Asks the systems of one customer for its records, and prints what they say of it now.
     Profile(ProfileArgs),
     /// Writes the identity map: source, key, unified id, since.

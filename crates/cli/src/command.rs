@@ -5,6 +5,7 @@ pub(crate) mod entity;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod find;
 pub(crate) mod import_splink;
 pub(crate) mod init;
 pub(crate) mod lookup;
@@ -43,6 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Command::Lookup(args) => lookup::run(shared, args),
         Command::Entity(args) => entity::run(shared, args),
         Command::Explain(args) => explain::run(shared, args),
+        Command::Find(args) => find::run(shared, args),
         Command::Profile(args) => profile::run(shared, args),
         Command::Export(args) => export::run(shared, args),
         Command::Evaluate(args) => evaluate::run(shared, args),

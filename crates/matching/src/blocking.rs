@@ -4,6 +4,7 @@
 //! look at each pair of a block. No set of pairs is ever held: a pair belongs to the first rule,
 //! and within a rule to the first key, that makes it, which two nodes' keys decide.
 
+mod index;
 mod keys;
 mod refine;
 mod rule;
@@ -11,6 +12,7 @@ mod window;
 
 use rayon::prelude::*;
 
+pub use self::index::KeyIndex;
 use self::keys::{chunk_bounds, list_keys, mix, node_of, runs, single_key, sorted_words, truncate};
 use self::refine::{Refiner, refined_key};
 use self::rule::{PreparedPart, PreparedRule};
@@ -369,16 +371,7 @@ impl<'p> Blocking<'p> {
         if self.rules[rule].hot.is_empty() {
             return;
         }
-        let refiner = Refiner {
-            rules: &self.rules,
-            parts: &self.refinements,
-            budget,
-            node_bits: self.node_bits,
-        };
-        let runs = runs(&self.rules[rule].words, self.node_bits);
-        let hot = runs.filter(|run| !self.is_within(&self.rules[rule], run));
-        let hot: Vec<&[u64]> = hot.collect();
-        let (refined, pairs, mut keys) = refiner.refine(rule, &hot);
+        let (refined, pairs, mut keys) = self.refiner(budget).refine(rule, &self.hot_runs(rule));
         let cost = &mut self.costs[rule];
         cost.hot_count = keys.len() as u64;
         cost.pairs += pairs;
@@ -388,6 +381,24 @@ impl<'p> Blocking<'p> {
         keys.truncate(10);
         cost.hot = keys;
         self.rules[rule].refined = refined;
+    }
+}
+
+impl<'p> Blocking<'p> {
+    fn refiner<'r>(&'r self, budget: &'r BudgetSettings) -> Refiner<'r, 'p> {
+        Refiner {
+            rules: &self.rules,
+            parts: &self.refinements,
+            budget,
+            node_bits: self.node_bits,
+        }
+    }
+
+    /// Returns the blocks of a rule that are over the bound.
+    fn hot_runs(&self, rule: usize) -> Vec<&[u64]> {
+        let runs = runs(&self.rules[rule].words, self.node_bits);
+        let hot = runs.filter(|run| !self.is_within(&self.rules[rule], run));
+        hot.collect()
     }
 }
 

@@ -4,6 +4,7 @@ mod apart;
 mod blocking;
 mod compare;
 mod day;
+mod find;
 mod hints;
 mod language;
 mod machine;
@@ -22,9 +23,10 @@ mod weigh;
 mod words;
 
 pub use apart::{Apart, Clustered};
-pub use blocking::{Block, Blocking, HotKey, Makers, RuleCost};
+pub use blocking::{Block, Blocking, HotKey, KeyIndex, Makers, RuleCost};
 pub use compare::Comparer;
 pub use day::civil_of_days;
+pub use find::{Judge, Judged, ValueCounts};
 pub use language::{Clause, Condition, LanguageError, Test, parse_form, parse_key_part};
 pub use model::{
     Calibration, ComparisonParameters, FrequencyKey, FrequencyTable, Interaction, LevelParameters,

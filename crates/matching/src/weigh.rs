@@ -16,6 +16,7 @@ use sameas_record::ValueId;
 use self::adjustment::{Adjustment, adjustments_of};
 use crate::blocking::{Blocking, Blocks};
 use crate::compare::Comparer;
+use crate::find::ValueCounts;
 use crate::model::{Calibration, FrequencyKey, FrequencyTable, Interactions, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::{Exclusive, Prepared};
@@ -124,6 +125,17 @@ impl<'p> Weigher<'p> {
         key: &FrequencyKey,
         threshold: Threshold,
     ) -> Self {
+        Self::with(prepared, comparer, (plan, model, key), threshold, None)
+    }
+
+    /// Does the same for a few records out of many, of which the counts of values are given.
+    pub(crate) fn with(
+        prepared: &'p Prepared<'p>,
+        comparer: &'p Comparer<'p>,
+        (plan, model, key): (&MatchingPlan, &Model, &FrequencyKey),
+        threshold: Threshold,
+        counts: Option<&ValueCounts>,
+    ) -> Self {
         let tables: Vec<Table> = plan
             .comparisons
             .iter()
@@ -166,7 +178,7 @@ impl<'p> Weigher<'p> {
                 let (adjustments, most, rarity_mask) = match &comparison.conditions {
                     Some(asked) => {
                         let (adjustments, most) =
-                            adjustments_of(prepared, asked, parameters, &bits);
+                            adjustments_of((prepared, counts), asked, parameters, &bits);
                         (adjustments, [most; 3], 0)
                     }
                     None => (Vec::new(), most, rarity_mask),
@@ -251,7 +263,17 @@ impl<'p> Weigher<'p> {
     /// Returns the posterior weight of a pair in bits, and the deterministic rule that links it
     /// whatever it weighs.
     pub fn judge_pair(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> (f64, Option<usize>) {
-        let bits = self.posterior_bits(self.comparer.pattern(a, b), a, b);
+        self.judge_pattern(self.comparer.pattern(a, b), a, b)
+    }
+
+    /// Does the same for a pair whose levels are known.
+    pub(crate) fn judge_pattern(
+        &self,
+        pattern: LevelPattern,
+        a: NodeRow<'_>,
+        b: NodeRow<'_>,
+    ) -> (f64, Option<usize>) {
+        let bits = self.posterior_bits(pattern, a, b);
         match self.comparer.rule_that_links(0, a, b) {
             Some(rule) => (bits.max(MatchWeight::OF_RULE.bits()), Some(rule)),
             None => (bits, None),

@@ -88,15 +88,22 @@ impl Column {
         counts
     }
 
-    /// Takes values that more nodes have than this for missing; returns how many values these are.
-    pub(crate) fn ignore_shared(&mut self, max: u64) -> u64 {
+    /// Takes values that more nodes have than this for missing; returns their content hashes.
+    pub(crate) fn ignore_shared(&mut self, max: u64) -> Vec<u64> {
         let counts = self.counts();
-        let is_kept = |&id: &u32| id != 0 && u64::from(counts[id as usize]) <= max;
+        let is_kept = |id: u32| id != 0 && u64::from(counts[id as usize]) <= max;
         // Value 0 is the missing one.
-        let ignored = (1..counts.len() as u32).filter(|id| !is_kept(id)).count() as u64;
-        if ignored == 0 {
-            return 0;
+        let ignored = (1..counts.len() as u32).filter(|&id| !is_kept(id));
+        let hash = |id| self.dictionary.hash(ValueId::new(id));
+        let ignored: Vec<u64> = ignored.map(hash).collect();
+        if !ignored.is_empty() {
+            self.keep_values(is_kept);
         }
+        ignored
+    }
+
+    /// Takes all other values for missing; a further value takes the place of a first one.
+    pub(crate) fn keep_values(&mut self, is_kept: impl Fn(u32) -> bool) {
         let mut kept = MoreValues {
             starts: vec![0],
             ids: Vec::new(),
@@ -105,14 +112,13 @@ impl Column {
         for node in 0..self.len() {
             let further = self.more(node).iter().copied();
             let values = std::iter::once(self.first[node]).chain(further);
-            let mut values = values.filter(is_kept);
+            let mut values = values.filter(|&id| is_kept(id));
             first.push(values.next().unwrap_or(0));
             kept.ids.extend(values);
             kept.starts.push(kept.ids.len() as u32);
         }
         self.first = first;
         self.more = (!kept.ids.is_empty()).then_some(kept);
-        ignored
     }
 }
 
@@ -138,14 +144,15 @@ mod tests {
             starts: vec![0, 1, 2, 2, 2, 3],
             ids: vec![b, a, b],
         });
-        assert_eq!(column.ignore_shared(4), 0);
-        assert_eq!(column.ignore_shared(3), 1, "four nodes have b");
+        assert!(column.ignore_shared(4).is_empty());
+        let hash = column.dictionary().hash(ValueId::new(b));
+        assert_eq!(column.ignore_shared(3), [hash], "four nodes have b");
         assert_eq!(
             texts(&column),
             [vec!["a"], vec!["a"], vec![], vec![], vec!["c"]]
         );
         assert!(!column.is_multi_valued());
-        assert_eq!(column.ignore_shared(1), 1);
+        assert_eq!(column.ignore_shared(1).len(), 1);
         assert_eq!(texts(&column), [vec![], vec![], vec![], vec![], vec!["c"]]);
     }
 }

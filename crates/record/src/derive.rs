@@ -190,6 +190,15 @@ fn has_words(kind: FieldKind) -> bool {
     }
 }
 
+/// Returns the first derived value of a normalised value.
+pub fn derive_first(form: Form, kind: FieldKind, value: &str) -> Option<String> {
+    let mut first = None;
+    derive(form, kind, value, &mut |derived| {
+        first.get_or_insert_with(|| derived.to_owned());
+    });
+    first
+}
+
 /// Hands over the derived values of a normalised value: none or one, several if the form [is multi](Form::is_multi).
 pub fn derive(form: Form, kind: FieldKind, value: &str, emit: &mut dyn FnMut(&str)) {
     if value.is_empty() || !form.applies_to(kind) {

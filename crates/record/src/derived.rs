@@ -4,7 +4,8 @@ use hashbrown::HashTable;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{Column, FieldKind, Form, ValueId, derive};
+use crate::derive::{derive, derive_first};
+use crate::{Column, FieldKind, Form, ValueId};
 
 /// The values of one chunk derive in parallel with those of others.
 const CHUNK_LEN: usize = 16_384;
@@ -111,11 +112,9 @@ impl Derived {
         let dictionary = column.dictionary();
         let values = (1..dictionary.len() as u32).into_par_iter();
         let texts = values.filter_map(|value| {
-            let (value, mut text) = (ValueId::new(value), None);
-            derive(form, kind, dictionary.text(value), &mut |derived| {
-                text.get_or_insert_with(|| derived.to_owned());
-            });
-            Some((text?, self.single(value)))
+            let value = ValueId::new(value);
+            let text = derive_first(form, kind, dictionary.text(value))?;
+            Some((text, self.single(value)))
         });
         let mut texts: Vec<(String, u32)> = texts.collect();
         texts.par_sort_unstable();

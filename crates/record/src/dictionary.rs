@@ -149,6 +149,12 @@ impl Dictionary {
         (1..self.len() as u32).map(|id| (ValueId(id), self.text(ValueId(id))))
     }
 
+    /// Returns how many bytes of memory it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let words = self.ends.len() + self.hashes.len() + self.index.slots.len();
+        (self.texts.len() + words * size_of::<u64>()) as u64
+    }
+
     /// Drops the index that `intern` and `find` need, when only reading is left.
     pub fn seal(&mut self) {
         self.index = Index::default();

@@ -8,6 +8,7 @@ mod column;
 mod derive;
 mod derived;
 mod dictionary;
+mod excerpt;
 mod ingest;
 mod normalize;
 mod records;
@@ -16,7 +17,7 @@ mod schema;
 
 pub use assemble::{SourceParts, assemble};
 pub use column::Column;
-pub use derive::{Form, derive, is_known_given_name, words};
+pub use derive::{Form, derive, derive_first, is_known_given_name, words};
 pub use derived::Derived;
 pub use dictionary::{Dictionary, ValueId};
 pub use ingest::{CELL_LEN_MAX, FieldPlan, IngestError, PartitionIngest, RawPart, SourcePlan};

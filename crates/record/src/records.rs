@@ -9,7 +9,7 @@ use crate::{Column, FieldId, Schema};
 pub struct Records {
     references: ReferenceTable,
     schema: Schema,
-    columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
 }
 
 impl Records {
@@ -55,12 +55,17 @@ impl Records {
         &self.columns[field.index()]
     }
 
-    /// Takes values of a field that more records share than this for missing; returns how many
-    /// values these are.
+    /// Takes values of a field that more records share than this for missing; returns the content
+    /// hashes of these values.
     ///
     /// What counts is the number of records that have the value, so their order does not matter.
-    pub fn ignore_shared(&mut self, field: FieldId, max: u64) -> u64 {
+    pub fn ignore_shared(&mut self, field: FieldId, max: u64) -> Vec<u64> {
         self.columns[field.index()].ignore_shared(max)
+    }
+
+    /// Takes values of a field with these content hashes for missing.
+    pub fn ignore(&mut self, field: FieldId, is_ignored: &dyn Fn(u64) -> bool) {
+        self.columns[field.index()].ignore(is_ignored);
     }
 
     /// Drops the values and keeps the references.

@@ -62,9 +62,9 @@ impl Take {
 
 /// A source that was opened and whose every mapped name was found.
 pub(crate) struct OpenSource {
-    source: Source,
-    request: ScanRequest,
-    plan: Arc<SourcePlan>,
+    pub(crate) source: Source,
+    pub(crate) request: ScanRequest,
+    pub(crate) plan: Arc<SourcePlan>,
 }
 
 /// Opens every source, checks every mapped name and says which files are left out, before

@@ -159,6 +159,16 @@ pub enum JobError {
     /// A revision could not be held to a truth.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// A blocking rule needs values that are not kept in memory.
+    #[error(
+        "rule `{rule}` brings neighbours together, for which the values of all records must be in memory; set candidates = \"memory\" for source `{source_name}`, or leave the rule out"
+    )]
+    FindNeighbours {
+        /// The rule.
+        rule: String,
+        /// A source whose candidates are fetched.
+        source_name: String,
+    },
     /// Threads could not be started.
     #[error("threads could not be started: {what}")]
     Threads {

@@ -6,6 +6,7 @@
 mod evaluate;
 mod export;
 mod figures;
+mod find;
 #[cfg(test)]
 mod fixture;
 mod ingest;
@@ -28,6 +29,10 @@ pub use evaluate::{
     assess, evaluate,
 };
 pub use export::{ExportError, ExportReport, export, export_csv, write_text};
+pub use find::{
+    Candidate, FindError, FindGap, FindQuery, FindSettings, Finder, Found, FoundEntity, FoundRecord,
+    Standing, rank,
+};
 pub use figures::{Captures, LevelCount, RebuildFigures, WeightBin};
 pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};

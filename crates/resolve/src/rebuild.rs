@@ -3,7 +3,7 @@
 mod clusters;
 mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use sameas_matching::{
     Apart, Blocking, BudgetSettings, Clustered, Comparer, FrequencyKey, Labels, MatchingPlan,
     Model, Prepared, Threshold, Training, Weigher, legend, train as train_model,
 };
-use sameas_record::{Records, Schema};
+use sameas_record::{FieldId, Records, Schema};
 use sameas_source::SkippedFiles;
 use sameas_store::{FolderError, GraphFolder, Publisher};
 
@@ -215,6 +215,8 @@ pub(crate) struct Job<'s> {
     settings: &'s Settings,
     pub(crate) plan: MatchingPlan,
     pub(crate) records: Records,
+    /// Content hashes of values that too many records share.
+    pub(crate) ignored: BTreeMap<FieldId, HashSet<u64>>,
     long_cells: u64,
     skipped: BTreeMap<String, SkippedFiles>,
 }
@@ -244,19 +246,25 @@ impl<'s> Job<'s> {
             stages.begin("encode", None);
             scanned.assemble(schema)
         })?;
+        let mut ignored = BTreeMap::new();
         for (name, &max) in &settings.ignore_shared_by_more_than {
-            let field = records.schema().field_id(name);
-            let ignored = field.map_or(0, |field| records.ignore_shared(field, max));
-            if ignored > 0 {
+            let Some(field) = records.schema().field_id(name) else {
+                continue;
+            };
+            let values = records.ignore_shared(field, max);
+            if !values.is_empty() {
                 options.progress.note(&format!(
-                    "field `{name}`: {ignored} values that more than {max} records share each are taken for missing"
+                    "field `{name}`: {} values that more than {max} records share each are taken for missing",
+                    values.len()
                 ));
             }
+            ignored.insert(field, values.into_iter().collect());
         }
         Ok(Self {
             settings,
             plan,
             records,
+            ignored,
             long_cells,
             skipped,
         })
@@ -272,7 +280,7 @@ impl<'s> Job<'s> {
     }
 
     /// Returns the numbers of the comparisons that hold records apart.
-    fn apart(&self) -> Vec<usize> {
+    pub(crate) fn apart(&self) -> Vec<usize> {
         let names = self.settings.decide.apart.iter();
         names
             .filter_map(|name| self.plan.comparisons.iter().position(|c| c.name == *name))

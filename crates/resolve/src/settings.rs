@@ -20,6 +20,7 @@ use sameas_source::SourceSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::find::FindSettings;
 use crate::profile::ProfileSettings;
 
 use document::Document;
@@ -120,6 +121,9 @@ pub struct Settings {
     /// How profiles are made.
     #[serde(default)]
     pub profile: ProfileSettings,
+    /// How records are found.
+    #[serde(default)]
+    pub find: FindSettings,
     /// The folder of the settings file, to which relative paths refer.
     #[serde(skip)]
     pub base: PathBuf,

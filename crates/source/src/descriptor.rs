@@ -81,6 +81,17 @@ impl fmt::Debug for OptionSetting {
     }
 }
 
+/// Where the values of records come from when one record is looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Candidates {
+    /// They stay in memory from the last reading.
+    #[default]
+    Memory,
+    /// They are fetched from the source, compared and forgotten.
+    Fetch,
+}
+
 /// A source: an external system, registered by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +120,9 @@ pub struct SourceSettings {
     pub key: String,
     /// The column, or SQL expression, that says when a record was changed last; profiles use it.
     pub updated: Option<String>,
+    /// Where `find` has the values of its records from.
+    #[serde(default)]
+    pub candidates: Candidates,
     /// The separator of CSV columns.
     pub delimiter: Option<char>,
     /// A SQL condition; records for which it does not hold are not read.
@@ -130,6 +144,11 @@ impl SourceSettings {
     /// Returns whether the source is a table of a database, not files.
     pub fn is_database(&self) -> bool {
         self.driver.is_some() || self.uris().iter().any(|uri| is_postgres(uri))
+    }
+
+    /// Returns whether `find` asks the source for the values of candidates.
+    pub fn fetches_candidates(&self) -> bool {
+        self.candidates == Candidates::Fetch
     }
 
     /// Returns the addresses.

@@ -43,7 +43,7 @@ mod skipped;
 
 pub use count::RowCount;
 pub use database::{DatabaseFault, SqlState, is_postgres};
-pub use descriptor::{FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings};
+pub use descriptor::{Candidates, FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings};
 pub use error::{OpenError, ScanError, StoreCause};
 pub use fetch::FETCH_KEYS_MAX;
 pub use flaw::{Flaw, Problem};

@@ -23,7 +23,7 @@ pub(super) fn mix(a: u64, b: u64) -> u64 {
 
 /// Returns the keys of a node, ascending, and whether it has more; none if a part of the rule is
 /// missing.
-fn keys_of(rule: &PreparedRule<'_>, node: usize) -> (Vec<u64>, bool) {
+pub(super) fn keys_of(rule: &PreparedRule<'_>, node: usize) -> (Vec<u64>, bool) {
     let (mut keys, mut is_cut) = (vec![0], false);
     let mut hashes = Vec::new();
     for (index, part) in rule.parts.iter().enumerate() {
@@ -102,7 +102,7 @@ pub(super) fn node_of(word: u64, node_bits: u32) -> u32 {
     (word & ((1 << node_bits) - 1)) as u32
 }
 
-fn pack(key: u64, node: usize, node_bits: u32) -> u64 {
+pub(super) fn pack(key: u64, node: usize, node_bits: u32) -> u64 {
     (key >> node_bits << node_bits) | node as u64
 }
 

@@ -9,10 +9,12 @@
 //! Cost: two passes over the rows of a block for each part, and four bytes a distinct value; four bytes a
 //! record and sixteen a group of those that are taken.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::HotKey;
-use super::keys::{mix, node_of};
+use super::keys::{mix, node_of, pack};
 use super::rule::{PreparedPart, PreparedRule};
 use crate::BudgetSettings;
 
@@ -91,9 +93,29 @@ impl RefinedBlocks {
 
     /// Tells whether a group of this key was taken.
     pub(super) fn contains(&self, key: u64) -> bool {
+        self.keys[self.range(key)].contains(&key)
+    }
+
+    /// Returns the nodes of the group of a key; none if it was not taken.
+    pub(super) fn nodes_of(&self, key: u64) -> &[u32] {
+        let mut range = self.range(key);
+        let index = range.find(|&index| self.keys[index] == key);
+        index.map_or(&[], |index| self.get(index).1)
+    }
+
+    /// Returns how many bytes of memory the groups take.
+    pub(super) fn bytes(&self) -> usize {
+        let words = self.keys.len() + self.starts.len();
+        words * size_of::<u64>() + (self.nodes.len() + self.buckets.len()) * size_of::<u32>()
+    }
+
+    /// Returns where the keys stand that begin like this one.
+    fn range(&self, key: u64) -> Range<usize> {
+        if self.buckets.is_empty() {
+            return 0..0;
+        }
         let bucket = self.bucket(key);
-        let range = self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize;
-        self.keys[range].contains(&key)
+        self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize
     }
 }
 
@@ -161,6 +183,36 @@ impl<'r, 'p> Refiner<'r, 'p> {
             })
             .collect();
         (RefinedBlocks::of(&groups), pairs, keys)
+    }
+
+    /// Lists, in words of (key, node), the nodes of oversized blocks that share a part's value with no
+    /// other of their block: groups of one, which one more record would make groups of two.
+    pub(super) fn alone(&self, rule: usize, hot: &[&[u64]]) -> Vec<u64> {
+        let parts = 0..self.parts.len();
+        let groupings = parts.filter_map(|index| self.grouping(rule, index));
+        let groupings: Vec<_> = groupings.collect();
+        let alone = groupings.par_iter().flat_map_iter(|grouping| {
+            let mut counts = vec![0; grouping.part.derived.len()];
+            let mut alone = Vec::new();
+            for run in hot {
+                let key = run[0] >> self.node_bits;
+                self.count(grouping, run, &mut counts);
+                for node in self.nodes(run) {
+                    let id = grouping.part.id(node as usize);
+                    if counts[id as usize] == 1 && !self.is_covered(grouping, node) {
+                        let key = refined_key(key, grouping.index, grouping.part.derived.hash(id));
+                        alone.push(pack(key, node as usize, self.node_bits));
+                    }
+                }
+                for node in self.nodes(run) {
+                    counts[grouping.part.id(node as usize) as usize] = 0;
+                }
+            }
+            alone
+        });
+        let mut alone: Vec<u64> = alone.collect();
+        alone.par_sort_unstable();
+        alone
     }
 
     /// Returns how many pairs the groups of a block of this length may make.

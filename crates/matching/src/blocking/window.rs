@@ -84,6 +84,42 @@ impl Window {
     }
 }
 
+/// The nodes that a rule puts in order, without where each stands.
+#[derive(Debug)]
+pub(super) struct Order {
+    len: u32,
+    nodes: Vec<u32>,
+}
+
+impl Window {
+    /// Keeps the order alone.
+    pub(super) fn into_order(self) -> Order {
+        let mut nodes = vec![0; self.placed as usize];
+        let places = (0..).zip(&self.places);
+        for (node, &place) in places.filter(|(_, place)| **place != NOWHERE) {
+            nodes[place as usize] = node;
+        }
+        Order {
+            len: self.len,
+            nodes,
+        }
+    }
+}
+
+impl Order {
+    /// Returns the neighbours of one more record, given which nodes stand before it.
+    pub(super) fn around(&self, is_before: impl Fn(u32) -> bool) -> &[u32] {
+        let place = self.nodes.partition_point(|&node| is_before(node));
+        let reach = self.len as usize - 1;
+        &self.nodes[place.saturating_sub(reach)..self.nodes.len().min(place + reach)]
+    }
+
+    /// Returns how many bytes of memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.nodes.len() * size_of::<u32>()
+    }
+}
+
 /// Spreads the numbers of stretches, for words are sorted by the first bits of keys.
 fn key_of(stretch: u32) -> u64 {
     mix(0, u64::from(stretch) + 1)

@@ -2,6 +2,7 @@
 
 use sameas_record::Form;
 
+use crate::find::ValueCounts;
 use crate::model::ComparisonParameters;
 use crate::plan::{LevelFrequency, PairConditions};
 use crate::prepared::Prepared;
@@ -17,12 +18,22 @@ pub(super) struct Adjustment {
 }
 
 impl Adjustment {
-    /// Counts the values of the records at hand.
-    fn new(prepared: &Prepared<'_>, frequency: &LevelFrequency, u: f64) -> Self {
+    /// Counts the values of the records at hand, unless counts of all records are given.
+    fn new(
+        (prepared, given): (&Prepared<'_>, Option<&ValueCounts>),
+        frequency: &LevelFrequency,
+        u: f64,
+    ) -> Self {
         let column = prepared.field(frequency.field).column;
-        let counts = column.counts();
-        let mut known = counts.iter().skip(1).map(|&count| u64::from(count));
-        let total = known.by_ref().sum::<u64>() as f64;
+        let (counts, total) = match given.and_then(|given| given.0.get(&frequency.field)) {
+            Some(given) => given.of_column(column),
+            None => {
+                let counts = column.counts();
+                let known = counts.iter().skip(1).map(|&count| u64::from(count));
+                (counts.clone(), known.sum())
+            }
+        };
+        let total = total as f64;
         let bits = |&count: &u32| {
             let share = (f64::from(count) / total).max(frequency.floor);
             frequency.strength * (u.log2() - share.log2())
@@ -49,7 +60,7 @@ impl Adjustment {
 
 /// Returns what frequencies add by level, the missing level first, and the most that levels weigh.
 pub(super) fn adjustments_of(
-    prepared: &Prepared<'_>,
+    ground: (&Prepared<'_>, Option<&ValueCounts>),
     conditions: &PairConditions,
     parameters: &ComparisonParameters,
     bits: &[f64],
@@ -57,7 +68,7 @@ pub(super) fn adjustments_of(
     let of = |frequency: &Option<LevelFrequency>| {
         let frequency = frequency.as_ref()?;
         let base = parameters.levels.get(frequency.base)?;
-        Some(Adjustment::new(prepared, frequency, base.u))
+        Some(Adjustment::new(ground, frequency, base.u))
     };
     let mut adjustments = vec![None];
     adjustments.extend(conditions.frequencies.iter().map(of));

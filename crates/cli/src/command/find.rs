@@ -1,0 +1,261 @@
+//! `sameas find`: whose record is this?
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::Args as ClapArgs;
+use csv::StringRecord;
+use sameas_resolve::{
+    FindError, FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, Settings, Shrink,
+    Standing, rank,
+};
+use sameas_store::Snapshot;
+use serde::Serialize;
+
+use super::Outcome;
+use crate::args::{Format, Shared};
+use crate::output::{self, Answer, one_line};
+use crate::{graph, job};
+
+/// What `find` takes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FindArgs {
+    /// What is known of the record: a field of the settings and its value, as `surname=Miller`.
+    #[arg(value_name = "FIELD=VALUE", required_unless_present = "input")]
+    known: Vec<String>,
+    /// Looks for every row of a CSV file instead, whose header names fields, and prints a row for each.
+    #[arg(long, value_name = "FILE", conflicts_with = "known")]
+    input: Option<PathBuf>,
+    /// The source that the record is of: its values are read as those of the source.
+    #[arg(long)]
+    source: Option<String>,
+    /// The key of the record in that source; it is not compared with itself.
+    #[arg(long, requires = "source", conflicts_with = "input")]
+    key: Option<String>,
+    /// Shows entities of at least this probability.
+    #[arg(long, value_name = "PROBABILITY", default_value_t = 0.1, value_parser = probability)]
+    least: f64,
+    /// Shows so many entities at most.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let is_one = (0.0..=1.0).contains(&number);
+    is_one.then_some(number).ok_or_else(|| "not from 0 to 1".to_owned())
+}
+
+/// What was found, and the revision that says whose records these are.
+#[derive(Serialize)]
+struct FindAnswer {
+    revision: u64,
+    is_partial: bool,
+    gaps: Vec<FindGap>,
+    entities: Vec<FoundEntity>,
+}
+
+impl Answer for FindAnswer {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for entity in &self.entities {
+            let _ = writeln!(
+                text,
+                "{}  {}, probability {:.4}, {} records as of revision {}",
+                entity.unified_id,
+                word_of(entity.standing),
+                entity.probability,
+                entity.record_count,
+                self.revision
+            );
+            for record in &entity.records {
+                push_record(&mut text, record);
+            }
+        }
+        for gap in &self.gaps {
+            let _ = writeln!(text, "{}: not searched, {}", gap.source, gap.reason);
+        }
+        text
+    }
+}
+
+fn word_of(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Match => "match",
+        Standing::Review => "for review",
+        Standing::Unlikely => "unlikely",
+        Standing::HeldApart => "held apart",
+    }
+}
+
+fn push_record(text: &mut String, record: &FoundRecord) {
+    let _ = write!(
+        text,
+        "  {} {}: {:+.1} bits",
+        record.source,
+        one_line(&record.key),
+        record.weight_bits
+    );
+    let said = record.comparisons.iter();
+    for (comparison, level, bits) in said.filter(|(_, level, _)| level != "missing") {
+        let _ = write!(text, ", {comparison} {level} {bits:+.1}");
+    }
+    if let Some(rule) = &record.linked_by {
+        let _ = write!(text, "; linked by rule {rule}");
+    }
+    if let Some(comparison) = &record.held_apart_by {
+        let _ = write!(text, "; {comparison} differs and must not");
+    }
+    text.push('\n');
+}
+
+pub(super) fn run(shared: &Shared, args: &FindArgs) -> Result<Outcome> {
+    let settings = job::settings(shared)?;
+    let query = match &args.input {
+        None => Some(query(args)?),
+        Some(_) => None,
+    };
+    let snapshot = graph::snapshot(&settings)?;
+    let options = job::options(shared, Shrink::Refuse)?;
+    let runtime = job::runtime(shared)?;
+    let finder = runtime.block_on(Finder::load(&settings, &options))?;
+    let search = Search {
+        finder: &finder,
+        snapshot: &snapshot,
+        args,
+    };
+    match (query, &args.input) {
+        (Some(query), _) => {
+            let found = runtime.block_on(finder.find(query))?;
+            let Some(answer) = search.answer(found)? else {
+                output::note(&why_nothing(&settings));
+                return Ok(Outcome::No);
+            };
+            output::print(shared.format, &answer)?;
+            if answer.entities.is_empty() {
+                output::note("no entity of this probability");
+                return Ok(Outcome::No);
+            }
+        }
+        (None, Some(path)) => runtime.block_on(search.rows(path, shared.format))?,
+        (None, None) => bail!("give FIELD=VALUE, or --input"),
+    }
+    Ok(Outcome::Done)
+}
+
+fn query(args: &FindArgs) -> Result<FindQuery> {
+    let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for known in &args.known {
+        let (field, value) = known.split_once('=').with_context(|| {
+            "an argument is not FIELD=VALUE, for example surname=Miller".to_owned()
+        })?;
+        ensure!(!field.is_empty(), "an argument has no field before its `=`");
+        values.entry(field.to_owned()).or_default().push(value.to_owned());
+    }
+    Ok(FindQuery {
+        values,
+        source: args.source.clone(),
+        key: args.key.clone(),
+    })
+}
+
+/// Says which fields together would do.
+fn why_nothing(settings: &Settings) -> String {
+    let rules = settings.blocks.iter().map(|block| &block.on);
+    let rules = rules.chain(settings.rules.iter().map(|rule| &rule.on));
+    let rules: Vec<String> = rules.map(|on| on.join(" and ")).collect();
+    format!(
+        "no blocking rule has all its values, so nothing could be looked up; give {}",
+        rules.join(", or ")
+    )
+}
+
+/// A finder, and what its answers are told by.
+struct Search<'s> {
+    finder: &'s Finder,
+    snapshot: &'s Snapshot,
+    args: &'s FindArgs,
+}
+
+impl Search<'_> {
+    /// Tells what was found; none if no rule has a key of the record.
+    fn answer(&self, found: Found) -> Result<Option<FindAnswer>> {
+        if found.rules_asked == 0 {
+            return Ok(None);
+        }
+        let mut entities = rank(&found, self.finder.legend(), self.snapshot, self.args.least)?;
+        entities.truncate(usize::from(self.args.limit));
+        Ok(Some(FindAnswer {
+            revision: self.snapshot.revision().get(),
+            is_partial: !found.gaps.is_empty(),
+            gaps: found.gaps,
+            entities,
+        }))
+    }
+
+    /// Looks for every row of a file, and prints the best entity of each as it is found.
+    async fn rows(&self, path: &Path, format: Format) -> Result<()> {
+        let place = || path.display();
+        let reader = csv::Reader::from_path(path);
+        let mut reader = reader.with_context(|| format!("{}: cannot be read", place()))?;
+        let header = reader.headers();
+        let header = header.with_context(|| format!("{}: has no header", place()))?;
+        let header = header.clone();
+        let mut table = (format == Format::Text).then(|| csv::Writer::from_writer(io::stdout()));
+        if let Some(table) = &mut table {
+            table.write_record(["row", "standing", "probability", "unified_id"])?;
+        }
+        for (row, cells) in (1..).zip(reader.records()) {
+            // What is wrong with a row may quote it, so its number alone is told.
+            let cells = cells.map_err(|_| {
+                anyhow!("{}: row {row} has other cells than the header, or is no UTF-8", place())
+            })?;
+            let found = self.finder.find(self.query_of(&header, &cells)).await;
+            let answer = match found {
+                Err(FindError::Nothing) => None,
+                Err(error) => bail!("{}: row {row}: {error}", place()),
+                Ok(found) => self.answer(found)?,
+            };
+            let best = answer.as_ref().and_then(|answer| answer.entities.first());
+            let Some(table) = &mut table else {
+                let gaps = answer.as_ref().map_or(&[][..], |answer| &answer.gaps);
+                output::print_text(&serde_json::to_string(&RowAnswer { row, best, gaps })?)?;
+                continue;
+            };
+            table.write_record([
+                row.to_string(),
+                best.map_or("none", |best| word_of(best.standing)).to_owned(),
+                best.map_or_else(String::new, |best| format!("{:.4}", best.probability)),
+                best.map_or_else(String::new, |best| best.unified_id.clone()),
+            ])?;
+        }
+        if let Some(mut table) = table {
+            table.flush()?;
+        }
+        Ok(())
+    }
+
+    fn query_of(&self, header: &StringRecord, cells: &StringRecord) -> FindQuery {
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (field, cell) in header.iter().zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+            let values = values.entry(field.to_owned()).or_default();
+            values.push(cell.to_owned());
+        }
+        FindQuery {
+            values,
+            source: self.args.source.clone(),
+            key: None,
+        }
+    }
+}
+
+/// The best entity for a row.
+#[derive(Serialize)]
+struct RowAnswer<'a> {
+    row: u64,
+    best: Option<&'a FoundEntity>,
+    gaps: &'a [FindGap],
+}

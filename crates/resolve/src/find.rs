@@ -1,0 +1,398 @@
+//! One record against all references, at the moment of asking.
+//!
+//! Blocking rules find candidates by an index of keys that lives in memory; what candidates are
+//! like stays in memory from the last reading or is fetched from their system, by the setting
+//! `candidates` of their source. They are weighed as a rebuild weighs pairs, by the same code.
+
+mod query;
+mod rank;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use sameas_graph::{Legend, LevelPattern, NodeId, ReferenceTable, SourceId};
+use sameas_matching::{
+    Blocking, Judge, Judged, KeyIndex, MatchingPlan, Prepared, Threshold, ValueCounts, legend,
+};
+use sameas_record::{FieldId, PartitionIngest, Records, Schema, SourceParts, assemble};
+use sameas_source::{FETCH_KEYS_MAX, ScanError, SourceSettings};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::query::{FindError, FindQuery};
+pub use self::rank::{FoundEntity, FoundRecord, Standing, rank};
+use crate::ingest::{self, OpenSource};
+use crate::job::{JobError, JobOptions, Stages};
+use crate::rebuild::{Job, threads};
+use crate::{Settings, model_file};
+
+/// How records are found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FindSettings {
+    /// How long a source may take to tell its candidates, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Default for FindSettings {
+    fn default() -> Self {
+        Self { timeout_ms: 2_000 }
+    }
+}
+
+/// A source that did not tell its candidates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FindGap {
+    /// The source.
+    pub source: String,
+    /// Why, naming no value.
+    pub reason: String,
+}
+
+/// A reference that some rule brought up, and what it is to the record asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its source.
+    pub source: String,
+    /// Its key.
+    pub key: String,
+    /// The posterior weight in bits.
+    pub bits: f64,
+    /// The level of every comparison.
+    pub pattern: LevelPattern,
+    /// The deterministic rule that links it, by number.
+    pub linked_by: Option<usize>,
+    /// The comparison in which it differs and must not, by number.
+    pub held_apart_by: Option<usize>,
+}
+
+/// What one look-up found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The candidates, heaviest first.
+    pub candidates: Vec<Candidate>,
+    /// How many blocking rules have a key of the record; without one nothing can be found.
+    pub rules_asked: usize,
+    /// Sources that did not tell their candidates.
+    pub gaps: Vec<FindGap>,
+}
+
+/// Finds records among the references of the last reading.
+pub struct Finder {
+    shared: Arc<Shared>,
+    /// One thread each, so that what a look-up computes never waits for another thread.
+    engines: Vec<rayon::ThreadPool>,
+    next: AtomicUsize,
+}
+
+impl fmt::Debug for Finder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Finder")
+            .field("references", &self.reference_count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What look-ups read.
+struct Shared {
+    settings: Settings,
+    schema: Schema,
+    plan: MatchingPlan,
+    index: KeyIndex,
+    /// All references, and the values of those whose sources keep candidates in memory.
+    resident: Records,
+    /// The sources that are asked for their candidates.
+    fetched: BTreeMap<SourceId, OpenSource>,
+    /// Content hashes of values that too many records share.
+    ignored: BTreeMap<FieldId, HashSet<u64>>,
+    judge: Judge,
+    legend: Legend,
+}
+
+impl Finder {
+    /// Reads all sources and indexes the keys of their records.
+    ///
+    /// # Errors
+    /// Names what is wrong with the settings, a source or the model, of which there must be one.
+    pub async fn load(settings: &Settings, options: &JobOptions) -> Result<Self, JobError> {
+        let mut stages = Stages::new(&*options.progress);
+        let threads = threads(options)?;
+        let path = settings.model_path();
+        model_file::refuse_lost_key(&path)?;
+        let key = model_file::secret(&path, options.new_key)?;
+        let job = Job::read(settings, options, &threads, &mut stages).await?;
+        let Some(model) = model_file::read(&path, &job.plan, &key)? else {
+            let what = "there is none; make it with `sameas rebuild`".to_owned();
+            return Err(JobError::ModelFile { path, what });
+        };
+        let fetched = fetched(settings, &job.records, options).await?;
+        let shared = threads.install(|| {
+            stages.begin("prepare", None);
+            let threshold = Threshold::of(&settings.decide);
+            let legend = legend(&job.plan, &model, threshold);
+            let apart = job.apart();
+            let counts = ValueCounts::of(&job.records, &job.plan);
+            let prepared = job.prepared();
+            stages.begin("index", None);
+            let blocking = Blocking::new(&prepared, &job.plan, &settings.budget);
+            let index = blocking.into_index(&settings.budget);
+            drop(prepared);
+            refuse_neighbours(&index, &job.plan, &fetched, &job.records)?;
+            let judge = Judge::new(&job.plan, model, key, threshold, apart, counts);
+            let (plan, ignored, mut resident) = (job.plan, job.ignored, job.records);
+            for source in fetched.keys() {
+                let nodes = resident.references().nodes_of(*source);
+                resident.forget(&nodes);
+            }
+            let schema = resident.schema().clone();
+            Ok::<_, JobError>(Shared {
+                settings: settings.clone(),
+                schema,
+                plan,
+                index,
+                resident,
+                fetched,
+                ignored,
+                judge,
+                legend,
+            })
+        })?;
+        stages.finish();
+        let engine = |_| {
+            let one = rayon::ThreadPoolBuilder::new().num_threads(1);
+            one.build().map_err(|error| JobError::Threads {
+                what: error.to_string(),
+            })
+        };
+        let engines: Result<Vec<_>, _> = (0..options.threads.max(1)).map(engine).collect();
+        Ok(Self {
+            shared: Arc::new(shared),
+            engines: engines?,
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// Finds what some rule brings together with a record, and weighs it.
+    ///
+    /// # Errors
+    /// Names what is wrong with the query; a source that fails leaves a gap instead.
+    pub async fn find(&self, query: FindQuery) -> Result<Found, FindError> {
+        let shared = Arc::clone(&self.shared);
+        let asked = self.compute(move || {
+            let probe = shared.probe(&query)?;
+            let (nodes, rules_asked) = shared.candidates(&probe, &query);
+            Ok::<_, FindError>((probe, nodes, rules_asked))
+        });
+        let (probe, nodes, rules_asked) = asked.await?;
+        let (resident, asked) = self.shared.by_place(&nodes);
+        let (fetched, gaps) = self.shared.fetch(&asked).await;
+        let shared = Arc::clone(&self.shared);
+        let candidates = self.compute(move || shared.weigh(&probe, &resident, fetched));
+        Ok(Found {
+            candidates: candidates.await,
+            rules_asked,
+            gaps,
+        })
+    }
+
+    /// Returns the names and weights that explain candidates.
+    pub fn legend(&self) -> &Legend {
+        &self.shared.legend
+    }
+
+    /// Returns how many references are searched.
+    pub fn reference_count(&self) -> usize {
+        self.shared.resident.len()
+    }
+
+    /// Returns how many bytes of memory the index, the values and the references take.
+    pub fn bytes(&self) -> [u64; 3] {
+        let shared = &self.shared;
+        [
+            shared.index.bytes(),
+            shared.resident.value_bytes(),
+            shared.resident.references().key_bytes(),
+        ]
+    }
+
+    /// Computes on an engine's thread.
+    async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> T {
+        let engine = self.next.fetch_add(1, Ordering::Relaxed) % self.engines.len();
+        let (sender, answer) = tokio::sync::oneshot::channel();
+        self.engines[engine].spawn(move || {
+            // Nobody waits any more if the caller is gone.
+            let _ = sender.send(compute());
+        });
+        answer.await.expect("an engine answers, or panics and ends the process")
+    }
+}
+
+/// Opens the sources whose candidates are fetched.
+async fn fetched(
+    settings: &Settings,
+    records: &Records,
+    options: &JobOptions,
+) -> Result<BTreeMap<SourceId, OpenSource>, JobError> {
+    let mut some = settings.clone();
+    some.sources.retain(SourceSettings::fetches_candidates);
+    let opened = ingest::open(&some, records.schema(), &*options.progress).await?;
+    let id = |open: &OpenSource| records.references().source_id(&open.plan.name);
+    let numbered = opened.into_iter().filter_map(|open| Some((id(&open)?, open)));
+    Ok(numbered.collect())
+}
+
+/// Refuses rules of neighbours if not all values are at hand by which neighbours are found.
+fn refuse_neighbours(
+    index: &KeyIndex,
+    plan: &MatchingPlan,
+    fetched: &BTreeMap<SourceId, OpenSource>,
+    records: &Records,
+) -> Result<(), JobError> {
+    let (Some(source), Some(rule)) = (fetched.keys().next(), index.rules_of_neighbours().next())
+    else {
+        return Ok(());
+    };
+    Err(JobError::FindNeighbours {
+        rule: plan.rules[rule].name.clone(),
+        source_name: records.references().sources()[source.index()].clone(),
+    })
+}
+
+/// Candidates of one source that are fetched.
+struct Asked<'f> {
+    open: &'f OpenSource,
+    keys: Vec<&'f str>,
+}
+
+impl Shared {
+    fn references(&self) -> &ReferenceTable {
+        self.resident.references()
+    }
+
+    /// Returns the nodes that rules bring together with a record, and how many rules have a key of it.
+    fn candidates(&self, probe: &Records, query: &FindQuery) -> (Vec<u32>, usize) {
+        let prepared = Prepared::without_hints(probe, &self.plan, &[]);
+        let (mut nodes, asked) = self
+            .index
+            .candidates(&prepared, &self.plan, Some(&self.resident));
+        let source = query.source.as_ref();
+        if let Some(source) = source.and_then(|name| self.references().source_id(name)) {
+            let own = self.references().nodes_of(source);
+            let name = &self.references().sources()[source.index()];
+            let is_exclusive = self.settings.decide.one_per_source.contains(name);
+            let itself = query.key.as_ref();
+            let itself = itself.and_then(|key| self.references().find(source, key));
+            let is_other = |node: &u32| {
+                !(is_exclusive && own.contains(node) || itself.is_some_and(|n| n.get() == *node))
+            };
+            nodes.retain(is_other);
+        }
+        (nodes, asked)
+    }
+
+    /// Tells nodes whose values are at hand from those that are asked for, by source.
+    fn by_place(&self, nodes: &[u32]) -> (Vec<u32>, Vec<Asked<'_>>) {
+        let mut resident = Vec::new();
+        let mut asked: BTreeMap<SourceId, Asked<'_>> = BTreeMap::new();
+        for &node in nodes {
+            let node = NodeId::new(node);
+            let source = self.references().source_of(node);
+            match self.fetched.get(&source) {
+                None => resident.push(node.get()),
+                Some(open) => {
+                    let keys = Vec::new();
+                    let asked = asked.entry(source).or_insert(Asked { open, keys });
+                    asked.keys.push(self.references().key(node));
+                }
+            }
+        }
+        (resident, asked.into_values().collect())
+    }
+
+    /// Asks sources for candidates, all at once.
+    async fn fetch(&self, asked: &[Asked<'_>]) -> (Vec<SourceParts>, Vec<FindGap>) {
+        let time = Duration::from_millis(self.settings.find.timeout_ms);
+        let answers = asked.iter().map(|asked| async move {
+            let answer = tokio::time::timeout(time, asked.parts()).await;
+            answer.unwrap_or_else(|_| Err(format!("no answer within {} ms", time.as_millis())))
+        });
+        let (mut fetched, mut gaps) = (Vec::new(), Vec::new());
+        for (asked, answer) in asked.iter().zip(join_all(answers).await) {
+            match answer {
+                Ok(parts) => fetched.push(parts),
+                Err(reason) => gaps.push(FindGap {
+                    source: asked.open.plan.name.clone(),
+                    reason,
+                }),
+            }
+        }
+        (fetched, gaps)
+    }
+
+    /// Weighs a record against the candidates at hand and those that were fetched.
+    fn weigh(&self, probe: &Records, resident: &[u32], fetched: Vec<SourceParts>) -> Vec<Candidate> {
+        // What was fetched has usable keys, and each once, for others were never asked for.
+        let fetched = assemble(fetched, self.schema.clone()).ok();
+        let of_fetched: Vec<u32> = fetched.iter().flat_map(nodes_of).collect();
+        let mut parts = vec![(probe, &[0][..]), (&self.resident, resident)];
+        parts.extend(fetched.iter().map(|records| (records, &of_fetched[..])));
+        let mut records = Records::excerpt(&parts);
+        for (field, ignored) in &self.ignored {
+            records.ignore(*field, &|hash| ignored.contains(&hash));
+        }
+        let judged = self.judge.judge(&records);
+        let names = resident.iter().map(|&node| (self.references(), node));
+        let others = fetched.iter().flat_map(|records| {
+            let nodes = nodes_of(records);
+            nodes.map(move |node| (records.references(), node))
+        });
+        let named = names.chain(others).zip(judged);
+        let mut candidates: Vec<Candidate> = named
+            .map(|((references, node), judged)| candidate(references, node, judged))
+            .collect();
+        candidates.sort_by(|a, b| {
+            let by_weight = b.bits.total_cmp(&a.bits);
+            by_weight.then_with(|| (&a.source, &a.key).cmp(&(&b.source, &b.key)))
+        });
+        candidates
+    }
+}
+
+fn nodes_of(records: &Records) -> Range<u32> {
+    0..records.len() as u32
+}
+
+fn candidate(references: &ReferenceTable, node: u32, judged: Judged) -> Candidate {
+    let node = NodeId::new(node);
+    Candidate {
+        source: references.sources()[references.source_of(node).index()].clone(),
+        key: references.key(node).to_owned(),
+        bits: judged.bits,
+        pattern: judged.pattern,
+        linked_by: judged.linked_by,
+        held_apart_by: judged.held_apart_by,
+    }
+}
+
+impl Asked<'_> {
+    /// Reads the candidates of the source.
+    async fn parts(&self) -> Result<SourceParts, String> {
+        let told = |error: ScanError| error.to_string();
+        let plan = &self.open.plan;
+        let mut ingest = PartitionIngest::new(plan);
+        for keys in self.keys.chunks(FETCH_KEYS_MAX) {
+            let fetched = self.open.source.fetch(&self.open.request, keys).await;
+            for batch in fetched.map_err(told)? {
+                ingest.push(&batch).map_err(|error| error.to_string())?;
+            }
+        }
+        let parts = vec![ingest.finish()];
+        let plan = (**plan).clone();
+        Ok(SourceParts { plan, parts })
+    }
+}

@@ -1,0 +1,130 @@
+//! What is looked for, checked and normalised.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sameas_record::{Locale, Normalizer, Records, VALUE_LEN_MAX};
+use thiserror::Error;
+
+use super::Shared;
+
+/// The values that one query may have of one field.
+const VALUE_COUNT_MAX: usize = 64;
+
+/// A record to look for. `Debug` prints no value.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct FindQuery {
+    /// Values by canonical field, as people write them.
+    pub values: BTreeMap<String, Vec<String>>,
+    /// The source that the record is of, if it is of one: it says how telephone numbers and dates
+    /// are read, and a source that holds each customer once has no other record of this one.
+    pub source: Option<String>,
+    /// The key of the record in that source; it is not compared with itself.
+    pub key: Option<String>,
+}
+
+impl fmt::Debug for FindQuery {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("FindQuery")
+            .field("fields", &self.values.keys())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a record cannot be looked for.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FindError {
+    /// A field that is not compared.
+    #[error("there is no field `{field}` to compare by; fields are {known}")]
+    UnknownField {
+        /// What was given.
+        field: String,
+        /// The fields there are.
+        known: String,
+    },
+    /// A source that the settings do not have.
+    #[error("no source is named `{source_name}`; sources are {known}")]
+    UnknownSource {
+        /// What was given.
+        source_name: String,
+        /// The sources there are.
+        known: String,
+    },
+    /// Too many values of a field, or one that is too long.
+    #[error("field `{field}` has more than {VALUE_COUNT_MAX} values, or one of more than {VALUE_LEN_MAX} bytes")]
+    TooLarge {
+        /// The field.
+        field: String,
+    },
+    /// No field has a value that can be read.
+    #[error("nothing is left to look for: no field has a value that can be read as what the field holds")]
+    Nothing,
+}
+
+impl Shared {
+    /// Reads a query as a record.
+    pub(super) fn probe(&self, query: &FindQuery) -> Result<Records, FindError> {
+        let locale = self.locale(query.source.as_deref())?;
+        let mut lists = vec![Vec::new(); self.schema.fields().len()];
+        for (field, values) in &query.values {
+            let id = self.schema.field_id(field);
+            let id = id.ok_or_else(|| self.unknown_field(field))?;
+            let is_long = |value: &String| value.len() > VALUE_LEN_MAX;
+            if values.len() > VALUE_COUNT_MAX || values.iter().any(is_long) {
+                let field = field.clone();
+                return Err(FindError::TooLarge { field });
+            }
+            let normalizer = Normalizer::new(self.schema.field(id).kind, None, &locale);
+            for value in values {
+                let mut text = String::new();
+                if normalizer.normalize(value, &mut text) {
+                    lists[id.index()].push(text);
+                }
+            }
+        }
+        if lists.iter().flatten().all(String::is_empty) {
+            return Err(FindError::Nothing);
+        }
+        let mut probe = Records::of_one(self.schema.clone(), &lists);
+        for (field, ignored) in &self.ignored {
+            probe.ignore(*field, &|hash| ignored.contains(&hash));
+        }
+        Ok(probe)
+    }
+
+    /// Returns how values are read: as those of the source, or as those of all sources if they agree.
+    fn locale(&self, source: Option<&str>) -> Result<Locale, FindError> {
+        let sources = &self.settings.sources;
+        let locales = sources.iter().map(|source| Locale {
+            region: source.region.clone(),
+            date_order: source.date_order,
+        });
+        let Some(name) = source else {
+            let mut locales: Vec<Locale> = locales.collect();
+            locales.dedup();
+            return Ok(match &mut locales[..] {
+                [one] => std::mem::take(one),
+                _ => Locale::default(),
+            });
+        };
+        let mut named = sources.iter().zip(locales);
+        let found = named.find(|(source, _)| source.name == name);
+        found.map(|(_, locale)| locale).ok_or_else(|| {
+            let known = sources.iter().map(|source| source.name.as_str());
+            FindError::UnknownSource {
+                source_name: name.to_owned(),
+                known: known.collect::<Vec<_>>().join(", "),
+            }
+        })
+    }
+
+    fn unknown_field(&self, field: &str) -> FindError {
+        let known = self.schema.fields().iter().map(|field| field.name.as_str());
+        FindError::UnknownField {
+            field: field.to_owned(),
+            known: known.collect::<Vec<_>>().join(", "),
+        }
+    }
+}
