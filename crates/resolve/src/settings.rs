@@ -1,5 +1,6 @@
 //! What users write: one TOML file, checked before any work.
 
+mod caller;
 mod database;
 mod document;
 mod meaning;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::profile::ProfileSettings;
 
+pub use caller::{CallerRight, CallerSettings, TokenError};
 use document::Document;
 pub use problem::{KeyPath, KeyStep, SettingsError, SettingsProblem};
 pub(crate) use secret::is_inline;
@@ -60,6 +62,11 @@ pub struct ServeSettings {
     /// IP addresses that speak for many clients, which no bound of one peer holds; instead of
     /// those of this machine.
     pub proxies: Vec<String>,
+    /// Only a proxy on the way from clients reaches the address, and it encrypts: then tokens of
+    /// callers may be sent to an address that other machines reach.
+    pub behind_tls_proxy: bool,
+    /// Look-ups of ids need the token of a caller, too, whatever the caller may ask for.
+    pub lookup_needs_caller: bool,
 }
 
 impl Default for ServeSettings {
@@ -67,6 +74,8 @@ impl Default for ServeSettings {
         Self {
             listen: "127.0.0.1:50051".into(),
             proxies: vec!["127.0.0.1".into(), "::1".into()],
+            behind_tls_proxy: false,
+            lookup_needs_caller: false,
         }
     }
 }
@@ -120,6 +129,9 @@ pub struct Settings {
     /// How profiles are made.
     #[serde(default)]
     pub profile: ProfileSettings,
+    /// Who may ask the server for values.
+    #[serde(default, rename = "caller")]
+    pub callers: Vec<CallerSettings>,
     /// The folder of the settings file, to which relative paths refer.
     #[serde(skip)]
     pub base: PathBuf,
