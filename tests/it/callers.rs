@@ -14,9 +14,9 @@ use tonic::{Code, Request, Status};
 
 use crate::postgres::{in_all_systems, must, settings_over};
 
-const UI: &str = "canary-token-ui-0123456789abcdef01234567";
-const BILLING: &str = "canary-token-billing-0123456789abcdef012";
-const NOBODY: &str = "canary-token-of-nobody-0123456789abcdef0";
+const UI: &str = "canarytokenqu0123456789abcdef0123456789";
+const BILLING: &str = "canarytokenqb0123456789abcdef0123456789";
+const NOBODY: &str = "canarytokenqn0123456789abcdef0123456789";
 
 /// Adds callers to settings: one that may see all, one that may see two fields, one that may not.
 fn with_callers(settings: &Path, timeout_ms: u64) -> PathBuf {
@@ -104,7 +104,7 @@ async fn values_go_to_callers_alone_and_nothing_else_is_read() {
     ] {
         let refused = ask(&channel, token, &key, fields).await.unwrap_err();
         assert_eq!(refused.code(), code, "{token:?}: {refused:?}");
-        assert!(!format!("{refused:?}").contains("canary-token"));
+        assert!(!format!("{refused:?}").contains("canarytoken"));
     }
     let all = ask(&channel, Some(UI), &key, &[]).await.unwrap();
     assert_eq!((all.unified_id.as_str(), all.gaps.len()), (id.as_str(), 0));
@@ -298,7 +298,7 @@ async fn no_value_and_no_token_is_told_to_anybody_else() {
     }
 }
 
-const WRONG: &str = "canary-token-wrong-0123456789abcdef01234";
+const WRONG: &str = "canarytokenqw0123456789abcdef0123456789";
 
 #[test]
 fn what_is_wrong_with_callers_is_told_with_its_remedy() {

@@ -165,15 +165,18 @@ fn is_refusal(failure: &ScanError) -> bool {
     let ScanError::Database { cause, .. } = failure else {
         return false;
     };
-    matches!(
-        cause,
-        Fault::Cancelled
-            | Fault::Locked
-            | Fault::Denied { .. }
-            | Fault::Crowded
-            | Fault::Unreadable { .. }
-            | Fault::Refused { .. }
-    )
+    match cause {
+        // Class 42 is a query that does not fit the table: it may be another than when opened.
+        Fault::Refused { code } => !code.starts_with("42"),
+        cause => matches!(
+            cause,
+            Fault::Cancelled
+                | Fault::Locked
+                | Fault::Denied { .. }
+                | Fault::Crowded
+                | Fault::Unreadable { .. }
+        ),
+    }
 }
 
 /// Tells an error of a source with its cause, neither of which quotes a value.
