@@ -9,6 +9,7 @@
 mod adbc;
 mod bad_input;
 mod bridges;
+mod callers;
 mod cli;
 mod comparisons;
 mod continuity;

@@ -26,7 +26,12 @@ fn fill(postgres: &Postgres, folder: &Path) {
     ));
 }
 
-fn settings_over(postgres: &Postgres, systems: &Systems, folder: &Path) -> (PathBuf, PathBuf) {
+/// Writes the systems, with the CRM in a table: the settings over files, and over the table.
+pub(crate) fn settings_over(
+    postgres: &Postgres,
+    systems: &Systems,
+    folder: &Path,
+) -> (PathBuf, PathBuf) {
     let files = systems.write(folder, &Layout::default());
     fill(postgres, folder);
     let text = as_table(
@@ -40,7 +45,7 @@ fn settings_over(postgres: &Postgres, systems: &Systems, folder: &Path) -> (Path
     (files, tables)
 }
 
-fn must(ran: &Ran) -> &str {
+pub(crate) fn must(ran: &Ran) -> &str {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     &ran.stdout
 }
@@ -400,7 +405,7 @@ fn no_value_and_no_password_is_left_behind_or_told() {
 }
 
 /// Finds an entity with records in all systems: its key in the CRM, and its id.
-fn in_all_systems(settings: &Path) -> (String, String) {
+pub(crate) fn in_all_systems(settings: &Path) -> (String, String) {
     let ran = sameas(settings, &["export"]);
     let mut by_id: std::collections::BTreeMap<&str, Vec<(&str, &str)>> = Default::default();
     for line in must(&ran).lines().skip(1) {

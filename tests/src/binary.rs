@@ -61,11 +61,14 @@ pub fn sameas(settings: &Path, arguments: &[&str]) -> Ran {
     run(&all)
 }
 
-/// Returns `target/debug` or its like: the folder above that of the test executable.
+/// Returns `target/debug` or its like: the folder above that of the test's or example's executable.
 fn profile_folder() -> PathBuf {
     let executable = env::current_exe().unwrap();
     let deps = executable.parent().unwrap();
-    let is_deps = deps.file_name() == Some(OsStr::new("deps"));
+    let is_deps = ["deps", "examples"]
+        .map(OsStr::new)
+        .map(Some)
+        .contains(&deps.file_name());
     if is_deps {
         deps.parent().unwrap().to_owned()
     } else {

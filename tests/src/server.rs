@@ -61,9 +61,13 @@ impl Serving {
 
     /// Returns a client connected to it.
     pub async fn client(&self) -> IdentityServiceClient<Channel> {
+        IdentityServiceClient::new(self.channel().await)
+    }
+
+    /// Returns a connection to it.
+    pub async fn channel(&self) -> Channel {
         let endpoint = Channel::from_shared(format!("http://{}", self.address)).unwrap();
-        let channel = endpoint.tcp_nodelay(true).connect().await.unwrap();
-        IdentityServiceClient::new(channel)
+        endpoint.tcp_nodelay(true).connect().await.unwrap()
     }
 
     /// Asks it to stop, as an operator would, and returns what it said.

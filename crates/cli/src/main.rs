@@ -14,6 +14,7 @@ mod logging;
 mod output;
 mod progress;
 mod service;
+mod values;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

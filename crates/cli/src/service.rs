@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process;
 
 use anyhow::Result;
-use sameas_server::{Bound, Server, ServerConfig, asked_to_stop};
+use sameas_server::{Bound, Server, ServerConfig, Values, asked_to_stop};
 
 use crate::output;
 
@@ -12,8 +12,8 @@ use crate::output;
 const CUT_SHORT: i32 = 2;
 
 /// Opens the graph and takes the port.
-pub(crate) fn bind(config: ServerConfig, folder: PathBuf) -> Result<Bound> {
-    Ok(Server::bind(config, folder)?)
+pub(crate) fn bind(config: ServerConfig, folder: PathBuf, values: Values) -> Result<Bound> {
+    Ok(Server::bind_with(config, folder, values)?)
 }
 
 /// Ends at the first SIGTERM or SIGINT; a second one ends the process at once.

@@ -14,6 +14,7 @@ mod init;
 mod job;
 mod labels;
 mod model_file;
+mod opened;
 mod output;
 mod profile;
 mod rebuild;
@@ -40,7 +41,7 @@ pub use model_file::key_path;
 pub use output::{OutputError, refuse_output};
 pub use profile::{
     MemberState, Profile, ProfileError, ProfileField, ProfileMember, ProfileSettings, ProfileValue,
-    Survivorship, profile,
+    Profiler, Survivorship, profile,
 };
 pub use rebuild::{RuleTrace, Trace, plan, rebuild, trace, train};
 pub use report::{
@@ -49,8 +50,8 @@ pub use report::{
 };
 pub use report_html::{report_html, training_html};
 pub use settings::{
-    GraphSettings, KeyPath, KeyStep, ServeSettings, Settings, SettingsError, SettingsProblem,
-    json_schema,
+    CallerRight, CallerSettings, GraphSettings, KeyPath, KeyStep, ServeSettings, Settings,
+    SettingsError, SettingsProblem, TokenError, json_schema,
 };
 pub use splink::{ImportError, ImportReport, ImportRequest, import_splink};
 pub use weigh::{RecordName, weigh};

@@ -1,5 +1,6 @@
 //! What users write: one TOML file, checked before any work.
 
+mod caller;
 mod database;
 mod document;
 mod meaning;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::find::FindSettings;
 use crate::profile::ProfileSettings;
 
+pub use caller::{CallerRight, CallerSettings, TokenError};
 use document::Document;
 pub use problem::{KeyPath, KeyStep, SettingsError, SettingsProblem};
 pub(crate) use secret::is_inline;
@@ -61,6 +63,11 @@ pub struct ServeSettings {
     /// IP addresses that speak for many clients, which no bound of one peer holds; instead of
     /// those of this machine.
     pub proxies: Vec<String>,
+    /// Only a proxy on the way from clients reaches the address, and it encrypts: then tokens of
+    /// callers may be sent to an address that other machines reach.
+    pub behind_tls_proxy: bool,
+    /// Look-ups of ids need the token of a caller, too, whatever the caller may ask for.
+    pub lookup_needs_caller: bool,
 }
 
 impl Default for ServeSettings {
@@ -68,6 +75,8 @@ impl Default for ServeSettings {
         Self {
             listen: "127.0.0.1:50051".into(),
             proxies: vec!["127.0.0.1".into(), "::1".into()],
+            behind_tls_proxy: false,
+            lookup_needs_caller: false,
         }
     }
 }
@@ -124,6 +133,9 @@ pub struct Settings {
     /// How records are found.
     #[serde(default)]
     pub find: FindSettings,
+    /// Who may ask the server for values.
+    #[serde(default, rename = "caller")]
+    pub callers: Vec<CallerSettings>,
     /// The folder of the settings file, to which relative paths refer.
     #[serde(skip)]
     pub base: PathBuf,

@@ -44,6 +44,16 @@ pub const HISTORY_COUNT_MAX: usize = 1_000;
 pub const SUCCESSOR_COUNT_MAX: usize = 1_000;
 /// The most entities of one event; 1,000 events of 100 ids of 38 bytes fit a response.
 pub const INTO_COUNT_MAX: usize = 100;
+/// The most references of an entity whose profile is made.
+pub const PROFILE_MEMBER_COUNT_MAX: u32 = 1_000;
+/// The most fields that one profile asks for.
+pub const FIELD_COUNT_MAX: usize = 256;
+/// The most values that differ from the one that survives, in a field of a profile.
+pub const ALTERNATIVE_COUNT_MAX: usize = 100;
+/// The most references that say one value, in a profile.
+pub const VALUE_REFERENCE_COUNT_MAX: usize = 100;
+/// The longest reason why a source did not tell what it has, in bytes.
+pub const GAP_REASON_LEN_MAX: usize = 1_024;
 /// How long a connection may be silent before the server asks whether it lives.
 pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long the server waits for that answer.
@@ -64,6 +74,9 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Allows an address that other machines reach, although nothing is encrypted.
     pub insecure_plaintext: bool,
+    /// Says that only a proxy reaches the address, and that it encrypts what clients send: then
+    /// tokens of callers may come to an address that other machines reach.
+    pub behind_tls_proxy: bool,
     /// How many threads answer; 0 takes one for each processor.
     pub worker_count: usize,
     /// The most connections open at once.
@@ -78,6 +91,8 @@ pub struct ServerConfig {
     /// The most streaming calls open at once, health watches and reflection included; half as
     /// many for one peer, unless it is one of the proxies.
     pub streams_open_max: usize,
+    /// The most profiles that are being made at once.
+    pub profiles_in_flight_max: usize,
     /// The addresses that speak for many clients, to which no bound of one peer applies.
     ///
     /// This machine by default, because what hides the server from others runs here.
@@ -112,11 +127,13 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
             insecure_plaintext: false,
+            behind_tls_proxy: false,
             worker_count: 0,
             connections_max: 10_000,
             connections_per_peer_max: 256,
             requests_in_flight_max: 4_096,
             streams_open_max: 1_024,
+            profiles_in_flight_max: 64,
             proxies: vec![
                 IpAddr::V4(Ipv4Addr::LOCALHOST),
                 IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tonic::transport::server::Connected;
 
-use crate::caller::Caller;
 use crate::crowd::Place;
+use crate::origin::Origin;
 use crate::worker::Share;
 
 /// The HTTP/2 preface and the head of the first frame (RFC 9113, sections 3.4 and 4.1).
@@ -40,7 +40,7 @@ pub(crate) struct Connection {
     alarm: Pin<Box<Sleep>>,
     answer_deadline: Duration,
     end: Instant,
-    caller: Caller,
+    origin: Origin,
     /// Given back when the connection ends, as is its share of the worker.
     _place: Place,
     _share: Share,
@@ -55,7 +55,7 @@ impl Connection {
             alarm: Box::pin(tokio::time::sleep(deadlines.preface)),
             answer_deadline: deadlines.answer,
             end: Instant::now() + deadlines.age,
-            caller: Caller::new(place.doors()),
+            origin: Origin::new(place.doors()),
             _place: place,
             _share: share,
         }
@@ -93,7 +93,7 @@ impl Connection {
             Some("it did not greet")
         } else if now >= self.end {
             Some("it did not leave")
-        } else if self.caller.turn() {
+        } else if self.origin.turn() {
             Some("it did not take an answer")
         } else {
             None
@@ -117,10 +117,10 @@ impl Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Caller;
+    type ConnectInfo = Origin;
 
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
+    fn connect_info(&self) -> Origin {
+        self.origin.clone()
     }
 }
 
@@ -131,7 +131,7 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         // HTTP/2 always looks for input before it sends.
-        self.caller.groups().begin();
+        self.origin.groups().begin();
         let before = buffer.filled().len();
         let done = Pin::new(&mut self.stream).poll_read(context, buffer);
         let read = buffer.filled().len() - before;

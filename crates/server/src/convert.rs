@@ -95,6 +95,36 @@ pub(crate) fn subject(request: &wire::GetHistoryRequest) -> Result<Subject<'_>, 
     }
 }
 
+/// Reads whose profile is asked for.
+pub(crate) fn profile_subject(request: &wire::GetProfileRequest) -> Result<Subject<'_>, Refusal> {
+    match &request.subject {
+        Some(wire::get_profile_request::Subject::UnifiedId(id)) => {
+            unified_id(id).map(Subject::Entity)
+        }
+        Some(wire::get_profile_request::Subject::Reference(reference)) => {
+            wanted(Some(reference), "reference").map(Subject::Reference)
+        }
+        None => Err(Refusal::FieldMissing { field: "subject" }),
+    }
+}
+
+/// Writes what a profile begins with: whose it is.
+pub(crate) fn profile_response(
+    revision: Revision,
+    entity: UnifiedId,
+    standing: &EntityState,
+    successors: &[UnifiedId],
+) -> wire::GetProfileResponse {
+    wire::GetProfileResponse {
+        revision: revision.get(),
+        unified_id: id_text(entity),
+        state: state(standing).into(),
+        successor_unified_ids: id_texts(first(successors, SUCCESSOR_COUNT_MAX)),
+        successor_count: successors.len() as u32,
+        ..wire::GetProfileResponse::default()
+    }
+}
+
 /// Writes the answer to a lookup.
 pub(crate) fn lookup_response(revision: Revision, belonging: Belonging) -> wire::LookupResponse {
     wire::LookupResponse {

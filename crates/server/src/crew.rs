@@ -19,10 +19,12 @@ use crate::doors::Doors;
 use crate::front::{Front, Rules};
 use crate::identity::Identity;
 use crate::listener::Accepted;
+use crate::porter::Porter;
+use crate::profile::LiveProfiles;
 use crate::server::Drained;
 use crate::shutdown::{self, Trigger};
 use crate::worker::{Duty, Worker};
-use crate::{ServeError, ServerConfig};
+use crate::{ServeError, ServerConfig, Values};
 
 /// In how many steps the ages of connections differ, up to twice the age.
 const AGE_STEPS: u32 = 32;
@@ -42,6 +44,7 @@ impl Crew {
     pub(crate) async fn start(
         config: &ServerConfig,
         current: &Arc<Current>,
+        values: &Values,
     ) -> Result<Self, ServeError> {
         let (shutdown_trigger, shutdown) = shutdown::channel();
         let (cut_trigger, cut) = shutdown::channel();
@@ -49,14 +52,20 @@ impl Crew {
         let doors = Doors::new(config.requests_in_flight_max, config.streams_open_max);
         let doors = Arc::new(doors);
         let identity = Identity::new(Arc::clone(current));
+        let porter = Porter::of(values);
+        let profiles = values.profiles.as_ref().map(|profiles| {
+            let (current, profiles) = (Arc::clone(current), Arc::clone(profiles));
+            LiveProfiles::new(current, profiles, config.profiles_in_flight_max)
+        });
         let health = HealthReporter::new();
         report(&health, ServingStatus::Serving).await;
         let start = |number| {
             let front = Front::new(
                 service(identity.clone()),
-                others(&health),
+                others(&health, profiles.as_ref()),
                 Rules {
                     doors: Arc::clone(&doors),
+                    porter: porter.clone(),
                     shutdown: shutdown.clone(),
                     request_deadline: config.request_deadline,
                     stream_deadline: config.stream_idle_deadline,
@@ -156,7 +165,7 @@ fn service(identity: Identity) -> IdentityServiceServer<Identity> {
         .max_encoding_message_size(RESPONSE_LEN_MAX)
 }
 
-fn others(health: &HealthReporter) -> Routes {
+fn others(health: &HealthReporter, profiles: Option<&LiveProfiles>) -> Routes {
     let descriptors = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -176,5 +185,9 @@ fn others(health: &HealthReporter) -> Routes {
         .max_decoding_message_size(REQUEST_LEN_MAX)
         .max_encoding_message_size(RESPONSE_LEN_MAX);
     let routes = Routes::new(health).add_service(reflection);
-    routes.add_service(reflection_alpha).prepare()
+    let routes = routes.add_service(reflection_alpha);
+    match profiles {
+        Some(profiles) => routes.add_service(profiles.service()).prepare(),
+        None => routes.prepare(),
+    }
 }

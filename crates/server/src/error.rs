@@ -20,6 +20,17 @@ pub enum ServeError {
         /// The address asked for.
         address: SocketAddr,
     },
+    /// Other machines could read tokens and values.
+    #[error(
+        "{address}: is reachable from other machines, and tokens of callers would be sent in the \
+         clear; listen on 127.0.0.1 behind a proxy that encrypts, or, if nothing but such a proxy \
+         reaches the address, set `behind_tls_proxy = true` under [serve]; `--lookup-only` takes \
+         no tokens"
+    )]
+    TokensInClear {
+        /// The address asked for.
+        address: SocketAddr,
+    },
     /// Another process listens there.
     #[error("{address}: another process listens there; stop it or choose another port")]
     AddressInUse {

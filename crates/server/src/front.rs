@@ -20,12 +20,14 @@ use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::service::Routes;
 
-use crate::caller::Caller;
 use crate::doors::{Doors, Passes};
 use crate::flow::Flow;
 use crate::groups::Steps;
 use crate::identity::Identity;
+use crate::origin::Origin;
 use crate::patience::patience;
+use crate::porter::{Need, Porter, take_token};
+use crate::profile::Admitted;
 use crate::refusal::Refusal;
 use crate::shutdown::Shutdown;
 use crate::status;
@@ -51,6 +53,8 @@ struct House {
 pub(crate) struct Rules {
     /// Count who is inside.
     pub(crate) doors: Arc<Doors>,
+    /// Asks for tokens, if anything needs one.
+    pub(crate) porter: Option<Arc<Porter>>,
     /// Ends streams.
     pub(crate) shutdown: Shutdown,
     /// How long a request may take to arrive and be answered.
@@ -89,14 +93,14 @@ impl Service<http::Request<Body>> for Front {
     fn call(&mut self, request: http::Request<Body>) -> Visit {
         let house = Arc::clone(&self.house);
         let flow = Flow::of(request.uri().path());
-        let caller = request.extensions().get::<Caller>().cloned();
-        let admission = Admission::of(&house.rules.doors, caller.as_ref(), flow);
+        let origin = request.extensions().get::<Origin>().cloned();
+        let admission = Admission::of(&house.rules.doors, origin.as_ref(), flow);
         let until = patience(request.headers()).map(|patience| Instant::now() + patience);
-        let answer = admission.is_some().then(|| house.answer(request));
+        let answer = admission.is_some().then(|| House::answer(&house, request));
         Visit {
             house,
             flow,
-            caller,
+            origin,
             admission,
             answer,
             until,
@@ -108,7 +112,37 @@ impl Service<http::Request<Body>> for Front {
 }
 
 impl House {
-    fn answer(&self, request: http::Request<Body>) -> Answer {
+    fn answer(house: &Arc<Self>, request: http::Request<Body>) -> Answer {
+        let porter = house.rules.porter.as_ref();
+        match porter.and_then(|porter| porter.need(request.uri().path())) {
+            Some(need) => Box::pin(Arc::clone(house).answer_caller(request, need)),
+            None => house.answer_anybody(request),
+        }
+    }
+
+    /// Answers whoever has what the call needs.
+    async fn answer_caller(
+        self: Arc<Self>,
+        mut request: http::Request<Body>,
+        need: Need,
+    ) -> Result<http::Response<Body>, Infallible> {
+        let latest = self.rules.request_deadline;
+        let patience = patience(request.headers()).unwrap_or(latest);
+        let until = Instant::now() + patience.min(latest);
+        let shown = take_token(request.headers_mut());
+        let Some(porter) = &self.rules.porter else {
+            return Ok(status::of(&Refusal::CallerUnknown, None).into_http());
+        };
+        match porter.admit(shown, need).await {
+            Ok(caller) => {
+                request.extensions_mut().insert(Admitted { caller, until });
+                self.answer_anybody(request).await
+            }
+            Err(refusal) => Ok(status::of(&refusal, None).into_http()),
+        }
+    }
+
+    fn answer_anybody(&self, request: http::Request<Body>) -> Answer {
         let path = request.uri().path().as_bytes();
         let is_identity = path.get(1..).is_some_and(|path| {
             path.starts_with(SERVICE_NAME.as_bytes()) && path.get(SERVICE_NAME.len()) == Some(&b'/')
@@ -132,9 +166,9 @@ struct Admission {
 }
 
 impl Admission {
-    fn of(doors: &Doors, caller: Option<&Caller>, flow: Flow) -> Option<Self> {
+    fn of(doors: &Doors, origin: Option<&Origin>, flow: Flow) -> Option<Self> {
         // A peer without room must not even for a moment take that of the others.
-        let peer = match caller.and_then(Caller::doors) {
+        let peer = match origin.and_then(Origin::doors) {
             Some(doors) => Some(doors.enter(flow)?),
             None => None,
         };
@@ -150,7 +184,7 @@ impl Admission {
 pub(crate) struct Visit {
     house: Arc<House>,
     flow: Flow,
-    caller: Option<Caller>,
+    origin: Option<Origin>,
     admission: Option<Admission>,
     answer: Option<Answer>,
     /// When the client stops waiting, if it said so.
@@ -197,9 +231,9 @@ impl Future for Visit {
             None => ready!(self.poll_answer(context)),
         };
         self.answer = None;
-        let Self { caller, steps, .. } = &mut *self;
-        if let Some(caller) = caller
-            && caller.groups().poll_leave(steps, context).is_pending()
+        let Self { origin, steps, .. } = &mut *self;
+        if let Some(origin) = origin
+            && origin.groups().poll_leave(steps, context).is_pending()
         {
             self.due = Some(due);
             return Poll::Pending;

@@ -58,7 +58,8 @@ impl Identity {
     }
 }
 
-fn reached(snapshot: &Snapshot, min_revision: u64) -> Result<(), Refusal> {
+/// Refuses a snapshot that is older than a request demands.
+pub(crate) fn reached(snapshot: &Snapshot, min_revision: u64) -> Result<(), Refusal> {
     if snapshot.revision().get() < min_revision {
         Err(Refusal::RevisionNotReached {
             wanted: Revision::new(min_revision),

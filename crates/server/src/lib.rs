@@ -1,13 +1,14 @@
 //! The gRPC server of sameas: answers from the newest snapshot of a graph folder.
 //!
-//! The server converts, asks the snapshot and answers; it decides nothing, opens no source
-//! and never receives a field value. Each request is answered from one revision, a revision
+//! The server converts, asks the snapshot and answers; it decides nothing and opens no source.
+//! A field value reaches it only on its way to a caller that may see it, from what [`Values`]
+//! hands it; a server without them never receives one. Each request is answered from one revision, a revision
 //! published meanwhile is picked up without dropping a request, and every resource a client
 //! can take is bounded. [`Server::bind`] shows how to start it.
 
 mod answer;
 mod backoff;
-mod caller;
+mod callers;
 mod config;
 mod connection;
 mod convert;
@@ -24,7 +25,10 @@ mod groups;
 mod identity;
 mod leash;
 mod listener;
+mod origin;
 mod patience;
+mod porter;
+mod profile;
 mod question;
 mod refusal;
 mod server;
@@ -32,13 +36,17 @@ mod shutdown;
 mod signal;
 mod status;
 mod tally;
+mod values;
 mod worker;
 
+pub use callers::{Callers, Right, Rights};
 pub use config::{
-    BATCH_COUNT_MAX, EVIDENCE_COUNT_MAX, HISTORY_COUNT_MAX, INTO_COUNT_MAX, PAGE_COUNT_DEFAULT,
-    PAGE_COUNT_MAX, PATH_COUNT_MAX, REQUEST_LEN_MAX, RESPONSE_LEN_MAX, STREAMS_PER_CONNECTION_MAX,
-    SUCCESSOR_COUNT_MAX, ServerConfig,
+    ALTERNATIVE_COUNT_MAX, BATCH_COUNT_MAX, EVIDENCE_COUNT_MAX, FIELD_COUNT_MAX,
+    GAP_REASON_LEN_MAX, HISTORY_COUNT_MAX, INTO_COUNT_MAX, PAGE_COUNT_DEFAULT, PAGE_COUNT_MAX,
+    PATH_COUNT_MAX, PROFILE_MEMBER_COUNT_MAX, REQUEST_LEN_MAX, RESPONSE_LEN_MAX,
+    STREAMS_PER_CONNECTION_MAX, SUCCESSOR_COUNT_MAX, ServerConfig, VALUE_REFERENCE_COUNT_MAX,
 };
 pub use error::ServeError;
 pub use server::{Bound, Drained, Server};
 pub use signal::asked_to_stop;
+pub use values::{Answering, ProfileAnswer, ProfileQuestion, Profiles, Values, ValuesError};

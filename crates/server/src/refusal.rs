@@ -5,6 +5,8 @@ use sameas_graph::{KEY_LEN_MAX, Revision};
 use sameas_store::CorruptError;
 use thiserror::Error;
 
+use crate::callers::Right;
+
 /// Why there is no answer, in words that are safe to send to any client.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -44,6 +46,27 @@ pub(crate) enum Refusal {
     MessageMalformed,
     #[error("the request has more than {max} bytes")]
     MessageTooLarge { max: usize },
+    #[error("no token of a known caller is shown; send `authorization: Bearer TOKEN`")]
+    CallerUnknown,
+    #[error(
+        "the caller {caller} may not ask for this; its `may` in the settings lacks {:?}",
+        .right.word()
+    )]
+    RightMissing { caller: String, right: Right },
+    #[error(
+        "the caller {caller} may not see fields[{position}]; its `fields` in the settings lacks it"
+    )]
+    FieldHidden { caller: String, position: usize },
+    #[error("fields[{position}] is a field that no source has")]
+    FieldUnknown { position: usize },
+    #[error("{count} fields are asked for, at most {max} are accepted")]
+    TooManyFields { count: usize, max: usize },
+    #[error("the entity has {count} references, values are read of at most {max}")]
+    EntityTooLarge { count: u32, max: u32 },
+    #[error("the answer has more than {max} bytes; ask for fewer fields, or without alternatives")]
+    AnswerTooLarge { max: usize },
+    #[error("the systems could not be asked; the server's log says more")]
+    ValuesUnreadable { reason: String },
     #[error("the snapshot could not be read; the server's log says more")]
     SnapshotUnreadable(#[source] CorruptError),
 }
@@ -70,6 +93,13 @@ impl Refusal {
             Self::DeadlineExceeded => ErrorReason::DeadlineExceeded,
             Self::MessageMalformed => ErrorReason::MessageMalformed,
             Self::MessageTooLarge { .. } => ErrorReason::MessageTooLarge,
+            Self::CallerUnknown => ErrorReason::CallerUnknown,
+            Self::RightMissing { .. } | Self::FieldHidden { .. } => ErrorReason::CallerNotAllowed,
+            Self::FieldUnknown { .. } => ErrorReason::FieldUnknown,
+            Self::TooManyFields { .. } => ErrorReason::TooManyFields,
+            Self::EntityTooLarge { .. } => ErrorReason::EntityTooLarge,
+            Self::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
+            Self::ValuesUnreadable { .. } => ErrorReason::ValuesUnreadable,
             Self::SnapshotUnreadable(_) => ErrorReason::SnapshotUnreadable,
         }
     }

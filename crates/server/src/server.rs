@@ -9,7 +9,7 @@ use crate::crew::Crew;
 use crate::crowd::Crowd;
 use crate::current::Follower;
 use crate::listener::{Listener, OpenListener};
-use crate::{ServeError, ServerConfig};
+use crate::{ServeError, ServerConfig, Values};
 
 /// The service over the newest revision of one graph folder.
 ///
@@ -33,8 +33,25 @@ impl Server {
     /// Fails if the folder holds no revision that can be served, if the port is taken, or if
     /// other machines could reach it although nothing is encrypted.
     pub fn bind(config: ServerConfig, folder: PathBuf) -> Result<Bound, ServeError> {
+        Self::bind_with(config, folder, Values::default())
+    }
+
+    /// As [`bind`](Self::bind), and offers values to callers.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); and if other machines could reach the address, whatever
+    /// `insecure_plaintext` says, unless the configuration says that a proxy encrypts.
+    pub fn bind_with(
+        config: ServerConfig,
+        folder: PathBuf,
+        values: Values,
+    ) -> Result<Bound, ServeError> {
         let address = config.listen;
-        if !address.ip().is_loopback() && !config.insecure_plaintext {
+        let is_encrypted = address.ip().is_loopback() || config.behind_tls_proxy;
+        if !is_encrypted && values.takes_tokens() {
+            return Err(ServeError::TokensInClear { address });
+        }
+        if !is_encrypted && !config.insecure_plaintext {
             return Err(ServeError::Plaintext { address });
         }
         let follower = Follower::open(folder)?;
@@ -43,6 +60,7 @@ impl Server {
             config,
             listener,
             follower,
+            values,
         })
     }
 }
@@ -53,6 +71,7 @@ pub struct Bound {
     config: ServerConfig,
     listener: Listener,
     follower: Follower,
+    values: Values,
 }
 
 /// How a server ended.
@@ -102,12 +121,13 @@ impl Bound {
             config,
             listener,
             follower,
+            values,
         } = self;
         let mut listener = listener
             .open()
             .map_err(|cause| ServeError::Threads { cause })?;
         let crowd = Crowd::new(&config);
-        let crew = Crew::start(&config, &follower.current()).await?;
+        let crew = Crew::start(&config, &follower.current(), &values).await?;
         tokio::select! {
             () = shutdown => {}
             () = crew.any_ended() => {}

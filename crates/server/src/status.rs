@@ -22,6 +22,9 @@ pub(crate) fn of(refusal: &Refusal, revision: Option<Revision>) -> Status {
     if let Refusal::SnapshotUnreadable(cause) = refusal {
         tracing::error!(%cause, "the served snapshot could not be read");
     }
+    if let Refusal::ValuesUnreadable { reason } = refusal {
+        tracing::error!(reason, "the systems could not be asked");
+    }
     let name = refusal.reason().as_str_name();
     let reason = name.strip_prefix(REASON_PREFIX).unwrap_or(name);
     let facts = fact(refusal)
@@ -62,7 +65,9 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::PageTooLarge { .. }
         | Refusal::CursorMalformed
         | Refusal::MessageMalformed
-        | Refusal::MessageTooLarge { .. } => Code::InvalidArgument,
+        | Refusal::MessageTooLarge { .. }
+        | Refusal::FieldUnknown { .. }
+        | Refusal::TooManyFields { .. } => Code::InvalidArgument,
         Refusal::SourceUnknown | Refusal::ReferenceUnknown | Refusal::UnifiedIdUnknown => {
             Code::NotFound
         }
@@ -71,7 +76,10 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::RevisionNotReached { .. } | Refusal::ShuttingDown => Code::Unavailable,
         Refusal::Overloaded => Code::ResourceExhausted,
         Refusal::DeadlineExceeded => Code::DeadlineExceeded,
-        Refusal::SnapshotUnreadable(_) => Code::Internal,
+        Refusal::CallerUnknown => Code::Unauthenticated,
+        Refusal::RightMissing { .. } | Refusal::FieldHidden { .. } => Code::PermissionDenied,
+        Refusal::EntityTooLarge { .. } | Refusal::AnswerTooLarge { .. } => Code::FailedPrecondition,
+        Refusal::ValuesUnreadable { .. } | Refusal::SnapshotUnreadable(_) => Code::Internal,
     }
 }
 
@@ -79,10 +87,16 @@ fn code(refusal: &Refusal) -> Code {
 fn fact(refusal: &Refusal) -> Option<(&'static str, String)> {
     match refusal {
         Refusal::FieldMissing { field } => Some(("field", (*field).to_owned())),
-        Refusal::BatchTooLarge { max, .. } | Refusal::MessageTooLarge { max } => {
+        Refusal::FieldUnknown { position } => Some(("field", format!("fields[{position}]"))),
+        Refusal::RightMissing { .. } => Some(("setting", "may".to_owned())),
+        Refusal::FieldHidden { .. } => Some(("setting", "fields".to_owned())),
+        Refusal::BatchTooLarge { max, .. }
+        | Refusal::MessageTooLarge { max }
+        | Refusal::TooManyFields { max, .. }
+        | Refusal::AnswerTooLarge { max } => Some(("max", max.to_string())),
+        Refusal::PageTooLarge { max, .. } | Refusal::EntityTooLarge { max, .. } => {
             Some(("max", max.to_string()))
         }
-        Refusal::PageTooLarge { max, .. } => Some(("max", max.to_string())),
         _ => None,
     }
 }

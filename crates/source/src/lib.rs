@@ -51,5 +51,5 @@ pub use hint::NameHint;
 pub use request::ScanRequest;
 pub use sameas_record::DuplicateKeys;
 pub use scan::{ColumnInfo, Source};
-pub use secret::{SecretError, SecretPlace};
+pub use secret::{Secret, SecretError, SecretPlace};
 pub use skipped::SkippedFiles;

@@ -1,5 +1,6 @@
 //! Secrets: named in settings, kept elsewhere.
 
+use std::fmt;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -34,7 +35,7 @@ pub enum SecretError {
         reason: String,
     },
     /// The settings name no place, or two.
-    #[error("`password` names no place or two; expected {{ env = \"…\" }} or {{ file = \"…\" }}")]
+    #[error("no place or two are named for it; expected {{ env = \"…\" }} or {{ file = \"…\" }}")]
     Place,
     /// There is nothing in it.
     #[error("{place} is empty; write the secret into it")]
@@ -45,18 +46,28 @@ pub enum SecretError {
 }
 
 /// A secret in memory; it does not print itself.
-pub(crate) struct Secret(String);
+pub struct Secret(String);
+
+/// Prints no more than that there is one.
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Secret")
+    }
+}
 
 impl Secret {
     /// Returns the secret, to hand it on.
-    pub(crate) fn reveal(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
 impl SecretPlace {
-    /// Reads the secret.
-    pub(crate) fn read(&self, base: &Path) -> Result<Secret, SecretError> {
+    /// Reads the secret; relative paths start at `base`.
+    ///
+    /// # Errors
+    /// A variable or file that is missing, empty or no text, and a place that is none or two.
+    pub fn read(&self, base: &Path) -> Result<Secret, SecretError> {
         let (text, place) = match (&self.env, &self.file) {
             (Some(name), None) => {
                 let unset = |_| SecretError::Unset { name: name.clone() };

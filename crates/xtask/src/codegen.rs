@@ -11,6 +11,9 @@ use crate::tree;
 /// The descriptors of all messages, which reflection serves.
 const DESCRIPTOR_FILE: &str = "sameas.v1.bin";
 
+/// Messages that hold values of records: they do not print themselves, `sameas-api` says how.
+const VALUES: [&str; 1] = ["sameas.v1.ProfileValue"];
+
 /// Rewrites the generated files.
 pub(crate) fn write() -> Result<()> {
     let target = generated_folder();
@@ -57,6 +60,7 @@ fn generate(target: &Path) -> Result<()> {
     compiler.open_files(&protos).context("compile proto/")?;
     tonic_prost_build::configure()
         .out_dir(target)
+        .skip_debug(VALUES)
         .compile_fds(compiler.file_descriptor_set())
         .context("generate Rust from proto/")?;
     // Comments would only make the served descriptors larger.

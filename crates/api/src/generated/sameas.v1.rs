@@ -63,6 +63,28 @@ pub enum ErrorReason {
     /// A request message is longer than the server accepts. `metadata\["max"\]` says
     /// how many bytes it accepts. Status INVALID_ARGUMENT.
     MessageTooLarge = 19,
+    /// The call carries no token of a caller that the server knows, where one is
+    /// needed. Status UNAUTHENTICATED.
+    CallerUnknown = 20,
+    /// The caller may not ask for this. `metadata\["setting"\]` names the key of its
+    /// `\[[caller]\]` table that would allow it. Status PERMISSION_DENIED.
+    CallerNotAllowed = 21,
+    /// No source has a field that is asked for. `metadata\["field"\]` says where it
+    /// stands in the request. Status INVALID_ARGUMENT.
+    FieldUnknown = 22,
+    /// More fields are asked for than the server accepts. `metadata\["max"\]` says
+    /// how many it accepts. Status INVALID_ARGUMENT.
+    TooManyFields = 23,
+    /// The entity has more references than a call for values reads.
+    /// `metadata\["max"\]` says how many it reads. Status FAILED_PRECONDITION.
+    EntityTooLarge = 24,
+    /// The answer would be longer than the server sends; ask for fewer fields, or
+    /// without alternatives. `metadata\["max"\]` says how many bytes it sends.
+    /// Status FAILED_PRECONDITION.
+    AnswerTooLarge = 25,
+    /// Asking for values failed for a reason that is the server's own. Details are
+    /// in its log only. Status INTERNAL.
+    ValuesUnreadable = 26,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -91,6 +113,13 @@ impl ErrorReason {
             Self::SnapshotUnreadable => "ERROR_REASON_SNAPSHOT_UNREADABLE",
             Self::MessageMalformed => "ERROR_REASON_MESSAGE_MALFORMED",
             Self::MessageTooLarge => "ERROR_REASON_MESSAGE_TOO_LARGE",
+            Self::CallerUnknown => "ERROR_REASON_CALLER_UNKNOWN",
+            Self::CallerNotAllowed => "ERROR_REASON_CALLER_NOT_ALLOWED",
+            Self::FieldUnknown => "ERROR_REASON_FIELD_UNKNOWN",
+            Self::TooManyFields => "ERROR_REASON_TOO_MANY_FIELDS",
+            Self::EntityTooLarge => "ERROR_REASON_ENTITY_TOO_LARGE",
+            Self::AnswerTooLarge => "ERROR_REASON_ANSWER_TOO_LARGE",
+            Self::ValuesUnreadable => "ERROR_REASON_VALUES_UNREADABLE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -116,6 +145,13 @@ impl ErrorReason {
             "ERROR_REASON_SNAPSHOT_UNREADABLE" => Some(Self::SnapshotUnreadable),
             "ERROR_REASON_MESSAGE_MALFORMED" => Some(Self::MessageMalformed),
             "ERROR_REASON_MESSAGE_TOO_LARGE" => Some(Self::MessageTooLarge),
+            "ERROR_REASON_CALLER_UNKNOWN" => Some(Self::CallerUnknown),
+            "ERROR_REASON_CALLER_NOT_ALLOWED" => Some(Self::CallerNotAllowed),
+            "ERROR_REASON_FIELD_UNKNOWN" => Some(Self::FieldUnknown),
+            "ERROR_REASON_TOO_MANY_FIELDS" => Some(Self::TooManyFields),
+            "ERROR_REASON_ENTITY_TOO_LARGE" => Some(Self::EntityTooLarge),
+            "ERROR_REASON_ANSWER_TOO_LARGE" => Some(Self::AnswerTooLarge),
+            "ERROR_REASON_VALUES_UNREADABLE" => Some(Self::ValuesUnreadable),
             _ => None,
         }
     }
@@ -1394,6 +1430,533 @@ pub mod identity_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "sameas.v1.IdentityService";
     impl<T> tonic::server::NamedService for IdentityServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Asks what the systems say of a customer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetProfileRequest {
+    /// The answer must be of this revision or a later one; 0 accepts any.
+    #[prost(uint64, tag = "3")]
+    pub min_revision: u64,
+    /// The fields to ask for, by their canonical names; nothing else is read from
+    /// the systems. At most 256. None asks for all that the caller may see.
+    #[prost(string, repeated, tag = "4")]
+    pub fields: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether values that differ from the one that survives are told as well.
+    #[prost(bool, tag = "5")]
+    pub include_alternatives: bool,
+    /// Whose profile. Required.
+    #[prost(oneof = "get_profile_request::Subject", tags = "1, 2")]
+    pub subject: ::core::option::Option<get_profile_request::Subject>,
+}
+/// Nested message and enum types in `GetProfileRequest`.
+pub mod get_profile_request {
+    /// Whose profile. Required.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Subject {
+        /// A unified id, as a UUID in lower case with hyphens.
+        #[prost(string, tag = "1")]
+        UnifiedId(::prost::alloc::string::String),
+        /// A reference: the profile is that of its entity.
+        #[prost(message, tag = "2")]
+        Reference(super::Reference),
+    }
+}
+/// What the systems say of a customer.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetProfileResponse {
+    /// The revision that says whose records these are; at least 1.
+    #[prost(uint64, tag = "1")]
+    pub revision: u64,
+    /// The entity, as a UUID; the id asked for if one was.
+    #[prost(string, tag = "2")]
+    pub unified_id: ::prost::alloc::string::String,
+    /// What the id stands for now.
+    #[prost(enumeration = "EntityState", tag = "3")]
+    pub state: i32,
+    /// The active entities that hold its former references now, as UUIDs in
+    /// ascending order, however often those moved on; none unless the id was
+    /// merged or split. At most 1,000, the first.
+    #[prost(string, repeated, tag = "4")]
+    pub successor_unified_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many active entities hold its former references now.
+    #[prost(uint32, tag = "5")]
+    pub successor_count: u32,
+    /// The fields asked for, by name; none unless the id is active.
+    #[prost(message, repeated, tag = "6")]
+    pub fields: ::prost::alloc::vec::Vec<ProfileField>,
+    /// The records, by source and then key in byte order, and what became of
+    /// asking for each; none unless the id is active. At most 1,000: a larger
+    /// entity is refused.
+    #[prost(message, repeated, tag = "7")]
+    pub members: ::prost::alloc::vec::Vec<ProfileMember>,
+    /// The sources that did not tell what they have, by name. Without one, the
+    /// answer is whole.
+    #[prost(message, repeated, tag = "8")]
+    pub gaps: ::prost::alloc::vec::Vec<ProfileGap>,
+}
+/// What the systems say of one field.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ProfileField {
+    /// Its canonical name.
+    #[prost(string, tag = "1")]
+    pub field: ::prost::alloc::string::String,
+    /// The rule by which the value was chosen.
+    #[prost(enumeration = "SurvivorshipRule", tag = "2")]
+    pub rule: i32,
+    /// The value that survives; absent if no record that was read has one.
+    #[prost(message, optional, tag = "3")]
+    pub value: ::core::option::Option<ProfileValue>,
+    /// How many values differ from it in more than letters, case or signs. Above
+    /// 0 the records disagree.
+    #[prost(uint32, tag = "4")]
+    pub alternative_count: u32,
+    /// Those values, best first, if the request asks for them. At most 100.
+    #[prost(message, repeated, tag = "5")]
+    pub alternatives: ::prost::alloc::vec::Vec<ProfileValue>,
+}
+/// A value, and who says so.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ProfileValue {
+    /// The value as its system has it; at most 64 KiB.
+    #[prost(string, tag = "1")]
+    pub value: ::prost::alloc::string::String,
+    /// The records that say so, best first: the first in these letters, the
+    /// others in letters that mean the same. At most 100.
+    #[prost(message, repeated, tag = "2")]
+    pub references: ::prost::alloc::vec::Vec<Reference>,
+    /// How many records say so; at least 1.
+    #[prost(uint32, tag = "3")]
+    pub reference_count: u32,
+    /// When the first of these records was changed last, if its source says so:
+    /// RFC 3339 in UTC, for example `2026-11-02T09:14:00Z`. Otherwise empty.
+    #[prost(string, tag = "4")]
+    pub updated: ::prost::alloc::string::String,
+}
+/// A record of the customer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProfileMember {
+    /// The record. Always set.
+    #[prost(message, optional, tag = "1")]
+    pub reference: ::core::option::Option<Reference>,
+    /// What became of asking for it.
+    #[prost(enumeration = "ProfileMemberState", tag = "2")]
+    pub state: i32,
+}
+/// A source that did not tell what it has.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProfileGap {
+    /// The name of the source.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// Why, in plain words that quote no value and no secret; at most 1,024
+    /// bytes.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// How many records of the customer it has; at least 1.
+    #[prost(uint32, tag = "3")]
+    pub member_count: u32,
+}
+/// How the value of a field is chosen when records differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SurvivorshipRule {
+    /// Never sent.
+    Unspecified = 0,
+    /// That of the source that the settings trust most.
+    SourceOrder = 1,
+    /// That of the record changed last.
+    MostRecent = 2,
+    /// The one that most records agree on.
+    MostFrequent = 3,
+    /// The one with the most characters.
+    Longest = 4,
+}
+impl SurvivorshipRule {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SURVIVORSHIP_RULE_UNSPECIFIED",
+            Self::SourceOrder => "SURVIVORSHIP_RULE_SOURCE_ORDER",
+            Self::MostRecent => "SURVIVORSHIP_RULE_MOST_RECENT",
+            Self::MostFrequent => "SURVIVORSHIP_RULE_MOST_FREQUENT",
+            Self::Longest => "SURVIVORSHIP_RULE_LONGEST",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SURVIVORSHIP_RULE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SURVIVORSHIP_RULE_SOURCE_ORDER" => Some(Self::SourceOrder),
+            "SURVIVORSHIP_RULE_MOST_RECENT" => Some(Self::MostRecent),
+            "SURVIVORSHIP_RULE_MOST_FREQUENT" => Some(Self::MostFrequent),
+            "SURVIVORSHIP_RULE_LONGEST" => Some(Self::Longest),
+            _ => None,
+        }
+    }
+}
+/// What became of asking for a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ProfileMemberState {
+    /// Never sent.
+    Unspecified = 0,
+    /// It was read.
+    Read = 1,
+    /// Its system has no such record any more.
+    Gone = 2,
+    /// Its system did not tell; a gap says why.
+    Unread = 3,
+}
+impl ProfileMemberState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PROFILE_MEMBER_STATE_UNSPECIFIED",
+            Self::Read => "PROFILE_MEMBER_STATE_READ",
+            Self::Gone => "PROFILE_MEMBER_STATE_GONE",
+            Self::Unread => "PROFILE_MEMBER_STATE_UNREAD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PROFILE_MEMBER_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PROFILE_MEMBER_STATE_READ" => Some(Self::Read),
+            "PROFILE_MEMBER_STATE_GONE" => Some(Self::Gone),
+            "PROFILE_MEMBER_STATE_UNREAD" => Some(Self::Unread),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod profile_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Tells what the systems of a customer say of it at the moment of asking.
+    ///
+    /// Calls carry the token of a caller that the server's settings name, as
+    /// `authorization: Bearer TOKEN`. Nothing that is answered is kept. A server
+    /// that names no caller, or looks up only, answers UNIMPLEMENTED. Errors carry
+    /// an `ErrorReason`.
+    #[derive(Debug, Clone)]
+    pub struct ProfileServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ProfileServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ProfileServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ProfileServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ProfileServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Asks the systems for the records of one customer.
+        ///
+        /// The systems are asked all at once, within the time that the settings give
+        /// them and never longer than the call's own deadline allows. One that fails
+        /// or is late leaves a gap; what the others say is the answer, with status OK.
+        /// A call that is cancelled ends what the systems were asked.
+        pub async fn get_profile(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetProfileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetProfileResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sameas.v1.ProfileService/GetProfile",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sameas.v1.ProfileService", "GetProfile"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod profile_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ProfileServiceServer.
+    #[async_trait]
+    pub trait ProfileService: std::marker::Send + std::marker::Sync + 'static {
+        /// Asks the systems for the records of one customer.
+        ///
+        /// The systems are asked all at once, within the time that the settings give
+        /// them and never longer than the call's own deadline allows. One that fails
+        /// or is late leaves a gap; what the others say is the answer, with status OK.
+        /// A call that is cancelled ends what the systems were asked.
+        async fn get_profile(
+            &self,
+            request: tonic::Request<super::GetProfileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetProfileResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Tells what the systems of a customer say of it at the moment of asking.
+    ///
+    /// Calls carry the token of a caller that the server's settings name, as
+    /// `authorization: Bearer TOKEN`. Nothing that is answered is kept. A server
+    /// that names no caller, or looks up only, answers UNIMPLEMENTED. Errors carry
+    /// an `ErrorReason`.
+    #[derive(Debug)]
+    pub struct ProfileServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ProfileServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ProfileServiceServer<T>
+    where
+        T: ProfileService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/sameas.v1.ProfileService/GetProfile" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetProfileSvc<T: ProfileService>(pub Arc<T>);
+                    impl<
+                        T: ProfileService,
+                    > tonic::server::UnaryService<super::GetProfileRequest>
+                    for GetProfileSvc<T> {
+                        type Response = super::GetProfileResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetProfileRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ProfileService>::get_profile(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetProfileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ProfileServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "sameas.v1.ProfileService";
+    impl<T> tonic::server::NamedService for ProfileServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -62,7 +62,7 @@ impl Answer for ProfileAnswer {
                     "  {source} {}: no longer in its system",
                     one_line(key)
                 ),
-                MemberState::Unread(reason) => {
+                MemberState::Late(reason) | MemberState::Unread(reason) => {
                     writeln!(text, "  {source} {}: {reason}", one_line(key))
                 }
             };

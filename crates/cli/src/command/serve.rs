@@ -12,7 +12,7 @@ use super::Outcome;
 use crate::args::Shared;
 use crate::output::{self, Answer};
 use crate::service;
-use crate::{graph, job};
+use crate::{graph, job, values};
 
 /// What `serve` takes.
 #[derive(Debug, ClapArgs)]
@@ -23,6 +23,10 @@ pub(crate) struct ServeArgs {
     /// Lets other machines connect although nothing is encrypted.
     #[arg(long)]
     insecure_plaintext: bool,
+    /// Answers about ids alone: opens no source and takes no token for values, whatever callers
+    /// the settings name.
+    #[arg(long)]
+    lookup_only: bool,
 }
 
 /// Where the server listens.
@@ -42,7 +46,9 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
     // Names the folder of another graph, or a missing one, before a port is taken.
     graph::folder(&settings)?;
-    let bound = service::bind(config(shared, args, &settings)?, settings.graph_path())?;
+    let values = values::offered(shared, &settings, args.lookup_only)?;
+    let config = config(shared, args, &settings)?;
+    let bound = service::bind(config, settings.graph_path(), values)?;
     let answer = ServeAnswer {
         listen: bound.local_addr(),
         revision: bound.revision().get(),
@@ -60,6 +66,7 @@ fn config(shared: &Shared, args: &ServeArgs, settings: &Settings) -> Result<Serv
     Ok(ServerConfig {
         listen: listen.context("no address to listen on; set [serve] listen")?,
         insecure_plaintext: args.insecure_plaintext,
+        behind_tls_proxy: settings.serve.behind_tls_proxy,
         worker_count: shared.threads.map_or(0, usize::from),
         proxies: settings.proxy_addresses(),
         ..ServerConfig::default()

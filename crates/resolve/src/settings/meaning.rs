@@ -9,6 +9,7 @@ use sameas_record::{is_region, region_meant};
 use sameas_source::SourceSettings;
 
 use super::Settings;
+use super::caller;
 use super::database;
 use super::problem::{Finding, KeyPath};
 use super::secret;
@@ -40,6 +41,8 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
     meaning.kinds();
     meaning.serve();
     meaning.profile();
+    let callers = caller::check(settings, &meaning.mapped);
+    meaning.findings.extend(callers);
     // What is unused is known once everything that was written is understood.
     let errors = match plan(settings) {
         Ok(plan) => {

@@ -12,10 +12,10 @@ use tonic::body::Body;
 use tonic::codegen::{Bytes, http};
 
 use super::{Admission, House, Visit};
-use crate::caller::Caller;
 use crate::config::PIECE_LEN_MAX;
 use crate::flow::Flow;
 use crate::leash::Untaken;
+use crate::origin::Origin;
 use crate::refusal::Refusal;
 use crate::status;
 
@@ -33,7 +33,7 @@ pub(crate) struct Guarded {
     idle: Idle,
     /// What the client has to take: a whole answer, or the last message of a stream.
     untaken: Option<Untaken>,
-    caller: Option<Caller>,
+    origin: Option<Origin>,
     _admission: Option<Admission>,
 }
 
@@ -56,9 +56,9 @@ struct Idle {
 impl Guarded {
     /// Takes over what a visit holds.
     pub(super) fn new(body: Body, visit: &mut Visit) -> Self {
-        let (flow, caller) = (visit.flow, visit.caller.take());
+        let (flow, origin) = (visit.flow, visit.origin.take());
         let untaken = match flow {
-            Flow::Whole => caller.as_ref().map(Caller::hold),
+            Flow::Whole => origin.as_ref().map(Origin::hold),
             Flow::Stream | Flow::Watch => None,
         };
         Self {
@@ -72,7 +72,7 @@ impl Guarded {
                 alarm: None,
             },
             untaken,
-            caller,
+            origin,
             _admission: visit.admission.take(),
         }
     }
@@ -90,7 +90,7 @@ impl Guarded {
             self.rest = data.split_off(PIECE_LEN_MAX);
         }
         if self.flow != Flow::Whole {
-            self.untaken = self.caller.as_ref().map(Caller::hold);
+            self.untaken = self.origin.as_ref().map(Origin::hold);
             self.idle.has_moved = true;
         }
         Frame::data(data)

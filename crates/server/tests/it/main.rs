@@ -9,6 +9,7 @@ mod entity;
 mod explain;
 mod history;
 mod lookup;
+mod profile;
 mod running;
 mod surroundings;
 mod swap;

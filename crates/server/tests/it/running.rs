@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sameas_api::v1::identity_service_client::IdentityServiceClient;
 use sameas_api::v1::{LookupRequest, LookupResponse, Reference};
 use sameas_graph::GraphRevision;
-use sameas_server::{Drained, ServeError, Server, ServerConfig};
+use sameas_server::{Drained, ServeError, Server, ServerConfig, Values};
 use sameas_store::GraphFolder;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -57,8 +57,12 @@ impl Running {
     }
 
     pub(crate) fn with(graph: &GraphRevision, config: ServerConfig) -> Self {
+        Self::offering(graph, config, Values::default())
+    }
+
+    pub(crate) fn offering(graph: &GraphRevision, config: ServerConfig, values: Values) -> Self {
         let (folder, graph) = published(graph);
-        let bound = Server::bind(config, graph.path().to_owned()).unwrap();
+        let bound = Server::bind_with(config, graph.path().to_owned(), values).unwrap();
         let address = bound.local_addr();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use futures::StreamExt;
+use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 
+use super::coding::Coding;
 use super::copy::CopyDecoder;
 use super::server::Session;
 use super::{Column, Postgres};
@@ -74,6 +76,10 @@ impl Postgres {
         let (mut batches, mut count) = (Vec::new(), 0);
         while let Some(row) = rows.next().await {
             let row = row.map_err(fault)?;
+            if count == 0 && !comes_as(&row, &codings) {
+                let table = self.table.to_string();
+                return Err(DatabaseFault::Changed { table });
+            }
             let fields: Result<Vec<Option<Raw<'_>>>, _> =
                 (0..row.len()).map(|at| row.try_get(at)).collect();
             let fields = fields.map_err(|_| DatabaseFault::Protocol)?;
@@ -111,6 +117,14 @@ impl Postgres {
             idle.push(session);
         }
     }
+}
+
+/// Tells whether the columns still are of the types that they had when the table was opened.
+fn comes_as(row: &Row, codings: &[Coding]) -> bool {
+    let found = row.columns().iter();
+    found
+        .map(|column| Coding::of(column.type_(), column.type_modifier()))
+        .eq(codings.iter().copied())
 }
 
 /// Returns the condition that a record has one of the keys, such that an index on the key serves,

@@ -1,4 +1,4 @@
-//! Who asks: what every request learns of the connection it came on.
+//! Where a request comes from: what every request learns of the connection it came on.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::leash::{Leash, Untaken};
 
 /// The connection of a request, and the peer behind it.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+pub(crate) struct Origin {
     /// None for a peer that may fill the whole house.
     doors: Option<Arc<Doors>>,
     leash: Arc<Leash>,
     groups: Arc<Groups>,
 }
 
-impl Caller {
-    /// Makes the caller of a new connection.
+impl Origin {
+    /// Makes the origin of what comes on a new connection.
     pub(crate) fn new(doors: Option<Arc<Doors>>) -> Self {
         Self {
             doors,

@@ -1,0 +1,188 @@
+//! Sources that stay open from one question to the next.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use sameas_source::{
+    DatabaseFault, FETCH_KEYS_MAX, OpenError, ScanError, ScanRequest, Source, SourceSettings,
+};
+use thiserror::Error;
+use tokio::sync::{Mutex, Semaphore};
+
+/// The fetches of one source that go on at once; others wait. As many sessions of a database are
+/// kept, so that none is opened for a single fetch.
+const FETCH_COUNT_MAX: usize = 4;
+
+/// Why a source did not tell what it has. No message quotes a value.
+#[derive(Debug, Error)]
+pub(crate) enum FetchError {
+    #[error("the settings have no source of this name any more")]
+    Unknown,
+    #[error("{}", told(.0))]
+    Open(#[source] OpenError),
+    #[error("{}", told(.0))]
+    Fetch(#[source] ScanError),
+}
+
+/// The sources of some settings, each opened when it is first asked.
+///
+/// One that fails is opened anew the next time; one that was open already is so at once, and asked
+/// again, unless its system has said no.
+pub(crate) struct OpenedSources {
+    base: PathBuf,
+    slots: BTreeMap<String, Slot>,
+}
+
+struct Slot {
+    settings: SourceSettings,
+    opened: Mutex<Option<Opened>>,
+    turns: Semaphore,
+}
+
+/// A source, and the files that it had when it was opened.
+#[derive(Clone)]
+struct Opened {
+    source: Arc<Source>,
+    files: Vec<PathBuf>,
+}
+
+impl OpenedSources {
+    /// Opens nothing yet.
+    pub(crate) fn new(sources: &[SourceSettings], base: &Path) -> Self {
+        let slots = sources.iter().map(|settings| {
+            let slot = Slot {
+                settings: settings.clone(),
+                opened: Mutex::new(None),
+                turns: Semaphore::new(FETCH_COUNT_MAX),
+            };
+            (settings.name.clone(), slot)
+        });
+        Self {
+            base: base.to_owned(),
+            slots: slots.collect(),
+        }
+    }
+
+    /// Reads the records with these keys. Dropping the future ends what the system was asked.
+    pub(crate) async fn fetch(
+        &self,
+        name: &str,
+        request: &ScanRequest,
+        keys: &[&str],
+    ) -> Result<Vec<RecordBatch>, FetchError> {
+        let slot = self.slots.get(name).ok_or(FetchError::Unknown)?;
+        // Never closed, so there is always a turn.
+        let _turn = slot.turns.acquire().await;
+        let (opened, was_open) = slot.open(&self.base).await?;
+        let failure = match fetch(&opened.source, request, keys).await {
+            Ok(batches) => return Ok(batches),
+            Err(failure) => failure,
+        };
+        slot.forget(&opened).await;
+        if !was_open || is_refusal(&failure) {
+            return Err(FetchError::Fetch(failure));
+        }
+        let (opened, _) = slot.open(&self.base).await?;
+        match fetch(&opened.source, request, keys).await {
+            Ok(batches) => Ok(batches),
+            Err(failure) => {
+                slot.forget(&opened).await;
+                Err(FetchError::Fetch(failure))
+            }
+        }
+    }
+
+    /// Opens a source anew the next time, with sessions of its own: one that was silent may be
+    /// behind a connection that nobody holds any more.
+    pub(crate) fn forget(&self, name: &str) {
+        // Whoever holds it opens it anew at this moment.
+        if let Some(slot) = self.slots.get(name)
+            && let Ok(mut opened) = slot.opened.try_lock()
+        {
+            *opened = None;
+        }
+    }
+}
+
+impl Slot {
+    /// Returns the source, and whether it was open already.
+    async fn open(&self, base: &Path) -> Result<(Opened, bool), FetchError> {
+        let mut opened = self.opened.lock().await;
+        if let Some(opened) = &*opened
+            && self.files(base) == opened.files
+        {
+            return Ok((opened.clone(), true));
+        }
+        let files = self.files(base);
+        let source = Source::open(&self.settings, base).await;
+        let source = Arc::new(source.map_err(FetchError::Open)?);
+        let fresh = Opened { source, files };
+        *opened = self.is_watched().then(|| fresh.clone());
+        Ok((fresh, false))
+    }
+
+    async fn forget(&self, failed: &Opened) {
+        let mut opened = self.opened.lock().await;
+        let is_same = |opened: &Opened| Arc::ptr_eq(&opened.source, &failed.source);
+        if opened.as_ref().is_some_and(is_same) {
+            *opened = None;
+        }
+    }
+
+    /// Returns the files there are now: one more is a source that has to be opened anew.
+    fn files(&self, base: &Path) -> Vec<PathBuf> {
+        if self.settings.is_database() {
+            return Vec::new();
+        }
+        self.settings.local_files(base)
+    }
+
+    /// Tells whether it would be seen that files come or go; in object stores it is not.
+    fn is_watched(&self) -> bool {
+        let uris = self.settings.uris().iter();
+        let mut remote = uris.filter(|uri| uri.contains("://") && !uri.starts_with("file://"));
+        self.settings.is_database() || remote.next().is_none()
+    }
+}
+
+async fn fetch(
+    source: &Source,
+    request: &ScanRequest,
+    keys: &[&str],
+) -> Result<Vec<RecordBatch>, ScanError> {
+    let mut batches = Vec::new();
+    for keys in keys.chunks(FETCH_KEYS_MAX) {
+        batches.extend(source.fetch(request, keys).await?);
+    }
+    Ok(batches)
+}
+
+/// Tells whether a system understood what it was asked and says no: asking again does not help.
+fn is_refusal(failure: &ScanError) -> bool {
+    use DatabaseFault as Fault;
+    let ScanError::Database { cause, .. } = failure else {
+        return false;
+    };
+    match cause {
+        // Class 42 is a query that does not fit the table: it may be another than when opened.
+        Fault::Refused { code } => !code.starts_with("42"),
+        cause => matches!(
+            cause,
+            Fault::Cancelled
+                | Fault::Locked
+                | Fault::Denied { .. }
+                | Fault::Crowded
+                | Fault::Unreadable { .. }
+        ),
+    }
+}
+
+/// Tells an error of a source with its cause, neither of which quotes a value.
+fn told(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
