@@ -36,6 +36,16 @@ impl fmt::Debug for v1::ProfileValue {
     }
 }
 
+/// Prints the field and how long the value is.
+impl fmt::Debug for v1::Attribute {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Attribute")
+            .field("field", &self.field)
+            .field("value_len", &self.value.len())
+            .finish()
+    }
+}
+
 /// The descriptors of all messages and services, as reflection serves them.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/sameas.v1.bin");
 

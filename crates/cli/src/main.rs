@@ -11,6 +11,7 @@ mod explanation;
 mod graph;
 mod job;
 mod logging;
+mod matches;
 mod output;
 mod progress;
 mod service;

@@ -14,16 +14,22 @@ use sameas_server::{
     Rights, VALUE_REFERENCE_COUNT_MAX, Values, ValuesError,
 };
 use tokio::runtime::Runtime;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::args::Shared;
 use crate::job;
+use crate::matches::Known;
 
 /// How often the log repeats why a source cannot be asked.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Returns what the settings offer: nothing without callers.
-pub(crate) fn offered(shared: &Shared, settings: &Settings, lookup_only: bool) -> Result<Values> {
+pub(crate) fn offered(
+    shared: &Shared,
+    settings: &Settings,
+    revision: u64,
+    lookup_only: bool,
+) -> Result<Values> {
     let needs_caller = settings.serve.lookup_needs_caller;
     if settings.callers.is_empty() || (lookup_only && !needs_caller) {
         return Ok(Values::default());
@@ -37,6 +43,9 @@ pub(crate) fn offered(shared: &Shared, settings: &Settings, lookup_only: bool) -
     }
     if is_wanted(settings, CallerRight::Profile) {
         values = values.with_profiles(Arc::new(Systems::new(shared, settings)?));
+    }
+    if is_wanted(settings, CallerRight::Find) {
+        values = values.with_matches(Arc::new(Known::new(shared, settings, revision)?));
     }
     Ok(values)
 }
@@ -105,7 +114,13 @@ impl Drop for Systems {
 }
 
 /// Ends a task when nobody waits for it any more.
-struct Ending(AbortHandle);
+pub(crate) struct Ending(AbortHandle);
+
+impl Ending {
+    pub(crate) fn of<T>(task: &JoinHandle<T>) -> Self {
+        Self(task.abort_handle())
+    }
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -133,7 +148,7 @@ impl Profiles for Systems {
             let profile = profiler.profile(&members, &fields, time).await;
             profile.map(|profile| answer(profile, include_alternatives, &log))
         });
-        let ending = Ending(asking.abort_handle());
+        let ending = Ending::of(&asking);
         Box::pin(async move {
             let _ending = ending;
             let told = asking

@@ -7,7 +7,7 @@
 mod query;
 mod rank;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use sameas_graph::{Legend, LevelPattern, NodeId, ReferenceTable, SourceId};
 use sameas_matching::{
-    Blocking, Judge, Judged, KeyIndex, MatchingPlan, Prepared, Threshold, ValueCounts, legend,
+    Blocking, Judge, Judged, KeyIndex, KeyPart, MatchingPlan, Prepared, Threshold, ValueCounts, legend,
 };
 use sameas_record::{FieldId, PartitionIngest, Records, Schema, SourceParts, assemble};
 use sameas_source::{FETCH_KEYS_MAX, ScanError, SourceSettings};
@@ -177,11 +177,12 @@ impl Finder {
         })
     }
 
-    /// Finds what some rule brings together with a record, and weighs it.
+    /// Finds what some rule brings together with a record, and weighs it. Sources get the time of the
+    /// settings, or this if it is less.
     ///
     /// # Errors
     /// Names what is wrong with the query; a source that fails leaves a gap instead.
-    pub async fn find(&self, query: FindQuery) -> Result<Found, FindError> {
+    pub async fn find(&self, query: FindQuery, time: Duration) -> Result<Found, FindError> {
         let shared = Arc::clone(&self.shared);
         let asked = self.compute(move || {
             let probe = shared.probe(&query)?;
@@ -190,7 +191,7 @@ impl Finder {
         });
         let (probe, nodes, rules_asked) = asked.await?;
         let (resident, asked) = self.shared.by_place(&nodes);
-        let (fetched, gaps) = self.shared.fetch(&asked).await;
+        let (fetched, gaps) = self.shared.fetch(&asked, time).await;
         let shared = Arc::clone(&self.shared);
         let candidates = self.compute(move || shared.weigh(&probe, &resident, fetched));
         Ok(Found {
@@ -198,6 +199,23 @@ impl Finder {
             rules_asked,
             gaps,
         })
+    }
+
+    /// Says which fields would do to look for a record.
+    pub fn what_would_do(&self) -> String {
+        let shared = &self.shared;
+        let name = |part: &KeyPart| shared.schema.field(part.field).name.as_str();
+        let rules = shared.plan.rules.iter().map(|rule| {
+            let mut names: Vec<&str> = rule.parts.iter().map(name).collect();
+            names.dedup();
+            names.join(" and ")
+        });
+        let rules: BTreeSet<String> = rules.collect();
+        let rules: Vec<String> = rules.into_iter().collect();
+        format!(
+            "no blocking rule has all its values, so nothing could be looked up; give {}",
+            rules.join(", or ")
+        )
     }
 
     /// Returns the names and weights that explain candidates.
@@ -315,8 +333,12 @@ impl Shared {
     }
 
     /// Asks sources for candidates, all at once.
-    async fn fetch(&self, asked: &[Asked<'_>]) -> (Vec<SourceParts>, Vec<FindGap>) {
-        let time = Duration::from_millis(self.settings.find.timeout_ms);
+    async fn fetch(
+        &self,
+        asked: &[Asked<'_>],
+        time: Duration,
+    ) -> (Vec<SourceParts>, Vec<FindGap>) {
+        let time = time.min(Duration::from_millis(self.settings.find.timeout_ms));
         let answers = asked.iter().map(|asked| async move {
             let answer = tokio::time::timeout(time, asked.parts()).await;
             answer.unwrap_or_else(|_| Err(format!("no answer within {} ms", time.as_millis())))

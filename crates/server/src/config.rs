@@ -52,6 +52,14 @@ pub const FIELD_COUNT_MAX: usize = 256;
 pub const ALTERNATIVE_COUNT_MAX: usize = 100;
 /// The most references that say one value, in a profile.
 pub const VALUE_REFERENCE_COUNT_MAX: usize = 100;
+/// The most attributes of a record that is looked for.
+pub const ATTRIBUTE_COUNT_MAX: usize = 256;
+/// The most entities that one find tells.
+pub const FOUND_COUNT_MAX: u32 = 100;
+/// The entities that a find tells if the request does not say.
+pub const FOUND_COUNT_DEFAULT: u32 = 10;
+/// The most references of a found entity that are told.
+pub const FOUND_REFERENCE_COUNT_MAX: usize = 100;
 /// The longest reason why a source did not tell what it has, in bytes.
 pub const GAP_REASON_LEN_MAX: usize = 1_024;
 /// How long a connection may be silent before the server asks whether it lives.
@@ -93,6 +101,8 @@ pub struct ServerConfig {
     pub streams_open_max: usize,
     /// The most profiles that are being made at once.
     pub profiles_in_flight_max: usize,
+    /// The most records that are looked for at once.
+    pub finds_in_flight_max: usize,
     /// The addresses that speak for many clients, to which no bound of one peer applies.
     ///
     /// This machine by default, because what hides the server from others runs here.
@@ -134,6 +144,7 @@ impl Default for ServerConfig {
             requests_in_flight_max: 4_096,
             streams_open_max: 1_024,
             profiles_in_flight_max: 64,
+            finds_in_flight_max: 256,
             proxies: vec![
                 IpAddr::V4(Ipv4Addr::LOCALHOST),
                 IpAddr::V6(Ipv6Addr::LOCALHOST),

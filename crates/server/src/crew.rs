@@ -16,6 +16,7 @@ use crate::config::{REQUEST_LEN_MAX, RESPONSE_LEN_MAX};
 use crate::connection::Deadlines;
 use crate::current::Current;
 use crate::doors::Doors;
+use crate::find::LiveMatches;
 use crate::front::{Front, Rules};
 use crate::identity::Identity;
 use crate::listener::Accepted;
@@ -57,12 +58,16 @@ impl Crew {
             let (current, profiles) = (Arc::clone(current), Arc::clone(profiles));
             LiveProfiles::new(current, profiles, config.profiles_in_flight_max)
         });
+        let matches = values.matches.as_ref().map(|matches| {
+            let (current, matches) = (Arc::clone(current), Arc::clone(matches));
+            LiveMatches::new(current, matches, config.finds_in_flight_max)
+        });
         let health = HealthReporter::new();
         report(&health, ServingStatus::Serving).await;
         let start = |number| {
             let front = Front::new(
                 service(identity.clone()),
-                others(&health, profiles.as_ref()),
+                others(&health, profiles.as_ref(), matches.as_ref()),
                 Rules {
                     doors: Arc::clone(&doors),
                     porter: porter.clone(),
@@ -165,7 +170,11 @@ fn service(identity: Identity) -> IdentityServiceServer<Identity> {
         .max_encoding_message_size(RESPONSE_LEN_MAX)
 }
 
-fn others(health: &HealthReporter, profiles: Option<&LiveProfiles>) -> Routes {
+fn others(
+    health: &HealthReporter,
+    profiles: Option<&LiveProfiles>,
+    matches: Option<&LiveMatches>,
+) -> Routes {
     let descriptors = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -185,9 +194,12 @@ fn others(health: &HealthReporter, profiles: Option<&LiveProfiles>) -> Routes {
         .max_decoding_message_size(REQUEST_LEN_MAX)
         .max_encoding_message_size(RESPONSE_LEN_MAX);
     let routes = Routes::new(health).add_service(reflection);
-    let routes = routes.add_service(reflection_alpha);
-    match profiles {
-        Some(profiles) => routes.add_service(profiles.service()).prepare(),
-        None => routes.prepare(),
+    let mut routes = routes.add_service(reflection_alpha);
+    if let Some(profiles) = profiles {
+        routes = routes.add_service(profiles.service());
     }
+    if let Some(matches) = matches {
+        routes = routes.add_service(matches.service());
+    }
+    routes.prepare()
 }

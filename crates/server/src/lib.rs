@@ -18,6 +18,7 @@ mod current;
 mod cursor;
 mod doors;
 mod error;
+mod find;
 mod flow;
 mod front;
 mod gate;
@@ -41,12 +42,15 @@ mod worker;
 
 pub use callers::{Callers, Right, Rights};
 pub use config::{
-    ALTERNATIVE_COUNT_MAX, BATCH_COUNT_MAX, EVIDENCE_COUNT_MAX, FIELD_COUNT_MAX,
-    GAP_REASON_LEN_MAX, HISTORY_COUNT_MAX, INTO_COUNT_MAX, PAGE_COUNT_DEFAULT, PAGE_COUNT_MAX,
+    ALTERNATIVE_COUNT_MAX, ATTRIBUTE_COUNT_MAX, BATCH_COUNT_MAX, EVIDENCE_COUNT_MAX,
+    FIELD_COUNT_MAX, FOUND_COUNT_MAX, FOUND_REFERENCE_COUNT_MAX, GAP_REASON_LEN_MAX, HISTORY_COUNT_MAX, INTO_COUNT_MAX, PAGE_COUNT_DEFAULT, PAGE_COUNT_MAX,
     PATH_COUNT_MAX, PROFILE_MEMBER_COUNT_MAX, REQUEST_LEN_MAX, RESPONSE_LEN_MAX,
     STREAMS_PER_CONNECTION_MAX, SUCCESSOR_COUNT_MAX, ServerConfig, VALUE_REFERENCE_COUNT_MAX,
 };
 pub use error::ServeError;
 pub use server::{Bound, Drained, Server};
 pub use signal::asked_to_stop;
-pub use values::{Answering, ProfileAnswer, ProfileQuestion, Profiles, Values, ValuesError};
+pub use values::{
+    Answering, FindAnswer, FindFailure, FindQuestion, Finding, Matches, ProfileAnswer,
+    ProfileQuestion, Profiles, Values, ValuesError,
+};

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sameas_api::v1::identity_service_server::SERVICE_NAME as IDENTITY;
+use sameas_api::v1::match_service_server::SERVICE_NAME as MATCH;
 use sameas_api::v1::profile_service_server::SERVICE_NAME as PROFILE;
 use tonic::codegen::http::HeaderMap;
 use tonic::codegen::http::header::AUTHORIZATION;
@@ -51,6 +52,9 @@ impl Porter {
         let mut needs = Vec::new();
         if values.lookup_needs_caller {
             needs.push((IDENTITY, Need::Caller));
+        }
+        if values.matches.is_some() {
+            needs.push((MATCH, Need::Right(Right::Find)));
         }
         if values.profiles.is_some() {
             needs.push((PROFILE, Need::Right(Right::Profile)));

@@ -213,7 +213,7 @@ fn fields(asked: &[String], known: &[String], caller: &Caller) -> Result<Vec<Str
 }
 
 /// Returns how long the systems may take if the call waits so long.
-fn time_of(left: Duration) -> Duration {
+pub(crate) fn time_of(left: Duration) -> Duration {
     left.saturating_sub((left / 10).clamp(RETURN_TIME_MIN, RETURN_TIME_MAX))
 }
 

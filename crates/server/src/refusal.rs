@@ -65,6 +65,20 @@ pub(crate) enum Refusal {
     EntityTooLarge { count: u32, max: u32 },
     #[error("the answer has more than {max} bytes; ask for fewer fields, or without alternatives")]
     AnswerTooLarge { max: usize },
+    #[error("{what}")]
+    AttributesInsufficient { what: String },
+    #[error("attributes[{position}] is of a field that is not compared")]
+    AttributeUnknown { position: usize },
+    #[error("attributes[{position}] is too long, or its field has too many values")]
+    AttributeTooLarge { position: usize },
+    #[error("{count} attributes are given, at most {max} are accepted")]
+    TooManyAttributes { count: usize, max: usize },
+    #[error("the settings of the server have no source of this name")]
+    SourceNotInSettings,
+    #[error("the server is still reading what it finds records among; try again later")]
+    NotReady,
+    #[error("{field} is not from 0 to {max}")]
+    OutOfBounds { field: &'static str, max: u32 },
     #[error("the systems could not be asked; the server's log says more")]
     ValuesUnreadable { reason: String },
     #[error("the snapshot could not be read; the server's log says more")]
@@ -83,7 +97,7 @@ impl Refusal {
             Self::PageTooLarge { .. } => ErrorReason::PageTooLarge,
             Self::CursorMalformed => ErrorReason::CursorMalformed,
             Self::CursorExpired { .. } => ErrorReason::CursorExpired,
-            Self::SourceUnknown => ErrorReason::SourceUnknown,
+            Self::SourceUnknown | Self::SourceNotInSettings => ErrorReason::SourceUnknown,
             Self::ReferenceUnknown => ErrorReason::ReferenceUnknown,
             Self::UnifiedIdUnknown => ErrorReason::UnifiedIdUnknown,
             Self::RevisionNotReached { .. } => ErrorReason::RevisionNotReached,
@@ -95,8 +109,14 @@ impl Refusal {
             Self::MessageTooLarge { .. } => ErrorReason::MessageTooLarge,
             Self::CallerUnknown => ErrorReason::CallerUnknown,
             Self::RightMissing { .. } | Self::FieldHidden { .. } => ErrorReason::CallerNotAllowed,
-            Self::FieldUnknown { .. } => ErrorReason::FieldUnknown,
-            Self::TooManyFields { .. } => ErrorReason::TooManyFields,
+            Self::FieldUnknown { .. } | Self::AttributeUnknown { .. } => ErrorReason::FieldUnknown,
+            Self::TooManyFields { .. } | Self::TooManyAttributes { .. } => {
+                ErrorReason::TooManyFields
+            }
+            Self::AttributesInsufficient { .. } => ErrorReason::AttributesInsufficient,
+            Self::AttributeTooLarge { .. } => ErrorReason::AttributeTooLarge,
+            Self::NotReady => ErrorReason::NotReady,
+            Self::OutOfBounds { .. } => ErrorReason::NumberOutOfBounds,
             Self::EntityTooLarge { .. } => ErrorReason::EntityTooLarge,
             Self::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
             Self::ValuesUnreadable { .. } => ErrorReason::ValuesUnreadable,

@@ -67,13 +67,21 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::MessageMalformed
         | Refusal::MessageTooLarge { .. }
         | Refusal::FieldUnknown { .. }
-        | Refusal::TooManyFields { .. } => Code::InvalidArgument,
-        Refusal::SourceUnknown | Refusal::ReferenceUnknown | Refusal::UnifiedIdUnknown => {
-            Code::NotFound
-        }
+        | Refusal::TooManyFields { .. }
+        | Refusal::AttributesInsufficient { .. }
+        | Refusal::AttributeUnknown { .. }
+        | Refusal::AttributeTooLarge { .. }
+        | Refusal::TooManyAttributes { .. }
+        | Refusal::OutOfBounds { .. } => Code::InvalidArgument,
+        Refusal::SourceUnknown
+        | Refusal::SourceNotInSettings
+        | Refusal::ReferenceUnknown
+        | Refusal::UnifiedIdUnknown => Code::NotFound,
         Refusal::CursorExpired { .. } => Code::Aborted,
         Refusal::RevisionInFuture { .. } => Code::OutOfRange,
-        Refusal::RevisionNotReached { .. } | Refusal::ShuttingDown => Code::Unavailable,
+        Refusal::RevisionNotReached { .. } | Refusal::ShuttingDown | Refusal::NotReady => {
+            Code::Unavailable
+        }
         Refusal::Overloaded => Code::ResourceExhausted,
         Refusal::DeadlineExceeded => Code::DeadlineExceeded,
         Refusal::CallerUnknown => Code::Unauthenticated,
@@ -88,11 +96,16 @@ fn fact(refusal: &Refusal) -> Option<(&'static str, String)> {
     match refusal {
         Refusal::FieldMissing { field } => Some(("field", (*field).to_owned())),
         Refusal::FieldUnknown { position } => Some(("field", format!("fields[{position}]"))),
+        Refusal::AttributeUnknown { position } | Refusal::AttributeTooLarge { position } => {
+            Some(("field", format!("attributes[{position}]")))
+        }
+        Refusal::OutOfBounds { field, .. } => Some(("field", (*field).to_owned())),
         Refusal::RightMissing { .. } => Some(("setting", "may".to_owned())),
         Refusal::FieldHidden { .. } => Some(("setting", "fields".to_owned())),
         Refusal::BatchTooLarge { max, .. }
         | Refusal::MessageTooLarge { max }
         | Refusal::TooManyFields { max, .. }
+        | Refusal::TooManyAttributes { max, .. }
         | Refusal::AnswerTooLarge { max } => Some(("max", max.to_string())),
         Refusal::PageTooLarge { max, .. } | Refusal::EntityTooLarge { max, .. } => {
             Some(("max", max.to_string()))

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sameas_api::v1 as wire;
+use sameas_store::Snapshot;
 use thiserror::Error;
 
 use crate::callers::Callers;
@@ -58,12 +59,90 @@ pub trait Profiles: Send + Sync {
     fn profile(&self, question: ProfileQuestion) -> Answering<ProfileAnswer>;
 }
 
+/// The record that is looked for. `Debug` prints no value.
+#[derive(Clone, PartialEq)]
+pub struct FindQuestion {
+    /// Fields and values, in the order of the request.
+    pub attributes: Vec<(String, String)>,
+    /// The source that the record is of.
+    pub source: Option<String>,
+    /// Its key there.
+    pub key: Option<String>,
+    /// The least probability of an entity that is told.
+    pub min_probability: f64,
+    /// The longest a source may take.
+    pub time: Duration,
+}
+
+impl fmt::Debug for FindQuestion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("FindQuestion")
+            .field("attribute_count", &self.attributes.len())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FindAnswer {
+    /// The entities, most likely first.
+    pub entities: Vec<wire::FoundEntity>,
+    /// The sources that did not tell what their candidates are like, by name.
+    pub gaps: Vec<wire::FindGap>,
+    /// What turned weights into decisions.
+    pub decision_model: wire::DecisionModel,
+}
+
+/// Why a record could not be looked for.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FindFailure {
+    /// What records are found among is still being read.
+    #[error("not ready")]
+    NotReady,
+    /// A field is not compared.
+    #[error("attributes[{position}] is of a field that is not compared")]
+    FieldUnknown {
+        /// Where it stands in the question.
+        position: usize,
+    },
+    /// A value is too long, or its field has too many.
+    #[error("attributes[{position}] is too large")]
+    TooLarge {
+        /// Where it stands in the question.
+        position: usize,
+    },
+    /// The settings have no such source.
+    #[error("the source is not in the settings")]
+    SourceUnknown,
+    /// What is known does not do.
+    #[error("{what}")]
+    Insufficient {
+        /// What would do, in words for the client.
+        what: String,
+    },
+    /// It failed for a reason of our own.
+    #[error(transparent)]
+    Failed(#[from] ValuesError),
+}
+
+/// An answer of a finder that is on its way.
+pub type Finding = Pin<Box<dyn Future<Output = Result<FindAnswer, FindFailure>> + Send>>;
+
+/// Finds records among those of the sources.
+pub trait Matches: Send + Sync {
+    /// Finds the entities of a snapshot that a record may be of.
+    fn find(&self, question: FindQuestion, snapshot: Arc<Snapshot>) -> Finding;
+}
+
 /// What is offered to callers; nothing by default.
 #[derive(Clone)]
 pub struct Values {
     pub(crate) callers: Callers,
     pub(crate) lookup_needs_caller: bool,
     pub(crate) profiles: Option<Arc<dyn Profiles>>,
+    pub(crate) matches: Option<Arc<dyn Matches>>,
 }
 
 impl Default for Values {
@@ -78,6 +157,7 @@ impl fmt::Debug for Values {
             .field("callers", &self.callers)
             .field("lookup_needs_caller", &self.lookup_needs_caller)
             .field("profiles", &self.profiles.is_some())
+            .field("matches", &self.matches.is_some())
             .finish()
     }
 }
@@ -89,6 +169,7 @@ impl Values {
             callers,
             lookup_needs_caller: false,
             profiles: None,
+            matches: None,
         }
     }
 
@@ -110,8 +191,17 @@ impl Values {
         }
     }
 
+    /// Offers to find records.
+    #[must_use]
+    pub fn with_matches(self, matches: Arc<dyn Matches>) -> Self {
+        Self {
+            matches: Some(matches),
+            ..self
+        }
+    }
+
     /// Returns whether tokens are sent to the server at all.
     pub(crate) fn takes_tokens(&self) -> bool {
-        self.lookup_needs_caller || self.profiles.is_some()
+        self.lookup_needs_caller || self.profiles.is_some() || self.matches.is_some()
     }
 }

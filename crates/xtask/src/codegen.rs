@@ -12,7 +12,7 @@ use crate::tree;
 const DESCRIPTOR_FILE: &str = "sameas.v1.bin";
 
 /// Messages that hold values of records: they do not print themselves, `sameas-api` says how.
-const VALUES: [&str; 1] = ["sameas.v1.ProfileValue"];
+const VALUES: [&str; 2] = ["sameas.v1.Attribute", "sameas.v1.ProfileValue"];
 
 /// Rewrites the generated files.
 pub(crate) fn write() -> Result<()> {

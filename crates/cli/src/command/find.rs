@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args as ClapArgs;
 use csv::StringRecord;
 use sameas_resolve::{
-    FindError, FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, Settings, Shrink,
-    Standing, rank,
+    FindError, FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, Shrink, Standing,
+    rank,
 };
 use sameas_store::Snapshot;
 use serde::Serialize;
@@ -129,9 +130,9 @@ pub(super) fn run(shared: &Shared, args: &FindArgs) -> Result<Outcome> {
     };
     match (query, &args.input) {
         (Some(query), _) => {
-            let found = runtime.block_on(finder.find(query))?;
+            let found = runtime.block_on(finder.find(query, Duration::MAX))?;
             let Some(answer) = search.answer(found)? else {
-                output::note(&why_nothing(&settings));
+                output::note(&finder.what_would_do());
                 return Ok(Outcome::No);
             };
             output::print(shared.format, &answer)?;
@@ -160,17 +161,6 @@ fn query(args: &FindArgs) -> Result<FindQuery> {
         source: args.source.clone(),
         key: args.key.clone(),
     })
-}
-
-/// Says which fields together would do.
-fn why_nothing(settings: &Settings) -> String {
-    let rules = settings.blocks.iter().map(|block| &block.on);
-    let rules = rules.chain(settings.rules.iter().map(|rule| &rule.on));
-    let rules: Vec<String> = rules.map(|on| on.join(" and ")).collect();
-    format!(
-        "no blocking rule has all its values, so nothing could be looked up; give {}",
-        rules.join(", or ")
-    )
 }
 
 /// A finder, and what its answers are told by.
@@ -213,7 +203,7 @@ impl Search<'_> {
             let cells = cells.map_err(|_| {
                 anyhow!("{}: row {row} has other cells than the header, or is no UTF-8", place())
             })?;
-            let found = self.finder.find(self.query_of(&header, &cells)).await;
+            let found = self.finder.find(self.query_of(&header, &cells), Duration::MAX).await;
             let answer = match found {
                 Err(FindError::Nothing) => None,
                 Err(error) => bail!("{}: row {row}: {error}", place()),

@@ -45,8 +45,9 @@ impl Answer for ServeAnswer {
 pub(super) fn run(shared: &Shared, args: &ServeArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
     // Names the folder of another graph, or a missing one, before a port is taken.
-    graph::folder(&settings)?;
-    let values = values::offered(shared, &settings, args.lookup_only)?;
+    let revision = graph::folder(&settings)?.current()?;
+    let revision = revision.map_or(0, |snapshot| snapshot.revision().get());
+    let values = values::offered(shared, &settings, revision, args.lookup_only)?;
     let config = config(shared, args, &settings)?;
     let bound = service::bind(config, settings.graph_path(), values)?;
     let answer = ServeAnswer {
