@@ -8,8 +8,8 @@ use anyhow::Result;
 use sameas_api::v1 as wire;
 use sameas_graph::Legend;
 use sameas_resolve::{
-    FindError, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, Settings, Shrink, Standing,
-    rank,
+    FindError, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, Settings, Shrink, Silent,
+    Standing, rank,
 };
 use sameas_server::{
     FOUND_REFERENCE_COUNT_MAX, FindAnswer, FindFailure, FindQuestion, Finding, Matches, ValuesError,
@@ -39,11 +39,15 @@ struct State {
 impl Known {
     /// Begins to read; until that is done, finders are told to come later.
     pub(crate) fn new(shared: &Shared, settings: &Settings, revision: u64) -> Result<Self> {
+        let options = job::options(shared, Shrink::Allow)?;
         let known = Self {
             runtime: Some(job::runtime(shared)?),
             state: Arc::new(State {
                 settings: settings.clone(),
-                options: job::options(shared, Shrink::Allow)?,
+                options: JobOptions {
+                    progress: Arc::new(Silent),
+                    ..options
+                },
                 finder: RwLock::new(None),
                 read_for: AtomicU64::new(0),
             }),
