@@ -85,6 +85,20 @@ pub enum ErrorReason {
     /// Asking for values failed for a reason that is the server's own. Details are
     /// in its log only. Status INTERNAL.
     ValuesUnreadable = 26,
+    /// What is known of the record does not do to look for it: no blocking rule
+    /// has all its values, or no value can be read as what its field holds. The
+    /// message says which fields would do. Status INVALID_ARGUMENT.
+    AttributesInsufficient = 27,
+    /// An attribute is too long, or its field has too many values.
+    /// `metadata\["field"\]` says where it stands in the request. Status
+    /// INVALID_ARGUMENT.
+    AttributeTooLarge = 28,
+    /// The server is still reading what it finds records among; try again later.
+    /// Status UNAVAILABLE.
+    NotReady = 29,
+    /// A number of the request is not within its bounds. `metadata\["field"\]` says
+    /// which. Status INVALID_ARGUMENT.
+    NumberOutOfBounds = 30,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -120,6 +134,10 @@ impl ErrorReason {
             Self::EntityTooLarge => "ERROR_REASON_ENTITY_TOO_LARGE",
             Self::AnswerTooLarge => "ERROR_REASON_ANSWER_TOO_LARGE",
             Self::ValuesUnreadable => "ERROR_REASON_VALUES_UNREADABLE",
+            Self::AttributesInsufficient => "ERROR_REASON_ATTRIBUTES_INSUFFICIENT",
+            Self::AttributeTooLarge => "ERROR_REASON_ATTRIBUTE_TOO_LARGE",
+            Self::NotReady => "ERROR_REASON_NOT_READY",
+            Self::NumberOutOfBounds => "ERROR_REASON_NUMBER_OUT_OF_BOUNDS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -152,6 +170,10 @@ impl ErrorReason {
             "ERROR_REASON_ENTITY_TOO_LARGE" => Some(Self::EntityTooLarge),
             "ERROR_REASON_ANSWER_TOO_LARGE" => Some(Self::AnswerTooLarge),
             "ERROR_REASON_VALUES_UNREADABLE" => Some(Self::ValuesUnreadable),
+            "ERROR_REASON_ATTRIBUTES_INSUFFICIENT" => Some(Self::AttributesInsufficient),
+            "ERROR_REASON_ATTRIBUTE_TOO_LARGE" => Some(Self::AttributeTooLarge),
+            "ERROR_REASON_NOT_READY" => Some(Self::NotReady),
+            "ERROR_REASON_NUMBER_OUT_OF_BOUNDS" => Some(Self::NumberOutOfBounds),
             _ => None,
         }
     }
@@ -1430,6 +1452,461 @@ pub mod identity_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "sameas.v1.IdentityService";
     impl<T> tonic::server::NamedService for IdentityServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Asks whose record this is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FindRequest {
+    /// What is known of the record. At most 256, at most 64 of one field.
+    #[prost(message, repeated, tag = "1")]
+    pub attributes: ::prost::alloc::vec::Vec<Attribute>,
+    /// The name of the source that the record is of, if it is of one: its values
+    /// are read as those of the source, and a source that holds each customer once
+    /// offers no other record. Empty: values are read as those of all sources, if
+    /// these agree on how.
+    #[prost(string, tag = "2")]
+    pub source: ::prost::alloc::string::String,
+    /// The key of the record in that source; the record is not compared with
+    /// itself. Empty: it has none yet.
+    #[prost(string, tag = "3")]
+    pub key: ::prost::alloc::string::String,
+    /// The answer must be of this revision or a later one; 0 accepts any.
+    #[prost(uint64, tag = "4")]
+    pub min_revision: u64,
+    /// The most entities to tell: at most 100; 0 stands for 10.
+    #[prost(uint32, tag = "5")]
+    pub limit: u32,
+    /// The least probability of an entity that is told, from 0 to 1.
+    #[prost(double, tag = "6")]
+    pub min_probability: f64,
+}
+/// One value of the record.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Attribute {
+    /// The canonical name of a field that is compared.
+    #[prost(string, tag = "1")]
+    pub field: ::prost::alloc::string::String,
+    /// The value, as people write it; at most 64 KiB.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+/// The entities that the record may be of.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FindResponse {
+    /// The revision that says whose records these are; at least 1.
+    #[prost(uint64, tag = "1")]
+    pub revision: u64,
+    /// The entities, most likely first.
+    #[prost(message, repeated, tag = "2")]
+    pub entities: ::prost::alloc::vec::Vec<FoundEntity>,
+    /// The sources that did not tell what their candidates are like, by name.
+    /// Without one, the answer is whole.
+    #[prost(message, repeated, tag = "3")]
+    pub gaps: ::prost::alloc::vec::Vec<FindGap>,
+    /// The part of the model that turned weights into decisions.
+    #[prost(message, optional, tag = "4")]
+    pub decision_model: ::core::option::Option<DecisionModel>,
+}
+/// An entity that the record may be of.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FoundEntity {
+    /// Its unified id, as a UUID.
+    #[prost(string, tag = "1")]
+    pub unified_id: ::prost::alloc::string::String,
+    /// What it is to the record.
+    #[prost(enumeration = "FindStanding", tag = "2")]
+    pub standing: i32,
+    /// The posterior probability that the record is of this entity, from 0 to 1:
+    /// that of its most likely reference.
+    #[prost(double, tag = "3")]
+    pub probability: f64,
+    /// How many references it has, compared or not.
+    #[prost(uint32, tag = "4")]
+    pub reference_count: u32,
+    /// Those that were compared, most likely first. At most 100.
+    #[prost(message, repeated, tag = "5")]
+    pub references: ::prost::alloc::vec::Vec<FoundReference>,
+}
+/// A reference that some rule brought together with the record.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FoundReference {
+    /// The reference. Always set.
+    #[prost(message, optional, tag = "1")]
+    pub reference: ::core::option::Option<Reference>,
+    /// The posterior weight in bits, prior included.
+    #[prost(double, tag = "2")]
+    pub weight_bits: f64,
+    /// The posterior probability that the two are of one entity, from 0 to 1.
+    #[prost(double, tag = "3")]
+    pub probability: f64,
+    /// The deterministic rule that links them; empty if none does.
+    #[prost(string, tag = "4")]
+    pub linking_rule: ::prost::alloc::string::String,
+    /// The comparison in which they differ and must not; empty if there is none.
+    #[prost(string, tag = "5")]
+    pub apart_comparison: ::prost::alloc::string::String,
+    /// What each comparison said, in the order of the settings; at most 16.
+    #[prost(message, repeated, tag = "6")]
+    pub comparisons: ::prost::alloc::vec::Vec<ComparisonEvidence>,
+}
+/// A source that did not tell what its candidates are like.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FindGap {
+    /// The name of the source.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// Why, in plain words that quote no value and no secret; at most 1,024
+    /// bytes.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// What an entity is to the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FindStanding {
+    /// Never sent.
+    Unspecified = 0,
+    /// The record is of this entity: a rebuild would link it.
+    Match = 1,
+    /// A person should look.
+    Review = 2,
+    /// It resembles the entity, but less than the review threshold asks.
+    Unlikely = 3,
+    /// It would match, but differs in what must not differ within an entity.
+    HeldApart = 4,
+}
+impl FindStanding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FIND_STANDING_UNSPECIFIED",
+            Self::Match => "FIND_STANDING_MATCH",
+            Self::Review => "FIND_STANDING_REVIEW",
+            Self::Unlikely => "FIND_STANDING_UNLIKELY",
+            Self::HeldApart => "FIND_STANDING_HELD_APART",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FIND_STANDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "FIND_STANDING_MATCH" => Some(Self::Match),
+            "FIND_STANDING_REVIEW" => Some(Self::Review),
+            "FIND_STANDING_UNLIKELY" => Some(Self::Unlikely),
+            "FIND_STANDING_HELD_APART" => Some(Self::HeldApart),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod match_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Tells whose record something is, given some of its attributes.
+    ///
+    /// Calls carry the token of a caller that the server's settings name, as
+    /// `authorization: Bearer TOKEN`. Nothing that is asked is kept. A server that
+    /// names no caller who may find, or looks up only, answers UNIMPLEMENTED. Errors
+    /// carry an `ErrorReason`.
+    #[derive(Debug, Clone)]
+    pub struct MatchServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl MatchServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> MatchServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> MatchServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            MatchServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Finds the entities that a record may be of, by the rules, weights and
+        /// thresholds of a rebuild.
+        pub async fn find(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FindRequest>,
+        ) -> std::result::Result<tonic::Response<super::FindResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sameas.v1.MatchService/Find",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sameas.v1.MatchService", "Find"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod match_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with MatchServiceServer.
+    #[async_trait]
+    pub trait MatchService: std::marker::Send + std::marker::Sync + 'static {
+        /// Finds the entities that a record may be of, by the rules, weights and
+        /// thresholds of a rebuild.
+        async fn find(
+            &self,
+            request: tonic::Request<super::FindRequest>,
+        ) -> std::result::Result<tonic::Response<super::FindResponse>, tonic::Status>;
+    }
+    /// Tells whose record something is, given some of its attributes.
+    ///
+    /// Calls carry the token of a caller that the server's settings name, as
+    /// `authorization: Bearer TOKEN`. Nothing that is asked is kept. A server that
+    /// names no caller who may find, or looks up only, answers UNIMPLEMENTED. Errors
+    /// carry an `ErrorReason`.
+    #[derive(Debug)]
+    pub struct MatchServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> MatchServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for MatchServiceServer<T>
+    where
+        T: MatchService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/sameas.v1.MatchService/Find" => {
+                    #[allow(non_camel_case_types)]
+                    struct FindSvc<T: MatchService>(pub Arc<T>);
+                    impl<T: MatchService> tonic::server::UnaryService<super::FindRequest>
+                    for FindSvc<T> {
+                        type Response = super::FindResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FindRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchService>::find(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FindSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for MatchServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "sameas.v1.MatchService";
+    impl<T> tonic::server::NamedService for MatchServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
