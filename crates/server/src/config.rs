@@ -57,7 +57,7 @@ pub const ATTRIBUTE_COUNT_MAX: usize = 256;
 /// The most entities that one find tells.
 pub const FOUND_COUNT_MAX: u32 = 100;
 /// The entities that a find tells if the request does not say.
-pub const FOUND_COUNT_DEFAULT: u32 = 10;
+pub(crate) const FOUND_COUNT_DEFAULT: u32 = 10;
 /// The most references of a found entity that are told.
 pub const FOUND_REFERENCE_COUNT_MAX: usize = 100;
 /// The longest reason why a source did not tell what it has, in bytes.

@@ -75,13 +75,14 @@ async fn measure(path: &Path, truth: &Path, count: usize) -> Result<(), Failure>
         let ranked = rank(&answer, finder.legend(), &snapshot, 0.01)?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
         compared += answer.candidates.len();
-        let best = ranked.first().filter(|best| best.standing == Standing::Match);
-        let id = best.map(|best| best.unified_id.parse());
-        let members = match id.transpose()? {
-            None => BTreeSet::new(),
-            Some(id) => members(&snapshot, sameas_graph::UnifiedId::new(id))?,
-        };
-        found.insert(fuzzy.key.clone(), members);
+        // A record that matches several entities would bring them together.
+        let matching = ranked.iter().filter(|e| e.standing == Standing::Match);
+        let mut met = BTreeSet::new();
+        for entity in matching {
+            let id = entity.unified_id.parse()?;
+            met.extend(members(&snapshot, sameas_graph::UnifiedId::new(id))?);
+        }
+        found.insert(fuzzy.key.clone(), met);
     }
     times.sort_by(f64::total_cmp);
     let quantile = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
@@ -107,6 +108,12 @@ async fn measure(path: &Path, truth: &Path, count: usize) -> Result<(), Failure>
     truth.judge("rebuild", &fuzzy, &rebuilt);
     let same = fuzzy.iter().filter(|f| found[&f.key] == rebuilt[&f.key]);
     println!("the same answer for {} of {}", same.count(), fuzzy.len());
+    if std::env::var_os("MEASURE_FIND_DIFFERENCES").is_some() {
+        for fuzzy in fuzzy.iter().filter(|f| found[&f.key] != rebuilt[&f.key]) {
+            let (found, rebuilt) = (&found[&fuzzy.key], &rebuilt[&fuzzy.key]);
+            println!("{}: made of {:?}, found {found:?}, rebuilt {rebuilt:?}", fuzzy.key, fuzzy.made_of);
+        }
+    }
     Ok(())
 }
 
