@@ -22,5 +22,6 @@ mod privacy;
 mod quality;
 mod recovery;
 mod report;
+mod sources;
 mod splink;
 mod zero_config;

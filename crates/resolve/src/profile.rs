@@ -17,7 +17,7 @@ use sameas_source::{FETCH_KEYS_MAX, FieldMapping, ScanRequest, Source, SourceSet
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::value::{Cells, Moment};
+pub(crate) use self::value::{Cells, Moment};
 use crate::Settings;
 
 /// Which value of a field survives when records differ.
@@ -318,6 +318,7 @@ async fn fetch(
     });
     let source = Source::open(&asked, &settings.base).await;
     let source = source.map_err(|error| told(&error))?;
+    source.updated_kind().map_err(|error| told(&error))?;
     let mut answer = Answer {
         found: BTreeSet::new(),
         candidates: Vec::new(),

@@ -146,6 +146,9 @@ pub enum DatabaseFault {
         /// The SQLSTATE, if there is one.
         state: SqlState,
     },
+    /// The driver takes no parameters.
+    #[error("the driver takes no parameters, so records cannot be asked for by key")]
+    NoParameters,
     /// The driver came to an end that no code is prepared for.
     #[error("the driver crashed; nothing was taken over, run again or with another release of it")]
     Crashed,
