@@ -240,9 +240,13 @@ impl Checked {
     }
 
     fn check(&self, source: &str, arguments: &[&str]) -> Ran {
+        let only = ["city", "dob"].into_iter();
+        let only = only.filter(|field| source.contains(&format!("{field} = ")));
+        let only: Vec<_> = only.map(|field| format!("{field:?}")).collect();
         let text = format!(
-            "[[source]]\nname = \"shop\"\n{source}\n\
-             [[compare]]\nfield = \"surname\"\n[[block]]\non = [\"surname\"]\n"
+            "[[source]]\nname = \"shop\"\n{source}\n[profile]\nonly = [{}]\n\
+             [[compare]]\nfield = \"surname\"\n[[block]]\non = [\"surname\"]\n",
+            only.join(", ")
         );
         let path = self.path("sameas.toml");
         fs::write(&path, text).unwrap();

@@ -176,7 +176,17 @@ fn open_table(
     let system = System::of(driver);
     let mut loaded = driver::load(driver, entry_point, base, system)?;
     let names = options.names();
-    let refused = |error| DatabaseFault::of_options(&error, system.lacking(&names), &names);
+    let refused = |error| {
+        let fault = DatabaseFault::of_options(&error, system.lacking(&names), &names);
+        match fault {
+            // A warehouse's host is made of its account.
+            DatabaseFault::Unreachable { .. } if system == System::Snowflake => {
+                let reason = "no host of this account answers".to_owned();
+                DatabaseFault::Unreachable { reason }
+            }
+            fault => fault,
+        }
+    };
     let database = loaded.new_database_with_opts(options.into_pairs());
     let database = database.map_err(refused)?;
     let mut connection = database.new_connection().map_err(refused)?;

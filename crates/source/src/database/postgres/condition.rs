@@ -25,9 +25,21 @@ const CONDITION_LEN_MAX: usize = 1 << 16;
 pub(crate) fn condition(filter: &Expr, columns: &[Column]) -> Option<String> {
     let writer = Writer { columns };
     let parts = split_conjunction(filter).into_iter();
-    let parts: Vec<_> = parts.filter_map(|part| writer.written(part)).collect();
+    let parts = parts.filter_map(|part| writer.written(part, Place::Top));
+    let parts: Vec<_> = parts.collect();
     let condition = parts.join(" AND ");
     (!condition.is_empty() && condition.len() <= CONDITION_LEN_MAX).then_some(condition)
+}
+
+/// Where a part of a condition stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It has to hold.
+    Top,
+    /// It helps to hold.
+    Inside,
+    /// It has not to hold.
+    Negated,
 }
 
 struct Writer<'c> {
@@ -55,13 +67,16 @@ enum Kind {
 
 impl Writer<'_> {
     /// Returns a condition in the server's words, if all of it means the same there.
-    fn written(&self, expr: &Expr) -> Option<String> {
+    fn written(&self, expr: &Expr, place: Place) -> Option<String> {
         match expr {
-            Expr::BinaryExpr(binary) => self.binary(binary),
-            Expr::Not(inner) => Some(format!("(NOT {})", self.written(inner)?)),
+            Expr::BinaryExpr(binary) => self.binary(binary, place),
+            Expr::Not(inner) => {
+                let inner = self.written(inner, Place::Negated)?;
+                Some(format!("(NOT {inner})"))
+            }
             Expr::IsNull(inner) => Some(format!("({} IS NULL)", self.exact(inner)?)),
             Expr::IsNotNull(inner) => Some(format!("({} IS NOT NULL)", self.exact(inner)?)),
-            Expr::InList(list) => self.in_list(list),
+            Expr::InList(list) => self.in_list(list, place),
             Expr::Between(between) => self.between(between),
             Expr::Column(_) => {
                 let column = self.operand(expr)?;
@@ -71,9 +86,14 @@ impl Writer<'_> {
         }
     }
 
-    fn binary(&self, BinaryExpr { left, op, right }: &BinaryExpr) -> Option<String> {
+    fn binary(&self, binary: &BinaryExpr, place: Place) -> Option<String> {
+        let BinaryExpr { left, op, right } = binary;
         if matches!(op, Operator::And | Operator::Or) {
-            let (left, right) = (self.written(left)?, self.written(right)?);
+            let place = match place {
+                Place::Top => Place::Inside,
+                inner => inner,
+            };
+            let (left, right) = (self.written(left, place)?, self.written(right, place)?);
             return Some(format!("({left} {op} {right})"));
         }
         let (column, op, value) = match self.operand(left) {
@@ -85,15 +105,20 @@ impl Writer<'_> {
         Some(format!("({} {sign} {value})", column.term))
     }
 
-    fn in_list(
-        &self,
-        InList {
+    /// Writes a list where the engine, which joins lists of one column, gives it the meaning that
+    /// SQL gives it of null: `x NOT IN (1) OR x NOT IN (2)` is true for it without exception.
+    fn in_list(&self, list: &InList, place: Place) -> Option<String> {
+        let InList {
             expr,
             list,
             negated,
-        }: &InList,
-    ) -> Option<String> {
-        let column = self.operand(expr)?;
+        } = list;
+        let is_same = match place {
+            Place::Top => true,
+            Place::Inside => !negated,
+            Place::Negated => false,
+        };
+        let column = self.operand(expr).filter(|_| is_same)?;
         let values = list.iter().map(|value| column.kind.literal(value));
         let values: Vec<_> = values.collect::<Option<_>>()?;
         if values.is_empty() {
@@ -338,6 +363,8 @@ mod tests {
             "not (n = 1 and lower(Name) = 'x')",
             "ok > false",
             "n = null",
+            "n not in (1) or n not in (2)",
+            "not (n in (1) and n in (2))",
         ] {
             assert_eq!(pushed(text), None, "{text}");
         }
