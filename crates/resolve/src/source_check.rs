@@ -24,6 +24,9 @@ const COUNTING_TIME_MAX: Duration = Duration::from_mins(1);
 /// How long opening and asking may take.
 const ASKING_TIME_MAX: Duration = Duration::from_mins(1);
 
+/// A key that every source has.
+const ANY_KEY: &str = "'key'";
+
 /// What is known of all sources that were looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -170,40 +173,50 @@ impl SourceCheck {
     /// there; none if the key is not.
     fn names(&mut self, source: &Source, settings: &SourceSettings) -> Option<ScanRequest> {
         let (asked, _) = ScanRequest::for_settings(settings);
-        let of = |key: &str, columns: Vec<String>, filter: Option<String>| ScanRequest {
-            key: key.to_owned(),
-            columns,
-            filter,
-        };
-        if let Err(error) = source.check(&of(&asked.key, Vec::new(), None)) {
-            self.refuse(Topic::Key, &error);
-            // The other names are looked up beside something that is there.
-            for text in &asked.columns {
-                if let Err(error) = source.check(&of("'key'", vec![text.clone()], None)) {
-                    self.refuse(Topic::Columns, &error);
-                }
-            }
-            return None;
-        }
+        let has_key = !self.lacks(source, Topic::Key, &of(&asked.key, &[], None), &asked);
+        // The other names are looked up beside something that is there.
+        let key = if has_key { &asked.key } else { ANY_KEY };
         let mut found = Vec::new();
         for text in &asked.columns {
-            match source.check(&of(&asked.key, vec![text.clone()], None)) {
-                Ok(()) => found.push(text.clone()),
-                Err(error) => self.refuse(Topic::Columns, &error),
+            let alone = of(key, std::slice::from_ref(text), None);
+            let others = asked.columns.iter().cloned();
+            let among = ScanRequest {
+                columns: [text.clone()].into_iter().chain(others).collect(),
+                ..of(key, &[], None)
+            };
+            if !self.lacks(source, Topic::Columns, &alone, &among) {
+                found.push(text.clone());
             }
         }
         let mut filter = None;
-        if let Some(text) = &asked.filter {
-            match source.check(&of(&asked.key, Vec::new(), Some(text.clone()))) {
-                Ok(()) => filter = Some(text.clone()),
-                Err(error) => self.refuse(Topic::Columns, &error),
+        if asked.filter.is_some() {
+            let alone = of(key, &[], asked.filter.as_ref());
+            let among = of(key, &found, asked.filter.as_ref());
+            if !self.lacks(source, Topic::Columns, &alone, &among) {
+                filter = asked.filter.as_ref();
             }
         }
         if found.len() == asked.columns.len() {
             let says = format!("all {} that are mapped are there", found.len());
             self.add(Finding::fine(Topic::Columns, says));
         }
-        Some(of(&asked.key, found, filter))
+        has_key.then(|| of(&asked.key, &found, filter))
+    }
+
+    /// Tells whether what a request asks for is not there, and says so in the words of a request
+    /// that asks for it first and for more: other names tell what a name may mean.
+    fn lacks(
+        &mut self,
+        source: &Source,
+        topic: Topic,
+        alone: &ScanRequest,
+        among: &ScanRequest,
+    ) -> bool {
+        let Err(error) = source.check(alone) else {
+            return false;
+        };
+        self.refuse(topic, &source.check(among).err().unwrap_or(error));
+        true
     }
 
     fn refuse(&mut self, topic: Topic, error: &ScanError) {
@@ -296,6 +309,14 @@ impl SourceCheck {
             }
             _ => Finding::fine(Topic::Updated, newest),
         });
+    }
+}
+
+fn of(key: &str, columns: &[String], filter: Option<&String>) -> ScanRequest {
+    ScanRequest {
+        key: key.to_owned(),
+        columns: columns.to_vec(),
+        filter: filter.cloned(),
     }
 }
 
