@@ -72,7 +72,7 @@ impl fmt::Debug for Source {
             .field("name", &self.name)
             .field("file_count", &self.connector.file_count())
             .field("column_count", &self.columns.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

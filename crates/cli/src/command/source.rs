@@ -96,8 +96,9 @@ pub(super) fn run(shared: &Shared, args: &SourceArgs) -> Result<Outcome> {
     let check = sameas_resolve::check_sources(&settings, name.as_deref(), threads);
     let report = job::run(shared, check)??;
     output::print(shared.format, &report)?;
-    match report.is_fine() {
-        true => Ok(Outcome::Done),
-        false => Ok(Outcome::No),
+    if report.is_fine() {
+        Ok(Outcome::Done)
+    } else {
+        Ok(Outcome::No)
     }
 }

@@ -221,9 +221,8 @@ impl Kind {
         if value.is_null() {
             return None;
         }
-        let text = match value.cast_to(&DataType::Utf8).ok()? {
-            ScalarValue::Utf8(Some(text)) => text,
-            _ => return None,
+        let ScalarValue::Utf8(Some(text)) = value.cast_to(&DataType::Utf8).ok()? else {
+            return None;
         };
         let is_plain = |c: char| c.is_ascii_digit() || "-:.TZ".contains(c);
         text.chars()

@@ -54,8 +54,16 @@ struct ColumnRight {
     name: String,
     may_select: bool,
     is_not_null: bool,
-    is_indexed: bool,
-    is_unique: bool,
+    index: Index,
+}
+
+/// The best index that begins with a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Index {
+    None,
+    Plain,
+    /// Of this column alone.
+    Unique,
 }
 
 impl Postgres {
@@ -163,15 +171,18 @@ impl Postgres {
             let index = format!("CREATE INDEX ON {} (({name}::text));", about.relation);
             return Finding::advice(Topic::Fetch, says).mended_by(index);
         }
-        if !self.size.is_plain && !right.is_indexed {
+        if !self.size.is_plain && right.index == Index::None {
             let says = format!(
                 "by bound keys; whether an index serves is up to {} and its tables",
                 about.kind()
             );
             return Finding::fine(Topic::Fetch, says);
         }
-        if right.is_indexed {
-            let unique = if right.is_unique { "the unique" } else { "an" };
+        if right.index != Index::None {
+            let unique = match right.index {
+                Index::Unique => "the unique",
+                _ => "an",
+            };
             let says = format!("by bound keys and {unique} index on {name}");
             return Finding::fine(Topic::Fetch, says);
         }
@@ -200,9 +211,10 @@ impl Postgres {
             findings.push(Finding::missing(Topic::Privileges, says).mended_by(grant));
         }
         if about.is_superuser || about.may_write {
-            let may = match about.is_superuser {
-                true => "is a superuser",
-                false => "may also write to the table",
+            let may = if about.is_superuser {
+                "is a superuser"
+            } else {
+                "may also write to the table"
             };
             let says = format!(
                 "{} {may}; sessions here can only read, and a role that may do no more is better",
@@ -261,8 +273,11 @@ impl ColumnRight {
             name: row.try_get(0)?,
             may_select: row.try_get(1)?,
             is_not_null: row.try_get(2)?,
-            is_indexed: row.try_get(3)?,
-            is_unique: row.try_get(4)?,
+            index: match (row.try_get(3)?, row.try_get(4)?) {
+                (_, true) => Index::Unique,
+                (true, _) => Index::Plain,
+                _ => Index::None,
+            },
         })
     }
 }
