@@ -70,8 +70,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Fetches keys that lie all over a file: by a search, as an expression needs it, then by key.
-async fn measure(folder: &Path, file: &str, rows: u64) -> Result<(), Box<dyn Error>> {
-    let keys: Vec<String> = (1..=6)
+async fn measure(
+    folder: &Path,
+    file: &str,
+    rows: u64,
+    key_count: u64,
+) -> Result<(), Box<dyn Error>> {
+    let keys: Vec<String> = (1..=key_count)
         .map(|at| format!("C-{:09}", rows * at / 7))
         .collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

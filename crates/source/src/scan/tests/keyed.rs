@@ -189,8 +189,8 @@ async fn numbers_are_keys_in_their_own_spelling() {
         &[batch(vec![("id", Arc::clone(&ids))])],
     );
     super::binary::write_parquet(&folder.path("n.parquet"), &[batch(vec![("id", ids)])], 100);
-    let lines: String = (0..1_000).map(|id| format!("{{\"id\":{id}}}\n")).collect();
-    folder.write("n.ndjson", lines);
+    let lines: Vec<_> = (0..1_000).map(|id| format!("{{\"id\":{id}}}")).collect();
+    folder.write("n.ndjson", lines.join("\n"));
     for kind in ["n.arrow", "n.parquet", "n.ndjson"] {
         let source = opened(&folder, kind, DuplicateKeys::Refuse).await;
         for _ in 0..3 {
