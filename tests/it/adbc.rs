@@ -618,11 +618,38 @@ fn a_warehouse_without_account_is_told_in_plain_words() {
             "options = { \"adbc.bigquery.sql.project_id\" = \"p\" }",
             "has no credentials",
         ),
+        (
+            "bigquery",
+            "options = { \"adbc.bigquery.sql.project_id\" = \"p\", \"adbc.bigquery.sql.auth_type\" = \
+             \"adbc.bigquery.sql.auth_type.json_credential_string\", \
+             \"adbc.bigquery.sql.auth_credentials\" = { file = \"secret\" } }",
+            "cannot use the credentials",
+        ),
+        (
+            "snowflake",
+            "options = { \"adbc.snowflake.sql.account\" = \"a\", username = \"u\" }",
+            "has no credentials",
+        ),
+        (
+            "snowflake",
+            "password = { file = \"secret\" }\noptions = { \"adbc.snowflake.sql.account\" = \"a\", \
+             username = \"u\", \"adbc.snowflake.sql.auth_type\" = \"nonsense\" }",
+            "does not take the options",
+        ),
+        (
+            "snowflake",
+            "password = { file = \"secret\" }\noptions = { \"adbc.snowflake.sql.account\" = \"a\", \
+             username = \"u\", \"adbc.snowflake.sql.uri.host\" = \"127.0.0.1\", \
+             \"adbc.snowflake.sql.uri.port\" = \"1\", \"adbc.snowflake.sql.uri.protocol\" = \"http\", \
+             \"adbc.snowflake.sql.client_option.login_timeout\" = \"2s\" }",
+            "no host of this account answers",
+        ),
     ] {
         let Some(library) = driver(name) else {
             continue;
         };
         let place = Place::new();
+        fs::write(place.path("secret"), CANARY).unwrap();
         let library = library.display().to_string();
         let ran = place.run(
             "plan",
@@ -630,6 +657,7 @@ fn a_warehouse_without_account_is_told_in_plain_words() {
         );
         assert_eq!(ran.code, Some(2), "{name}: {}", ran.stderr);
         assert!(ran.stderr.contains(says), "{name}: {}", ran.stderr);
+        assert!(!ran.stderr.contains(CANARY), "{name}: {}", ran.stderr);
     }
 }
 

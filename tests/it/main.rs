@@ -24,5 +24,6 @@ mod privacy;
 mod quality;
 mod recovery;
 mod report;
+mod sources;
 mod splink;
 mod zero_config;

@@ -17,6 +17,7 @@ use crate::command::profile::ProfileArgs;
 use crate::command::rebuild::RebuildArgs;
 use crate::command::report::ReportArgs;
 use crate::command::serve::ServeArgs;
+use crate::command::source::SourceArgs;
 use crate::command::train::TrainArgs;
 use crate::command::verify::VerifyArgs;
 
@@ -100,6 +101,8 @@ pub(crate) enum Command {
     Find(FindArgs),
     /// Asks the systems of one customer for its records, and prints what they say of it now.
     Profile(ProfileArgs),
+    /// Looks at sources: what works, what is missing, and the command that mends it.
+    Source(SourceArgs),
     /// Writes the identity map: source, key, unified id, since.
     Export(ExportArgs),
     /// Says how good the newest revision is: measured by a truth, or estimated without one.

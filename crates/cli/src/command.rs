@@ -15,6 +15,7 @@ pub(crate) mod rebuild;
 pub(crate) mod report;
 mod schema;
 pub(crate) mod serve;
+pub(crate) mod source;
 pub(crate) mod train;
 pub(crate) mod verify;
 
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Command::Explain(args) => explain::run(shared, args),
         Command::Find(args) => find::run(shared, args),
         Command::Profile(args) => profile::run(shared, args),
+        Command::Source(args) => source::run(shared, args),
         Command::Export(args) => export::run(shared, args),
         Command::Evaluate(args) => evaluate::run(shared, args),
         Command::Report(args) => report::run(shared, args),

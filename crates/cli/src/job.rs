@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use sameas_graph::Namespace;
@@ -11,6 +11,9 @@ use tokio::runtime::Runtime;
 
 use crate::args::Shared;
 use crate::progress;
+
+/// How long what a job left behind may take to end.
+const PARTING_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Reads the settings that the command line names.
 pub(crate) fn settings(shared: &Shared) -> Result<Settings> {
@@ -52,7 +55,11 @@ pub(crate) fn options(shared: &Shared, shrink: Shrink) -> Result<JobOptions> {
 
 /// Runs a job to its end.
 pub(crate) fn run<T>(shared: &Shared, job: impl Future<Output = T>) -> Result<T> {
-    Ok(runtime(shared)?.block_on(job))
+    let runtime = runtime(shared)?;
+    let ended = runtime.block_on(job);
+    // A driver that does not come back must not hold up the end.
+    runtime.shutdown_timeout(PARTING_TIME_MAX);
+    Ok(ended)
 }
 
 /// Makes the runtime that reads sources and asks servers.

@@ -19,17 +19,19 @@ use sameas_graph::{Legend, LevelPattern, NodeId, ReferenceTable, SourceId};
 use sameas_matching::{
     Blocking, Judge, Judged, KeyIndex, KeyPart, MatchingPlan, Prepared, Threshold, ValueCounts, legend,
 };
-use sameas_record::{FieldId, PartitionIngest, Records, Schema, SourceParts, assemble};
-use sameas_source::{FETCH_KEYS_MAX, ScanError, SourceSettings};
+use sameas_record::{
+    FieldId, PartitionIngest, Records, Schema, SourceParts, SourcePlan, assemble,
+};
+use sameas_source::{ScanRequest, SourceSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::query::{FindError, FindQuery};
 pub use self::rank::{FoundEntity, FoundRecord, Standing, rank};
-use crate::ingest::{self, OpenSource};
 use crate::job::{JobError, JobOptions, Stages};
+use crate::opened::OpenedSources;
 use crate::rebuild::{Job, threads};
-use crate::{Settings, model_file};
+use crate::{Settings, ingest, model_file};
 
 /// How records are found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -106,8 +108,9 @@ struct Shared {
     index: KeyIndex,
     /// All references, and the values of those whose sources keep candidates in memory.
     resident: Records,
-    /// The sources that are asked for their candidates.
-    fetched: BTreeMap<SourceId, OpenSource>,
+    /// The sources that are asked for their candidates, and what of them.
+    fetched: BTreeMap<SourceId, Fetched>,
+    opened: OpenedSources,
     /// Content hashes of values that too many records share.
     ignored: BTreeMap<FieldId, HashSet<u64>>,
     judge: Judge,
@@ -157,6 +160,7 @@ impl Finder {
                 index,
                 resident,
                 fetched,
+                opened: OpenedSources::new(&settings.sources, &settings.base),
                 ignored,
                 judge,
                 legend,
@@ -250,17 +254,26 @@ impl Finder {
     }
 }
 
-/// Opens the sources whose candidates are fetched.
+/// What is asked of a source whose candidates are fetched.
+struct Fetched {
+    request: ScanRequest,
+    plan: Arc<SourcePlan>,
+}
+
+/// Says what is asked of the sources whose candidates are fetched.
 async fn fetched(
     settings: &Settings,
     records: &Records,
     options: &JobOptions,
-) -> Result<BTreeMap<SourceId, OpenSource>, JobError> {
+) -> Result<BTreeMap<SourceId, Fetched>, JobError> {
     let mut some = settings.clone();
     some.sources.retain(SourceSettings::fetches_candidates);
     let opened = ingest::open(&some, records.schema(), &*options.progress).await?;
-    let id = |open: &OpenSource| records.references().source_id(&open.plan.name);
-    let numbered = opened.into_iter().filter_map(|open| Some((id(&open)?, open)));
+    let numbered = opened.into_iter().filter_map(|open| {
+        let source = records.references().source_id(&open.plan.name)?;
+        let (request, plan) = (open.request, open.plan);
+        Some((source, Fetched { request, plan }))
+    });
     Ok(numbered.collect())
 }
 
@@ -268,7 +281,7 @@ async fn fetched(
 fn refuse_neighbours(
     index: &KeyIndex,
     plan: &MatchingPlan,
-    fetched: &BTreeMap<SourceId, OpenSource>,
+    fetched: &BTreeMap<SourceId, Fetched>,
     records: &Records,
 ) -> Result<(), JobError> {
     let (Some(source), Some(rule)) = (fetched.keys().next(), index.rules_of_neighbours().next())
@@ -283,7 +296,7 @@ fn refuse_neighbours(
 
 /// Candidates of one source that are fetched.
 struct Asked<'f> {
-    open: &'f OpenSource,
+    of: &'f Fetched,
     keys: Vec<&'f str>,
 }
 
@@ -322,9 +335,9 @@ impl Shared {
             let source = self.references().source_of(node);
             match self.fetched.get(&source) {
                 None => resident.push(node.get()),
-                Some(open) => {
+                Some(of) => {
                     let keys = Vec::new();
-                    let asked = asked.entry(source).or_insert(Asked { open, keys });
+                    let asked = asked.entry(source).or_insert(Asked { of, keys });
                     asked.keys.push(self.references().key(node));
                 }
             }
@@ -340,7 +353,7 @@ impl Shared {
     ) -> (Vec<SourceParts>, Vec<FindGap>) {
         let time = time.min(Duration::from_millis(self.settings.find.timeout_ms));
         let answers = asked.iter().map(|asked| async move {
-            let answer = tokio::time::timeout(time, asked.parts()).await;
+            let answer = tokio::time::timeout(time, asked.parts(&self.opened)).await;
             answer.unwrap_or_else(|_| Err(format!("no answer within {} ms", time.as_millis())))
         });
         let (mut fetched, mut gaps) = (Vec::new(), Vec::new());
@@ -348,7 +361,7 @@ impl Shared {
             match answer {
                 Ok(parts) => fetched.push(parts),
                 Err(reason) => gaps.push(FindGap {
-                    source: asked.open.plan.name.clone(),
+                    source: asked.of.plan.name.clone(),
                     reason,
                 }),
             }
@@ -403,15 +416,12 @@ fn candidate(references: &ReferenceTable, node: u32, judged: Judged) -> Candidat
 
 impl Asked<'_> {
     /// Reads the candidates of the source.
-    async fn parts(&self) -> Result<SourceParts, String> {
-        let told = |error: ScanError| error.to_string();
-        let plan = &self.open.plan;
+    async fn parts(&self, opened: &OpenedSources) -> Result<SourceParts, String> {
+        let plan = &self.of.plan;
         let mut ingest = PartitionIngest::new(plan);
-        for keys in self.keys.chunks(FETCH_KEYS_MAX) {
-            let fetched = self.open.source.fetch(&self.open.request, keys).await;
-            for batch in fetched.map_err(told)? {
-                ingest.push(&batch).map_err(|error| error.to_string())?;
-            }
+        let fetched = opened.fetch(&plan.name, &self.of.request, &self.keys).await;
+        for batch in fetched.map_err(|error| error.to_string())? {
+            ingest.push(&batch).map_err(|error| error.to_string())?;
         }
         let parts = vec![ingest.finish()];
         let plan = (**plan).clone();

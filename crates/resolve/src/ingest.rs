@@ -83,9 +83,8 @@ pub(crate) async fn open(
             .retain(|field, _| !settings.is_for_profiles_only(field));
         let source_settings = &compared;
         let (request, columns) = ScanRequest::for_settings(source_settings);
-        let mut checked = request.clone();
-        checked.columns.extend(source_settings.updated.clone());
-        source.check(&checked)?;
+        source.check(&request)?;
+        source.updated_kind()?;
         if let Some(note) = skipped_note(&source_settings.name, source.skipped_files()) {
             progress.note(&note);
         }

@@ -21,6 +21,7 @@ mod rebuild;
 mod report;
 mod report_html;
 mod settings;
+mod source_check;
 mod splink;
 mod weigh;
 
@@ -49,9 +50,11 @@ pub use report::{
     RebuildReport, RuleReport, SourceReport, StageReport, TrainReport,
 };
 pub use report_html::{report_html, training_html};
+pub use sameas_source::{Finding, Standing, Topic};
 pub use settings::{
     CallerRight, CallerSettings, GraphSettings, KeyPath, KeyStep, ServeSettings, Settings,
     SettingsError, SettingsProblem, TokenError, json_schema,
 };
+pub use source_check::{SourceCheck, SourceCheckError, SourceCheckReport, check_sources};
 pub use splink::{ImportError, ImportReport, ImportRequest, import_splink};
 pub use weigh::{RecordName, weigh};

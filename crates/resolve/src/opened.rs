@@ -118,6 +118,7 @@ impl Slot {
         let files = self.files(base);
         let source = Source::open(&self.settings, base).await;
         let source = Arc::new(source.map_err(FetchError::Open)?);
+        source.updated_kind().map_err(FetchError::Fetch)?;
         let fresh = Opened { source, files };
         *opened = self.is_watched().then(|| fresh.clone());
         Ok((fresh, false))

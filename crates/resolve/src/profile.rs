@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::profiler::{Profiler, profile};
+pub(crate) use self::value::{Cells, Moment};
 
 /// Which value of a field survives when records differ.
 #[derive(

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_schema::SchemaRef;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::{MemTable, TableProvider};
+use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
 
 use crate::count::RowCount;
@@ -14,6 +15,7 @@ use crate::database::{Adbc, Postgres};
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
 use crate::files::{BATCH_ROWS_MAX, Files};
+use crate::finding::{Asked, Finding};
 use crate::skipped::SkippedFiles;
 
 /// Everything of a source that depends on the kind of system it lies in.
@@ -105,16 +107,18 @@ impl Connector {
         }
     }
 
-    /// Returns the given columns as a table of at most `partition_count` partitions.
+    /// Returns the given columns as a table of at most `partition_count` partitions; rows for which
+    /// a condition does not hold may be left out.
     pub(crate) async fn table(
         &self,
         context: &SessionContext,
         used: &[usize],
         partition_count: usize,
+        filter: Option<&Expr>,
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         match self {
             Self::Files(files) => files.table(context, used, partition_count),
-            Self::Postgres(table) => table.table(used, partition_count).await,
+            Self::Postgres(table) => table.table(used, partition_count, filter).await,
             Self::Adbc(table) => table.table(used),
         }
     }
@@ -128,13 +132,26 @@ impl Connector {
         key: Option<&str>,
         keys: &[&str],
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        if let (Self::Postgres(table), Some(key)) = (self, key)
-            && let Some(batches) = table.fetch(used, key, keys).await?
-        {
-            let schema = Arc::new(self.schema().project(used)?);
-            return Ok(Arc::new(MemTable::try_new(schema, vec![batches])?));
+        let fetched = match (self, key) {
+            (_, None) => None,
+            (Self::Files(files), Some(key)) => files.fetch(used, key, keys).await?,
+            (Self::Postgres(table), Some(key)) => table.fetch(used, key, keys).await?,
+            (Self::Adbc(table), Some(key)) => table.fetch(used, key, keys).await?,
+        };
+        let Some(batches) = fetched else {
+            return self.table(context, used, 1, None).await;
+        };
+        let schema = Arc::new(self.schema().project(used)?);
+        Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
+    }
+
+    /// Tells what reading is like, and what would make it better.
+    pub(crate) async fn findings(&self, asked: &Asked<'_>) -> Result<Vec<Finding>, ScanError> {
+        match self {
+            Self::Files(files) => Ok(files.findings(asked).await),
+            Self::Postgres(table) => table.findings(asked).await,
+            Self::Adbc(table) => table.findings(asked).await,
         }
-        self.table(context, used, 1).await
     }
 
     /// Refuses a scan during which a file changed; a database shows one moment to the whole scan.

@@ -5,7 +5,7 @@ mod fault;
 mod name;
 mod postgres;
 
-pub(crate) use self::adbc::Adbc;
+pub(crate) use self::adbc::{Adbc, driver_command};
 pub use self::fault::{DatabaseFault, SqlState};
-pub(crate) use self::postgres::Postgres;
 pub use self::postgres::is_postgres;
+pub(crate) use self::postgres::{Postgres, grants as postgres_grants};

@@ -278,6 +278,18 @@ pub enum ScanError {
         /// Its type, in words.
         data_type: String,
     },
+    /// A column or expression that tells no time.
+    #[error(
+        "source `{source_name}`: `updated` {text:?} is {data_type}, which says no time; name a column of times, or of numbers that grow"
+    )]
+    UpdatedType {
+        /// The source.
+        source_name: String,
+        /// What the settings say.
+        text: String,
+        /// Its type, in words.
+        data_type: String,
+    },
     /// A text file with a record that cannot be read.
     #[error("source `{source_name}`: {file}, {flaw}")]
     Flawed {
@@ -330,6 +342,25 @@ pub enum ScanError {
         #[source]
         cause: DatabaseFault,
     },
+    /// Files that changed since they were opened, and cannot be opened as they are now.
+    #[error(
+        "source `{source_name}`: its files changed and cannot be opened as they are now: {reason}"
+    )]
+    Reopen {
+        /// The source.
+        source_name: String,
+        /// Why, and what helps.
+        reason: String,
+    },
+    /// More records have the keys that were asked for than an answer holds.
+    #[error(
+        "source `{source_name}`: more than 100,000 records have the keys asked for; \
+         map a `key` that tells records apart"
+    )]
+    TooManyFetched {
+        /// The source.
+        source_name: String,
+    },
     /// An expression that failed on some record.
     #[error("source `{source_name}`: an expression cannot be computed for some record: {reason}")]
     Compute {
@@ -353,6 +384,16 @@ pub enum ScanError {
 #[error("{reason}")]
 pub struct StoreCause {
     reason: String,
+}
+
+impl OpenError {
+    /// Tells the error with its cause, neither of which quotes a value.
+    pub(crate) fn in_full(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
 }
 
 impl ScanError {

@@ -30,6 +30,17 @@ const MISFIT_COUNT_MAX: usize = 4;
 const UNPLANNED: &str =
     "it uses SQL that is not supported, or a function that does not take its arguments";
 
+/// What says when a record was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdatedKind {
+    /// A date or a point in time.
+    Time,
+    /// A number, which grows but tells no time: nobody knows its unit.
+    Number,
+    /// A text, which has to read as a time.
+    Text,
+}
+
 /// What the texts of a request may refer to.
 pub(crate) struct Resolver<'a> {
     pub(crate) source_name: &'a str,
@@ -80,6 +91,22 @@ impl Resolver<'_> {
             .map(|text| self.filter(&schema, text))
             .transpose()?;
         Ok(Resolved { outputs, filter })
+    }
+
+    /// Resolves what says when a record was changed, and tells what that is.
+    pub(crate) fn updated(&self, text: &str) -> Result<UpdatedKind, ScanError> {
+        let (_, data_type) = self.expression(&self.df_schema()?, text)?;
+        match &data_type {
+            DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => Ok(UpdatedKind::Time),
+            DataType::Decimal128(..) => Ok(UpdatedKind::Number),
+            known if known.is_integer() || known.is_floating() => Ok(UpdatedKind::Number),
+            known if known.is_string() => Ok(UpdatedKind::Text),
+            other => Err(ScanError::UpdatedType {
+                source_name: self.source_name.to_owned(),
+                text: text.to_owned(),
+                data_type: kind_of(other),
+            }),
+        }
     }
 
     fn key(&self, schema: &DFSchema, text: &str) -> Result<Expr, ScanError> {

@@ -1,38 +1,112 @@
 //! Records by key, read at the moment of asking.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use arrow_array::RecordBatch;
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::{SessionContext, lit};
+use futures::StreamExt;
+use sameas_record::DuplicateKeys;
 
-use crate::error::ScanError;
+use crate::connector::Connector;
+use crate::error::{OpenError, ScanError};
 use crate::expression::Resolved;
 use crate::files::BATCH_ROWS_MAX;
+use crate::keys;
 use crate::request::ScanRequest;
-use crate::scan::{Source, context};
+use crate::scan::{Source, config, context_of};
 
 /// The keys of one fetch.
 pub const FETCH_KEYS_MAX: usize = 1_000;
+
+/// The records of one fetch: a key column that is no key must not fill the memory.
+pub(crate) const FETCHED_ROWS_MAX: usize = 100_000;
+
+/// How often a fetch begins anew because files change under it.
+const ATTEMPT_COUNT_MAX: usize = 3;
+
+/// What a source that is asked again and again knows beyond its opening.
+#[derive(Default)]
+pub(crate) struct Renewal {
+    was_asked: AtomicBool,
+    /// The files as they are now, if they are others than those that were opened.
+    newest: tokio::sync::Mutex<Option<Arc<Source>>>,
+}
 
 impl Source {
     /// Reads the records with these keys, at most [`FETCH_KEYS_MAX`]: the key as text, then the
     /// columns asked for, in no particular order. A key that no record has gives no row.
     ///
-    /// A database is asked with the keys as a parameter, so that an index on the key serves if
-    /// the key is a column. Files are searched: Parquet skips what its statistics exclude.
+    /// If the key is a column, a database is asked with the keys as parameters, so that an index on
+    /// it serves; of Parquet only the row groups and pages that may have a key are read, and of
+    /// them first the keys; of CSV and NDJSON the places of all keys are remembered from the second
+    /// fetch on. Else the source is searched, up to the last key if keys are unique by its settings.
+    /// Files that changed since the source was opened are read as they are now.
     ///
     /// Dropping the future ends the session, and with it (since PostgreSQL 14, within a second or
     /// two) the query.
     ///
     /// # Errors
     ///
-    /// What [`scan`](Self::scan) and its streams fail with.
+    /// What [`scan`](Self::scan) and its streams fail with; changed files that cannot be opened.
     pub async fn fetch(
         &self,
         request: &ScanRequest,
         keys: &[&str],
     ) -> Result<Vec<RecordBatch>, ScanError> {
-        let context = context(1, BATCH_ROWS_MAX);
+        if keys.is_empty() {
+            return self.check(request).map(|()| Vec::new());
+        }
+        let was_asked = self.renewal.was_asked.swap(true, Ordering::Relaxed);
+        let mut newest = self.newest(!was_asked).await?;
+        for _ in 1..ATTEMPT_COUNT_MAX {
+            let source = newest.as_deref().unwrap_or(self);
+            match source.fetch_now(request, keys).await {
+                Err(ScanError::Changed { .. }) => newest = self.newest(false).await?,
+                fetched => return fetched,
+            }
+        }
+        let source = newest.as_deref().unwrap_or(self);
+        source.fetch_now(request, keys).await
+    }
+
+    /// Returns the source as its files are now, if they are others than those that were opened.
+    async fn newest(&self, is_just_opened: bool) -> Result<Option<Arc<Self>>, ScanError> {
+        let Connector::Files(opened) = self.connector.as_ref() else {
+            return Ok(None);
+        };
+        let mut newest = self.renewal.newest.lock().await;
+        let known = match newest.as_deref().map(|source| source.connector.as_ref()) {
+            Some(Connector::Files(files)) => files,
+            _ => opened,
+        };
+        let (settings, base) = (&self.settings, &self.base);
+        if is_just_opened || known.is_current(settings, base).await {
+            return Ok(newest.clone());
+        }
+        let failed = |cause: OpenError| ScanError::Reopen {
+            source_name: self.name.to_string(),
+            reason: cause.in_full(),
+        };
+        let places = known.places();
+        let mut source = Self::open(settings, base).await.map_err(failed)?;
+        if let Some(Connector::Files(files)) = Arc::get_mut(&mut source.connector) {
+            files.set_places(places);
+        }
+        let source = Arc::new(source);
+        *newest = Some(Arc::clone(&source));
+        Ok(Some(source))
+    }
+
+    async fn fetch_now(
+        &self,
+        request: &ScanRequest,
+        keys: &[&str],
+    ) -> Result<Vec<RecordBatch>, ScanError> {
+        let context = fetch_context();
         let checked = self.resolve(&context, request)?;
         let used = checked.used(self.connector.schema());
         let fetched = self.fetch_of(&context, checked, &used, keys);
@@ -53,29 +127,110 @@ impl Source {
         used: &[usize],
         keys: &[&str],
     ) -> Result<Vec<RecordBatch>, DataFusionError> {
-        let list = keys.iter().map(|&key| lit(key)).collect();
         let is_asked = checked.outputs.first().map(|key| key.clone().unalias());
         let column = is_asked.as_ref().and_then(column_of);
         let table = self
             .connector
-            .keyed_table(context, used, column, keys)
+            .keyed_table(context, used, column.and_then(name_of), keys)
             .await?;
         let mut frame = context.read_table(table)?;
-        for filter in is_asked
-            .map(|key| key.in_list(list, false))
-            .into_iter()
-            .chain(checked.filter)
-        {
+        if let Some(is_asked) = &is_asked {
+            frame = frame.filter(self.condition(is_asked, column, keys)?)?;
+        }
+        if let Some(filter) = checked.filter {
             frame = frame.filter(filter)?;
         }
-        frame.select(checked.outputs)?.collect().await
+        let mut batches = Vec::new();
+        let mut wanted = Wanted::of(keys, self.settings.duplicate_keys);
+        let mut rows = frame.select(checked.outputs)?.execute_stream().await?;
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            wanted.take(&batch);
+            batches.push(batch);
+            if wanted.row_count > FETCHED_ROWS_MAX {
+                let source_name = self.name.to_string();
+                return Err(ScanError::TooManyFetched { source_name }.into());
+            }
+            if wanted.is_all_found() {
+                break;
+            }
+        }
+        Ok(batches)
+    }
+
+    /// Returns the condition that a record has one of the keys: by the values of their column, which
+    /// statistics and indexes know, or else by their texts.
+    fn condition(
+        &self,
+        key: &Expr,
+        column: Option<&Expr>,
+        keys: &[&str],
+    ) -> Result<Expr, DataFusionError> {
+        let schema = self.connector.schema();
+        if let Some(column) = column
+            && let Some(name) = name_of(column)
+            && let Ok(field) = schema.field_with_name(name)
+            && let Some(condition) = keys::condition(column, keys, field.data_type())?
+        {
+            return Ok(condition);
+        }
+        let list = keys.iter().map(|&key| lit(key)).collect();
+        Ok(key.clone().in_list(list, false))
     }
 }
 
-/// Returns the column that a key is, if it is no more than that.
-fn column_of(key: &Expr) -> Option<&str> {
+/// Returns an engine that reads of Parquet the keys first, and the other columns where one hits.
+fn fetch_context() -> SessionContext {
+    let mut config = config(1, BATCH_ROWS_MAX);
+    let parquet = &mut config.options_mut().execution.parquet;
+    parquet.pushdown_filters = true;
+    parquet.max_in_list_size = FETCH_KEYS_MAX;
+    context_of(config)
+}
+
+/// The keys that are still looked for.
+struct Wanted<'k> {
+    /// None if a key may stand in several records.
+    missing: Option<BTreeSet<&'k str>>,
+    row_count: usize,
+}
+
+impl<'k> Wanted<'k> {
+    fn of(keys: &[&'k str], duplicates: DuplicateKeys) -> Self {
+        let is_unique = duplicates == DuplicateKeys::Refuse;
+        Self {
+            missing: is_unique.then(|| keys.iter().copied().collect()),
+            row_count: 0,
+        }
+    }
+
+    fn take(&mut self, batch: &RecordBatch) {
+        self.row_count += batch.num_rows();
+        let Some(missing) = &mut self.missing else {
+            return;
+        };
+        let found = batch.columns().first().and_then(keys::texts_of);
+        for key in found.iter().flat_map(|found| found.iter()).flatten() {
+            missing.remove(key);
+        }
+    }
+
+    fn is_all_found(&self) -> bool {
+        self.missing.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+}
+
+/// Returns the column that a key is, if it is no more than that or its text.
+pub(crate) fn column_of(key: &Expr) -> Option<&Expr> {
     match key {
-        Expr::Cast(cast) => column_of(&cast.expr),
+        Expr::Cast(cast) if cast.field.data_type().is_string() => column_of(&cast.expr),
+        Expr::Column(_) => Some(key),
+        _ => None,
+    }
+}
+
+pub(crate) fn name_of(column: &Expr) -> Option<&str> {
+    match column {
         Expr::Column(column) => Some(&column.name),
         _ => None,
     }

@@ -3,11 +3,13 @@
 mod arrow;
 mod columns;
 mod csv;
+mod findings;
 mod format;
 mod location;
 mod ndjson;
 mod parquet;
 mod piece;
+mod places;
 mod probe;
 mod shape;
 mod store;
@@ -17,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DataFusionError;
@@ -30,9 +33,10 @@ use self::format::{Compression, compression_of, delimiter_of, format_of};
 use self::location::Located;
 pub(crate) use self::location::local_files;
 use self::piece::{FilePartition, Piece, Reading, TextReading, spread};
+use self::places::{Places, TextFile};
 use self::probe::{Detail, Probe, probe_all};
 use self::shape::Keys;
-use self::store::DataFile;
+use self::store::{DataFile, is_same};
 use crate::count::RowCount;
 use crate::descriptor::{FileFormat, SourceSettings};
 use crate::error::{OpenError, ScanError};
@@ -68,6 +72,7 @@ pub(crate) struct Files {
     conflicts: BTreeMap<String, String>,
     lacking: BTreeMap<String, SkippedFiles>,
     row_count: RowCount,
+    places: Arc<Places>,
 }
 
 /// What the probes of all files found.
@@ -178,6 +183,7 @@ impl Files {
             conflicts,
             lacking,
             row_count,
+            places: Arc::default(),
         })
     }
 
@@ -250,6 +256,42 @@ impl Files {
         Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
     }
 
+    /// Returns the given columns of the records with these keys, if their places are known; they
+    /// are from the second call on.
+    pub(crate) async fn fetch(
+        &self,
+        used: &[usize],
+        key: &str,
+        keys: &[&str],
+    ) -> Result<Option<Vec<RecordBatch>>, DataFusionError> {
+        let schema = Arc::new(self.schema.project(used)?);
+        let Some(files) = self.text_files(&schema) else {
+            return Ok(None);
+        };
+        let name = &self.source_name;
+        let fetched = self.places.fetch(name, &files, &schema, key, keys);
+        Ok(fetched.await?)
+    }
+
+    /// Returns what is remembered of these files.
+    pub(crate) fn places(&self) -> Arc<Places> {
+        Arc::clone(&self.places)
+    }
+
+    /// Takes over what was remembered before files changed.
+    pub(crate) fn set_places(&mut self, places: Arc<Places>) {
+        self.places = places;
+    }
+
+    /// Tells whether the settings name the files that were opened, and they are as they were.
+    pub(crate) async fn is_current(&self, settings: &SourceSettings, base: &Path) -> bool {
+        let Ok(Located { files, .. }) = location::locate(settings, base).await else {
+            return false;
+        };
+        let same = |(a, b): (&DataFile, &DataFile)| a.name == b.name && is_same(&a.meta, &b.meta);
+        files.len() == self.found.len() && std::iter::zip(&files, &self.found).all(same)
+    }
+
     /// Refuses a scan during which a file changed.
     pub(crate) async fn require_unchanged(&self) -> Result<(), ScanError> {
         for file in &self.found {
@@ -281,47 +323,56 @@ impl Files {
     }
 
     fn pieces(&self, schema: &SchemaRef) -> Vec<Piece> {
-        let text = |file: &DataFile, reading| {
-            let (source_name, file) = (Arc::clone(&self.source_name), file.clone());
-            Piece {
+        if let Some(files) = self.text_files(schema) {
+            let piece = |TextFile { file, reading }| Piece {
                 len: file.meta.size,
                 reading: Reading::Text {
-                    source_name,
-                    file,
+                    source_name: Arc::clone(&self.source_name),
+                    file: file.clone(),
                     reading,
                 },
-            }
-        };
+            };
+            return files.into_iter().map(piece).collect();
+        }
         match &self.content {
-            Content::Csv { delimiter, .. } => self
-                .found
-                .iter()
-                .map(|file| {
-                    let delimiter = delimiter.unwrap_or_else(|| delimiter_of(&file.name));
-                    text(file, TextReading::Csv { delimiter })
-                })
-                .collect(),
-            Content::Ndjson { keys } => {
-                let wanted = keys
-                    .iter()
-                    .filter(|(name, _)| schema.index_of(name).is_ok());
-                let wanted = wanted.map(|(name, shape)| (name.clone(), shape.clone()));
-                let keys: Arc<Keys> = Arc::new(wanted.collect());
-                let reading = || TextReading::Ndjson {
-                    keys: Arc::clone(&keys),
-                };
-                self.found
-                    .iter()
-                    .map(|file| text(file, reading()))
-                    .collect()
-            }
             Content::Arrow { footers } => self
                 .found
                 .iter()
                 .zip(footers)
                 .flat_map(|(file, footer)| self.blocks(file, footer))
                 .collect(),
-            Content::Parquet { .. } => Vec::new(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the files and how the columns of `schema` are read from them, if they are text.
+    fn text_files(&self, schema: &SchemaRef) -> Option<Vec<TextFile<'_>>> {
+        let files = self.found.iter();
+        match &self.content {
+            Content::Csv { delimiter, .. } => {
+                let text = |file: &'_ DataFile| TextReading::Csv {
+                    delimiter: delimiter.unwrap_or_else(|| delimiter_of(&file.name)),
+                };
+                let texts = files.map(|file| TextFile {
+                    reading: text(file),
+                    file,
+                });
+                Some(texts.collect())
+            }
+            Content::Ndjson { keys } => {
+                let wanted = keys
+                    .iter()
+                    .filter(|(name, _)| schema.index_of(name).is_ok());
+                let wanted = wanted.map(|(name, shape)| (name.clone(), shape.clone()));
+                let keys: Arc<Keys> = Arc::new(wanted.collect());
+                let texts = files.map(|file| {
+                    let keys = Arc::clone(&keys);
+                    let reading = TextReading::Ndjson { keys };
+                    TextFile { file, reading }
+                });
+                Some(texts.collect())
+            }
+            Content::Parquet { .. } | Content::Arrow { .. } => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! A source: opened, checked and scanned.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,7 +22,8 @@ use crate::connector::Connector;
 use crate::count::RowCount;
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
-use crate::expression::{Resolved, Resolver};
+use crate::expression::{Resolved, Resolver, UpdatedKind};
+use crate::fetch::Renewal;
 use crate::files::BATCH_ROWS_MAX;
 use crate::kind::kind_of;
 use crate::request::ScanRequest;
@@ -48,6 +49,10 @@ pub struct Source {
     pub(crate) name: Arc<str>,
     pub(crate) connector: Arc<Connector>,
     columns: Vec<ColumnInfo>,
+    pub(crate) settings: SourceSettings,
+    /// The folder where relative addresses start.
+    pub(crate) base: PathBuf,
+    pub(crate) renewal: Renewal,
 }
 
 /// Prints the length of the name: of a file without a header it is a value.
@@ -67,7 +72,7 @@ impl fmt::Debug for Source {
             .field("name", &self.name)
             .field("file_count", &self.connector.file_count())
             .field("column_count", &self.columns.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,6 +98,9 @@ impl Source {
             name: settings.name.as_str().into(),
             connector: Arc::new(connector),
             columns,
+            settings: settings.clone(),
+            base: base.to_owned(),
+            renewal: Renewal::default(),
         })
     }
 
@@ -148,6 +156,24 @@ impl Source {
         self.resolve(&context(1, BATCH_ROWS_MAX), request).map(drop)
     }
 
+    /// Tells what the `updated` of the settings is; nothing if they have none.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no column or expression, or of a type that says no time.
+    pub fn updated_kind(&self) -> Result<Option<UpdatedKind>, ScanError> {
+        let Some(text) = &self.settings.updated else {
+            return Ok(None);
+        };
+        let request = ScanRequest {
+            key: self.settings.key.clone(),
+            columns: vec![text.clone()],
+            filter: None,
+        };
+        let context = context(1, BATCH_ROWS_MAX);
+        self.resolver(&context, &request).updated(text).map(Some)
+    }
+
     /// Reads the records as streams of batches: the key as text, then the columns asked for.
     ///
     /// Rows come in no particular order, at most 8,192 a batch. The error items of the streams are
@@ -189,15 +215,22 @@ impl Source {
         context: &SessionContext,
         request: &ScanRequest,
     ) -> Result<Resolved, ScanError> {
-        let resolver = Resolver {
+        self.resolver(context, request).resolve()
+    }
+
+    fn resolver<'a>(
+        &'a self,
+        context: &'a SessionContext,
+        request: &'a ScanRequest,
+    ) -> Resolver<'a> {
+        Resolver {
             source_name: &self.name,
             context,
             schema: self.connector.schema(),
             conflicts: self.connector.conflicts(),
             headers: self.connector.headers(),
             request,
-        };
-        resolver.resolve()
+        }
     }
 
     async fn streams(
@@ -207,7 +240,9 @@ impl Source {
         used: &[usize],
         partitions: usize,
     ) -> Result<Vec<SendableRecordBatchStream>, DataFusionError> {
-        let table = self.connector.table(context, used, partitions).await?;
+        let filter = checked.filter.as_ref();
+        let table = self.connector.table(context, used, partitions, filter);
+        let table = table.await?;
         let mut frame = context.read_table(table)?;
         if let Some(filter) = checked.filter {
             frame = frame.filter(filter)?;
@@ -221,6 +256,10 @@ impl Source {
 }
 
 pub(crate) fn context(partitions: usize, batch_rows: usize) -> SessionContext {
+    context_of(config(partitions, batch_rows))
+}
+
+pub(crate) fn config(partitions: usize, batch_rows: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_batch_size(batch_rows);
@@ -228,6 +267,10 @@ pub(crate) fn context(partitions: usize, batch_rows: usize) -> SessionContext {
     options.sql_parser.enable_ident_normalization = false;
     options.optimizer.repartition_file_min_size = SHARED_FILE_LEN_MIN;
     options.execution.collect_statistics = false;
+    config
+}
+
+pub(crate) fn context_of(config: SessionConfig) -> SessionContext {
     SessionContext::new_with_config_rt(config, runtime())
 }
 

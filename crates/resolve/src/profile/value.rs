@@ -10,15 +10,15 @@ use sameas_record::CELL_LEN_MAX;
 
 /// A moment, in microseconds since 1970 (UTC).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(i64);
+pub(crate) struct Moment(i64);
 
 impl Moment {
     #[cfg(test)]
-    pub(super) fn of_micros(micros: i64) -> Self {
+    pub(crate) fn of_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    pub(super) fn micros(self) -> i64 {
+    pub(crate) fn micros(self) -> i64 {
         self.0
     }
 }
@@ -35,7 +35,7 @@ impl fmt::Display for Moment {
 }
 
 /// The cells of a column.
-pub(super) struct Cells {
+pub(crate) struct Cells {
     texts: Option<StringArray>,
     lists: Option<ListArray>,
     moments: Option<ArrayRef>,
@@ -43,7 +43,7 @@ pub(super) struct Cells {
 
 impl Cells {
     /// Reads a column; what has no text is missing.
-    pub(super) fn of(column: &ArrayRef) -> Self {
+    pub(crate) fn of(column: &ArrayRef) -> Self {
         let is_list = column.data_type().is_nested();
         let list = DataType::new_list(DataType::Utf8, true);
         let as_type = |wanted: &DataType| cast(column, wanted).ok();
@@ -60,7 +60,7 @@ impl Cells {
     }
 
     /// Returns the texts of a cell: one, or those of a list; too long ones are left out.
-    pub(super) fn texts(&self, row: usize) -> Vec<String> {
+    pub(crate) fn texts(&self, row: usize) -> Vec<String> {
         let kept = |text: Option<&str>| {
             text.filter(|text| !text.is_empty() && text.len() <= CELL_LEN_MAX)
                 .map(str::to_owned)
@@ -77,7 +77,7 @@ impl Cells {
     }
 
     /// Returns the moment of a cell.
-    pub(super) fn moment(&self, row: usize) -> Option<Moment> {
+    pub(crate) fn moment(&self, row: usize) -> Option<Moment> {
         let moments = self.moments.as_ref()?;
         let moments = moments.as_primitive_opt::<TimestampMicrosecondType>()?;
         moments.is_valid(row).then(|| Moment(moments.value(row)))

@@ -6,6 +6,8 @@
 
 mod driver;
 mod fault;
+mod findings;
+mod keyed;
 mod options;
 mod query;
 mod scan;
@@ -17,11 +19,14 @@ use std::sync::Arc;
 
 use adbc_core::{Database as _, Driver as _};
 use adbc_driver_manager::{ManagedConnection, ManagedDatabase};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::TableProvider;
 
+pub(crate) use self::findings::driver_command;
+use self::keyed::Binding;
 use self::options::Options;
 use self::query::{number_of, schema_of};
 use self::scan::{Header, QueryPartition};
@@ -50,6 +55,7 @@ pub(crate) struct Adbc {
     selected: Vec<String>,
     schema: SchemaRef,
     row_count: RowCount,
+    binding: Binding,
 }
 
 /// What is known of a table.
@@ -98,6 +104,7 @@ impl Adbc {
             selected: shape.columns.into_iter().map(|c| c.selected).collect(),
             schema: Arc::new(Schema::new(fields)),
             row_count: shape.row_count,
+            binding: Binding::default(),
         })
     }
 
@@ -113,6 +120,21 @@ impl Adbc {
 
     /// Returns the given columns as a table of one partition: one query sees one moment.
     pub(crate) fn table(&self, used: &[usize]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        let partition = self.partition(used, "", None)?;
+        Ok(Arc::new(StreamingTable::try_new(
+            Arc::clone(&partition.schema),
+            vec![Arc::new(partition)],
+        )?))
+    }
+
+    /// Returns the query of the given columns under a condition, which has a sign for each column
+    /// of `bound`.
+    fn partition(
+        &self,
+        used: &[usize],
+        condition: &str,
+        bound: Option<RecordBatch>,
+    ) -> Result<QueryPartition, ArrowError> {
         let schema = Arc::new(self.schema.project(used)?);
         let terms = used.iter().filter_map(|&at| self.selected.get(at));
         let mut terms: Vec<&str> = terms.map(String::as_str).collect();
@@ -120,7 +142,8 @@ impl Adbc {
             // A query has at least one column; rows are counted by it and it is left out.
             terms.push("1");
         }
-        let query = format!("SELECT {} FROM {}", terms.join(", "), self.relation);
+        let terms = terms.join(", ");
+        let query = format!("SELECT {terms} FROM {}{condition}", self.relation);
         let (query, header) = match self.system {
             System::Sqlite => {
                 let (first, row) = sqlite::header(&schema);
@@ -128,20 +151,17 @@ impl Adbc {
             }
             _ => (query, Header::None),
         };
-        let partition = QueryPartition {
+        Ok(QueryPartition {
             source_name: Arc::clone(&self.source_name),
             place: Arc::clone(&self.place),
             table: Arc::clone(&self.table),
             system: self.system,
             database: self.database.clone(),
-            schema: Arc::clone(&schema),
+            schema,
             query: query.into(),
             header,
-        };
-        Ok(Arc::new(StreamingTable::try_new(
-            schema,
-            vec![Arc::new(partition)],
-        )?))
+            bound,
+        })
     }
 }
 
@@ -156,7 +176,17 @@ fn open_table(
     let system = System::of(driver);
     let mut loaded = driver::load(driver, entry_point, base, system)?;
     let names = options.names();
-    let refused = |error| DatabaseFault::of_options(&error, system.lacking(&names), &names);
+    let refused = |error| {
+        let fault = DatabaseFault::of_options(&error, system.lacking(&names), &names);
+        match fault {
+            // A warehouse's host is made of its account.
+            DatabaseFault::Unreachable { .. } if system == System::Snowflake => {
+                let reason = "no host of this account answers".to_owned();
+                DatabaseFault::Unreachable { reason }
+            }
+            fault => fault,
+        }
+    };
     let database = loaded.new_database_with_opts(options.into_pairs());
     let database = database.map_err(refused)?;
     let mut connection = database.new_connection().map_err(refused)?;

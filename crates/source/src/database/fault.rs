@@ -130,6 +130,12 @@ pub enum DatabaseFault {
         "the driver has no credentials; give what it needs in `options`, with `{{ env = \"…\" }}`"
     )]
     NoCredentials,
+    /// The driver has credentials of another kind than it expects, or damaged ones.
+    #[error(
+        "the driver cannot use the credentials; check that what `options` name is whole, and of the \
+         kind that its documentation asks for"
+    )]
+    BadCredentials,
     /// The file is of another kind.
     #[error("the file is no database of this kind, or damaged; check `uri` and `driver`")]
     OtherFile,
@@ -146,6 +152,9 @@ pub enum DatabaseFault {
         /// The SQLSTATE, if there is one.
         state: SqlState,
     },
+    /// The driver takes no parameters.
+    #[error("the driver takes no parameters, so records cannot be asked for by key")]
+    NoParameters,
     /// The driver came to an end that no code is prepared for.
     #[error("the driver crashed; nothing was taken over, run again or with another release of it")]
     Crashed,

@@ -1,8 +1,10 @@
 //! `PostgreSQL`: tables and views, copied out in binary form.
 
 mod coding;
+mod condition;
 mod copy;
 mod fault;
+mod findings;
 mod keyed;
 mod partition;
 mod server;
@@ -14,11 +16,13 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::TableProvider;
+use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::streaming::PartitionStream;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use self::coding::Coding;
+pub(crate) use self::findings::grants;
 use self::partition::{CopyPartition, begin, share_snapshot};
 use self::server::{Server, Session};
 use crate::count::RowCount;
@@ -172,11 +176,13 @@ impl Postgres {
     }
 
     /// Returns the given columns, as they are at one moment, as a table of at most
-    /// `partition_count` partitions.
+    /// `partition_count` partitions, without rows for which a condition does not hold, as far as
+    /// the server can tell that.
     pub(crate) async fn table(
         &self,
         used: &[usize],
         partition_count: usize,
+        filter: Option<&Expr>,
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let sessions = self.sessions(self.part_count(partition_count)).await;
         let sessions = sessions.map_err(|cause| self.failed(cause))?;
@@ -184,7 +190,8 @@ impl Postgres {
         let (selected, codings) = self.selection(used);
         let codings: Arc<[Coding]> = codings.into();
         let place: Arc<str> = self.server.place().into();
-        let conditions = self.parts(sessions.len());
+        let filter = filter.and_then(|filter| condition::condition(filter, &self.columns));
+        let conditions = self.parts(sessions.len(), filter.as_deref());
         let parts = conditions.into_iter().zip(sessions).map(|(part, session)| {
             Arc::new(CopyPartition {
                 source_name: Arc::clone(&self.source_name),
@@ -230,8 +237,9 @@ impl Postgres {
         partition_count.clamp(1, most as usize)
     }
 
-    /// Returns the conditions that cut the table into parts of about as many pages each.
-    fn parts(&self, count: usize) -> Vec<String> {
+    /// Returns the conditions that cut the table into parts of about as many pages each, together
+    /// with one that all rows have to meet.
+    fn parts(&self, count: usize, filter: Option<&str>) -> Vec<String> {
         let (pages, count) = (self.size.pages, count as u32);
         let edge = |part: u32| u64::from(pages) * u64::from(part) / u64::from(count);
         let from = |part: u32| (part > 0).then(|| format!("ctid >= '({},0)'::tid", edge(part)));
@@ -239,7 +247,8 @@ impl Postgres {
         let to = |part: u32| (part < count).then(|| format!("ctid < '({},0)'::tid", edge(part)));
         (0..count)
             .map(|part| {
-                let bounds: Vec<_> = from(part).into_iter().chain(to(part + 1)).collect();
+                let bounds = from(part).into_iter().chain(to(part + 1));
+                let bounds: Vec<_> = bounds.chain(filter.map(str::to_owned)).collect();
                 if bounds.is_empty() {
                     return String::new();
                 }

@@ -29,6 +29,11 @@ pub(crate) struct CsvDecoder {
     row_limit: usize,
     row_count: usize,
     byte_count: usize,
+    /// The bytes that came before the step that is done.
+    position: u64,
+    record_start: u64,
+    /// Where each record since the last batch begins, if that is wanted.
+    starts: Option<Vec<u64>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +94,28 @@ impl CsvDecoder {
             row_limit,
             row_count: 0,
             byte_count: 0,
+            position: 0,
+            record_start: 0,
+            starts: None,
         }
+    }
+
+    /// Makes a decoder of one record that begins anywhere in a file with this header.
+    pub(crate) fn within(delimiter: u8, schema: SchemaRef, header: &[String]) -> Self {
+        let mut decoder = Self::new(delimiter, schema, 1);
+        decoder.header.names = header.to_vec();
+        decoder.end_header();
+        decoder
+    }
+
+    /// Keeps where records begin, for [`take_starts`](Self::take_starts).
+    pub(crate) fn keep_starts(&mut self) {
+        self.starts = Some(Vec::new());
+    }
+
+    /// Returns where each record since the last call begins, in bytes from the first one decoded.
+    pub(crate) fn take_starts(&mut self) -> Vec<u64> {
+        self.starts.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Returns the names in the header, once it is read.
@@ -124,7 +150,9 @@ impl CsvDecoder {
     pub(crate) fn decode(&mut self, input: &[u8]) -> Result<usize, Flaw> {
         let mut at = 0;
         while at < input.len() && !self.is_full() {
-            at += self.step(&input[at..])?;
+            let used = self.step(&input[at..])?;
+            self.position += used as u64;
+            at += used;
         }
         Ok(at)
     }
@@ -179,6 +207,7 @@ impl CsvDecoder {
         }
         if self.index == 0 {
             self.record_line = self.line;
+            self.record_start = self.position;
         }
         if first == QUOTE {
             self.state = State::Quoted(self.line);
@@ -299,6 +328,9 @@ impl CsvDecoder {
             self.end_header();
         } else if found == self.header.names.len() {
             self.row_count += 1;
+            if let Some(starts) = &mut self.starts {
+                starts.push(self.record_start);
+            }
         } else {
             return Err(self.ragged(found));
         }

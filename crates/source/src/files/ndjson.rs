@@ -29,6 +29,11 @@ pub(crate) struct NdjsonDecoder {
     schema: SchemaRef,
     row: Row,
     row_limit: usize,
+    /// The bytes decoded.
+    position: u64,
+    line_start: u64,
+    /// Where each record since the last batch begins, if that is wanted.
+    starts: Option<Vec<u64>>,
 }
 
 /// A reader of one file that learns the shapes of its keys; it holds a line and does not print
@@ -184,7 +189,20 @@ impl NdjsonDecoder {
             schema,
             row,
             row_limit,
+            position: 0,
+            line_start: 0,
+            starts: None,
         }
+    }
+
+    /// Keeps where records begin, for [`take_starts`](Self::take_starts).
+    pub(crate) fn keep_starts(&mut self) {
+        self.starts = Some(Vec::new());
+    }
+
+    /// Returns where each record since the last call begins, in bytes from the first one decoded.
+    pub(crate) fn take_starts(&mut self) -> Vec<u64> {
+        self.starts.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Returns the line being read.
@@ -206,16 +224,34 @@ impl NdjsonDecoder {
     pub(crate) fn decode(&mut self, input: &[u8]) -> Result<usize, Flaw> {
         let mut at = 0;
         while at < input.len() && !self.is_full() {
+            if self.lines.partial.is_empty() {
+                self.line_start = self.position;
+            }
+            let before = self.row.count;
             let row = &mut self.row;
-            at += self.lines.next(&input[at..], |text, _| row.append(text))?;
+            let used = self.lines.next(&input[at..], |text, _| row.append(text))?;
+            self.position += used as u64;
+            at += used;
+            self.keep_start(before);
         }
         Ok(at)
     }
 
     /// Ends the file: decodes its last line if no line break ends it.
     pub(crate) fn finish(&mut self) -> Result<(), Flaw> {
+        let before = self.row.count;
         let row = &mut self.row;
-        self.lines.last(|text, _| row.append(text))
+        self.lines.last(|text, _| row.append(text))?;
+        self.keep_start(before);
+        Ok(())
+    }
+
+    fn keep_start(&mut self, count_before: usize) {
+        if self.row.count > count_before
+            && let Some(starts) = &mut self.starts
+        {
+            starts.push(self.line_start);
+        }
     }
 
     /// Returns the rows decoded since the last call.

@@ -12,7 +12,7 @@ use datafusion::datasource::listing::{
 };
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
-use datafusion::parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use datafusion::parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use object_store::ObjectStore;
@@ -95,7 +95,8 @@ pub(crate) fn table(
         }
         urls.push(ListingTableUrl::try_new(address(root, file), None)?);
     }
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
+    let format = ParquetFormat::default().with_options(context.copied_table_options().parquet);
+    let options = ListingOptions::new(Arc::new(format)).with_file_extension("");
     let config = ListingTableConfig::new_with_multi_paths(urls)
         .with_listing_options(options)
         .with_schema(schema);
@@ -135,4 +136,36 @@ pub(crate) async fn is_readable(
         }
     }
     true
+}
+
+/// What a file has of a column beside its values.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Aids {
+    /// The least and the largest value of each row group.
+    pub(crate) statistics: bool,
+    /// The same of each page.
+    pub(crate) pages: bool,
+    pub(crate) bloom_filter: bool,
+}
+
+/// Looks for what helps to find values of a column.
+pub(crate) async fn aids(file: &DataFile, column: &str) -> Option<Aids> {
+    let footer = DFParquetMetadata::new(&file.store, &file.meta)
+        .with_page_index_policy(Some(PageIndexPolicy::Skip))
+        .fetch_metadata()
+        .await
+        .ok()?;
+    let group = footer.row_groups().first()?;
+    let is_it = |found: &&ColumnChunkMetaData| match found.column_path().parts() {
+        [name] => name == column,
+        _ => false,
+    };
+    let chunk = group.columns().iter().find(is_it)?;
+    Some(Aids {
+        statistics: chunk
+            .statistics()
+            .is_some_and(|known| known.min_bytes_opt().is_some()),
+        pages: chunk.column_index_offset().is_some(),
+        bloom_filter: chunk.bloom_filter_offset().is_some(),
+    })
 }

@@ -13,11 +13,9 @@ use futures::stream::{BoxStream, StreamExt, iter};
 
 use super::BATCH_ROWS_MAX;
 use super::arrow::ArrowPiece;
-use super::csv::CsvDecoder;
-use super::ndjson::NdjsonDecoder;
 use super::shape::Keys;
 use super::store::DataFile;
-use super::text::{self, Decoder};
+use super::text;
 
 /// A part of the work that one partition does at a time.
 #[derive(Clone)]
@@ -54,14 +52,7 @@ impl Piece {
                 file,
                 reading,
             } => {
-                let decoder = match reading {
-                    TextReading::Csv { delimiter } => {
-                        Decoder::Csv(CsvDecoder::new(delimiter, schema, BATCH_ROWS_MAX))
-                    }
-                    TextReading::Ndjson { keys } => {
-                        Decoder::Ndjson(NdjsonDecoder::new(&keys, schema, BATCH_ROWS_MAX))
-                    }
-                };
+                let decoder = reading.decoder(schema, BATCH_ROWS_MAX);
                 text::batches(source_name, file, decoder).boxed()
             }
         }

@@ -78,7 +78,8 @@ impl DataFile {
     }
 }
 
-fn is_same(before: &ObjectMeta, now: &ObjectMeta) -> bool {
+/// Tells whether a file is as it was.
+pub(crate) fn is_same(before: &ObjectMeta, now: &ObjectMeta) -> bool {
     before.size == now.size
         && before.last_modified == now.last_modified
         && before.e_tag == now.e_tag

@@ -42,6 +42,7 @@ pub(crate) struct Chunks {
     compression: Compression,
     ahead: Option<JoinHandle<ReadAhead>>,
     is_first: bool,
+    mark_len: u64,
 }
 
 /// A decoder of either text format.
@@ -82,7 +83,13 @@ impl Chunks {
             compression,
             ahead: Some(read_ahead(reader)),
             is_first: true,
+            mark_len: 0,
         }
+    }
+
+    /// Returns the bytes of the mark before the first chunk, once that has come.
+    pub(crate) fn mark_len(&self) -> u64 {
+        self.mark_len
     }
 
     /// Returns the next chunk; all but the last have [`CHUNK_LEN`] bytes.
@@ -97,7 +104,9 @@ impl Chunks {
         }
         self.ahead = Some(read_ahead(reader));
         if std::mem::take(&mut self.is_first) {
+            let len = chunk.len();
             drop_mark(&mut chunk)?;
+            self.mark_len = (len - chunk.len()) as u64;
         }
         Ok(Some(chunk))
     }
@@ -174,45 +183,67 @@ impl Read for Download {
 }
 
 impl Decoder {
-    fn decode(&mut self, input: &[u8]) -> Result<usize, Flaw> {
+    pub(crate) fn decode(&mut self, input: &[u8]) -> Result<usize, Flaw> {
         match self {
             Self::Csv(decoder) => decoder.decode(input),
             Self::Ndjson(decoder) => decoder.decode(input),
         }
     }
 
-    fn finish(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn finish(&mut self) -> Result<(), Flaw> {
         match self {
             Self::Csv(decoder) => decoder.finish(),
             Self::Ndjson(decoder) => decoder.finish(),
         }
     }
 
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         match self {
             Self::Csv(decoder) => decoder.is_full(),
             Self::Ndjson(decoder) => decoder.is_full(),
         }
     }
 
-    fn row_count(&self) -> usize {
+    pub(crate) fn row_count(&self) -> usize {
         match self {
             Self::Csv(decoder) => decoder.row_count(),
             Self::Ndjson(decoder) => decoder.row_count(),
         }
     }
 
-    fn line(&self) -> u64 {
+    pub(crate) fn line(&self) -> u64 {
         match self {
             Self::Csv(decoder) => decoder.line(),
             Self::Ndjson(decoder) => decoder.line(),
         }
     }
 
-    fn take_batch(&mut self) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn take_batch(&mut self) -> Result<RecordBatch, ArrowError> {
         match self {
             Self::Csv(decoder) => decoder.take_batch(),
             Self::Ndjson(decoder) => decoder.take_batch(),
+        }
+    }
+
+    pub(crate) fn keep_starts(&mut self) {
+        match self {
+            Self::Csv(decoder) => decoder.keep_starts(),
+            Self::Ndjson(decoder) => decoder.keep_starts(),
+        }
+    }
+
+    pub(crate) fn take_starts(&mut self) -> Vec<u64> {
+        match self {
+            Self::Csv(decoder) => decoder.take_starts(),
+            Self::Ndjson(decoder) => decoder.take_starts(),
+        }
+    }
+
+    /// Returns the names in the header of a CSV file, once it is read.
+    pub(crate) fn header(&self) -> &[String] {
+        match self {
+            Self::Csv(decoder) => decoder.header().unwrap_or_default(),
+            Self::Ndjson(_) => &[],
         }
     }
 }
@@ -307,14 +338,19 @@ impl TextScan {
     }
 }
 
-fn stopped(source_name: &str, file: &DataFile, line: u64, error: ChunkError) -> ScanError {
+pub(crate) fn stopped(
+    source_name: &str,
+    file: &DataFile,
+    line: u64,
+    error: ChunkError,
+) -> ScanError {
     match error {
         ChunkError::Store(cause) => file.failed(source_name, cause),
         ChunkError::Problem(problem) => flawed(source_name, file, Flaw::new(line, problem)),
     }
 }
 
-fn flawed(source_name: &str, file: &DataFile, flaw: Flaw) -> ScanError {
+pub(crate) fn flawed(source_name: &str, file: &DataFile, flaw: Flaw) -> ScanError {
     ScanError::Flawed {
         source_name: source_name.to_owned(),
         file: file.name.clone(),

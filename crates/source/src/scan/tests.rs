@@ -3,6 +3,7 @@
 mod binary;
 mod expressions;
 mod flaws;
+mod keyed;
 mod places;
 #[cfg(feature = "object-stores")]
 mod remote;

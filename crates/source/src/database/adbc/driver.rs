@@ -51,17 +51,12 @@ fn refused(driver: &str, error: &Error, is_path: bool, system: System) -> Databa
         let place = driver.to_owned();
         return DatabaseFault::Unloadable { place };
     }
-    let folders = folders();
-    let names = [format!("{driver}.toml"), file_name(driver)];
-    let found = folders
-        .iter()
-        .flat_map(|folder| names.iter().map(|name| folder.join(name)))
-        .find(|path| path.is_file());
-    if let Some(found) = found {
+    if let Some(found) = found_by_name(driver) {
         let place = found.display().to_string();
         return DatabaseFault::Unloadable { place };
     }
-    let folders: Vec<_> = folders.iter().map(|f| f.display().to_string()).collect();
+    let names = names_of(driver);
+    let folders: Vec<_> = folders().iter().map(|f| f.display().to_string()).collect();
     let looked = format!(
         "{} or {} in {}{}and the system's libraries",
         names[0],
@@ -70,6 +65,32 @@ fn refused(driver: &str, error: &Error, is_path: bool, system: System) -> Databa
         if folders.is_empty() { "" } else { " " },
     );
     missing(driver, &looked, system)
+}
+
+/// Returns the library or manifest that a driver of the settings is.
+pub(crate) fn place_of(driver: &str, base: &Path) -> Option<PathBuf> {
+    let path = base.join(driver);
+    let manifest = path.with_extension("toml");
+    if path.is_file() {
+        Some(path)
+    } else if driver.contains(['/', '\\']) {
+        manifest.is_file().then_some(manifest)
+    } else {
+        found_by_name(driver)
+    }
+}
+
+fn found_by_name(driver: &str) -> Option<PathBuf> {
+    let names = names_of(driver);
+    let folders = folders();
+    let mut paths = folders
+        .iter()
+        .flat_map(|folder| names.iter().map(|name| folder.join(name)));
+    paths.find(|path| path.is_file())
+}
+
+fn names_of(driver: &str) -> [String; 2] {
+    [format!("{driver}.toml"), file_name(driver)]
 }
 
 fn missing(driver: &str, looked: &str, system: System) -> DatabaseFault {

@@ -39,6 +39,8 @@ impl DatabaseFault {
             "unknown option",
             "not recognized",
             "unrecognized",
+            "option value",
+            "auth type value",
         ];
         if words.iter().any(|words| text.contains(words)) {
             let options = names.join(", ");
@@ -75,6 +77,8 @@ impl DatabaseFault {
             Some(Self::InUse)
         } else if has(&["default credentials", "is empty"]) {
             Some(Self::NoCredentials)
+        } else if has(&["constructing client"]) {
+            Some(Self::BadCredentials)
         } else if has(&[
             "connection refused",
             "no such host",
@@ -148,6 +152,12 @@ mod tests {
                 Status::Unknown,
                 b"\0'; \0",
                 "failed inside; what",
+            ),
+            (
+                "[BigQuery] constructing client: invalid character 'h' in hunter2",
+                Status::Unknown,
+                b"00000",
+                "cannot use the credentials",
             ),
             (
                 "[SQLite] database is locked",

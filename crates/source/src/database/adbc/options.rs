@@ -11,6 +11,8 @@ use crate::descriptor::{OptionSetting, SourceSettings};
 use crate::error::{OpenError, StoreCause};
 use crate::secret::{SecretError, SecretPlace};
 
+const SNOWFLAKE_LOGIN: (&str, &str) = ("adbc.snowflake.sql.client_option.login_timeout", "20s");
+
 /// What a driver is given. It does not print itself, for it knows secrets.
 pub(crate) struct Options {
     pairs: BTreeMap<String, String>,
@@ -59,6 +61,7 @@ impl Options {
         match system {
             System::Sqlite => options.open_sqlite(&settings.name, base)?,
             System::DuckDb => options.open_duckdb(&settings.name, base)?,
+            System::Snowflake => options.bound_login(),
             _ => {}
         }
         Ok(options)
@@ -81,6 +84,13 @@ impl Options {
     pub(crate) fn into_pairs(self) -> impl Iterator<Item = (OptionDatabase, OptionValue)> {
         let pairs = self.pairs.into_iter();
         pairs.map(|(name, value)| (name.as_str().into(), value.into()))
+    }
+
+    /// Bounds how long a login is tried, which the driver does for minutes.
+    fn bound_login(&mut self) {
+        let (name, value) = SNOWFLAKE_LOGIN;
+        let pairs = self.pairs.entry(name.to_owned());
+        pairs.or_insert_with(|| value.to_owned());
     }
 
     fn open_sqlite(&mut self, source_name: &str, base: &Path) -> Result<(), OpenError> {

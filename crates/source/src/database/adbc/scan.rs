@@ -43,6 +43,8 @@ pub(crate) struct QueryPartition {
     pub(crate) schema: SchemaRef,
     pub(crate) query: Arc<str>,
     pub(crate) header: Header,
+    /// One row of parameters.
+    pub(crate) bound: Option<RecordBatch>,
 }
 
 /// The engine prints its plans; names of columns stay out of them.
@@ -60,10 +62,7 @@ impl PartitionStream for QueryPartition {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let scan = Scan {
-            partition: self.clone(),
-            running: None,
-        };
+        let scan = Scan::of(self.clone());
         let batches = try_unfold(scan, |mut scan| async move {
             match scan.next().await {
                 Ok(batch) => Ok(batch.map(|batch| (batch, scan))),
@@ -82,7 +81,7 @@ impl PartitionStream for QueryPartition {
 }
 
 /// A query that is being read.
-struct Scan {
+pub(crate) struct Scan {
     partition: QueryPartition,
     running: Option<Running>,
 }
@@ -98,7 +97,15 @@ struct Running {
 type Cancel = Arc<Mutex<Option<Box<dyn CancelHandle>>>>;
 
 impl Scan {
-    async fn next(&mut self) -> Result<Option<RecordBatch>, DatabaseFault> {
+    pub(crate) fn of(partition: QueryPartition) -> Self {
+        Self {
+            partition,
+            running: None,
+        }
+    }
+
+    /// Returns the next rows, with the first call of all the first.
+    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, DatabaseFault> {
         let partition = &self.partition;
         let start = || Running::start(partition.clone());
         let running = self.running.get_or_insert_with(start);
@@ -156,6 +163,11 @@ impl QueryPartition {
         let mut connection = self.database.new_connection().map_err(fault)?;
         let mut statement = statement(&mut connection, &self.query, &self.table)?;
         self.bound_batches(&mut statement);
+        if let Some(row) = &self.bound {
+            let prepared = statement.prepare();
+            let bound = prepared.and_then(|()| statement.bind(row.clone()));
+            bound.map_err(|error| no_parameters(fault(error)))?;
+        }
         if let Ok(mut handle) = cancel.lock() {
             *handle = Some(statement.get_cancel_handle());
         }
@@ -222,6 +234,14 @@ const OTHER_ORDER: DatabaseFault = DatabaseFault::Unreadable {
 const OTHER_TYPE: DatabaseFault = DatabaseFault::Unreadable {
     what: "a value of another type than its column",
 };
+
+/// Takes a fault that has no known reason for that of a driver without parameters.
+fn no_parameters(fault: DatabaseFault) -> DatabaseFault {
+    match fault {
+        DatabaseFault::Driver { .. } | DatabaseFault::Refused { .. } => DatabaseFault::NoParameters,
+        known => known,
+    }
+}
 
 /// Tells whether columns have the types of a row: values of other types turn them into others.
 fn is_typed_as(batch: &RecordBatch, row: &[ArrayRef]) -> bool {

@@ -79,23 +79,44 @@ impl System {
         }
     }
 
+    /// Returns the Python package that has its driver.
+    fn package(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some("sqlite"),
+            Self::Postgres => Some("postgresql"),
+            Self::Snowflake => Some("snowflake"),
+            Self::BigQuery => Some("bigquery"),
+            Self::FlightSql => Some("flightsql"),
+            Self::DuckDb | Self::MySqlLike | Self::Other => None,
+        }
+    }
+
+    /// Returns the command that installs its driver, if one is known.
+    pub(crate) fn install(self) -> Option<String> {
+        if self == Self::DuckDb {
+            return Some("npm pack @duckdb/node-bindings-linux-x64".to_owned());
+        }
+        let package = self.package()?;
+        Some(format!(
+            "pip install adbc-driver-{package} && \
+             python3 -c \"import adbc_driver_{package} as d; print(d._driver_path())\""
+        ))
+    }
+
     /// Returns how its driver is had.
     pub(crate) fn remedy(self) -> String {
-        let package = match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgresql",
-            Self::Snowflake => "snowflake",
-            Self::BigQuery => "bigquery",
-            Self::FlightSql => "flightsql",
-            Self::DuckDb => {
-                return "DuckDB's own library is its driver: `npm pack @duckdb/node-bindings-linux-x64` \
-                        brings one for Linux; unpack it and set `driver` to the path of libduckdb.so"
-                    .to_owned();
+        let Some(package) = self.package() else {
+            return match self {
+                Self::DuckDb => {
+                    "DuckDB's own library is its driver: `npm pack \
+                                 @duckdb/node-bindings-linux-x64` brings one for Linux; unpack it \
+                                 and set `driver` to the path of libduckdb.so"
+                }
+                _ => {
+                    "install the system's ADBC driver, then set `driver` to the path of its library"
+                }
             }
-            Self::MySqlLike | Self::Other => {
-                return "install the system's ADBC driver, then set `driver` to the path of its library"
-                    .to_owned();
-            }
+            .to_owned();
         };
         format!(
             "`pip install adbc-driver-{package}`, then set `driver` to what \

@@ -16,11 +16,10 @@ use super::{Column, Postgres};
 use crate::database::DatabaseFault;
 use crate::database::name::Quotes;
 use crate::error::ScanError;
+use crate::fetch::FETCHED_ROWS_MAX;
 
 /// The sessions that are kept for the next fetch.
 const IDLE_COUNT_MAX: usize = 4;
-/// The records of one fetch: a key column that is no key must not fill the memory.
-const ROW_COUNT_MAX: usize = 100_000;
 
 /// A value in binary form.
 struct Raw<'r>(&'r [u8]);
@@ -85,7 +84,7 @@ impl Postgres {
             let fields = fields.map_err(|_| DatabaseFault::Protocol)?;
             decoder.push_fields(fields.iter().map(|field| field.as_ref().map(|raw| raw.0)))?;
             count += 1;
-            if count > ROW_COUNT_MAX {
+            if count > FETCHED_ROWS_MAX {
                 let what = "more than 100,000 records of the keys asked for";
                 return Err(DatabaseFault::Unreadable { what });
             }

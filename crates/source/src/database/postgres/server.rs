@@ -57,11 +57,7 @@ impl Server {
             ));
         };
         let expected = "expected postgres://user@host:5432/database";
-        // Certificates are checked wherever a connection is encrypted.
-        let known = uri
-            .replace("sslmode=verify-full", "sslmode=require")
-            .replace("sslmode=verify-ca", "sslmode=require");
-        let mut config: Config = known.parse().map_err(|_| refuse(expected))?;
+        let mut config = config_of(uri).ok_or_else(|| refuse(expected))?;
         if config.get_password().is_some() {
             return Err(refuse(
                 "it holds a password; leave it out and set `password = { env = \"…\" }`",
@@ -194,6 +190,27 @@ fn is_here(host: &Host) -> bool {
         #[cfg(unix)]
         Host::Unix(_) => true,
     }
+}
+
+fn config_of(uri: &str) -> Option<Config> {
+    // Certificates are checked wherever a connection is encrypted.
+    let known = uri
+        .replace("sslmode=verify-full", "sslmode=require")
+        .replace("sslmode=verify-ca", "sslmode=require");
+    known.parse().ok()
+}
+
+/// Tells whether an address leads to a server on this machine.
+pub(crate) fn is_near(uri: &str) -> bool {
+    config_of(uri).is_some_and(|config| config.get_hosts().iter().all(is_here))
+}
+
+/// Returns user and database of an address.
+pub(crate) fn address_of(uri: &str) -> Option<(String, String)> {
+    let config = config_of(uri)?;
+    let user = config.get_user()?;
+    let database = config.get_dbname().unwrap_or(user);
+    Some((user.to_owned(), database.to_owned()))
 }
 
 fn place_of(config: &Config, user: &str) -> String {
