@@ -20,7 +20,7 @@ use crate::args::Shared;
 use crate::job;
 
 /// How often the log repeats why a source cannot be asked.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Returns what the settings offer: nothing without callers.
 pub(crate) fn offered(shared: &Shared, settings: &Settings, lookup_only: bool) -> Result<Values> {
