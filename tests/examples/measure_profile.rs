@@ -9,7 +9,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +26,7 @@ use sameas_api::v1::profile_service_client::ProfileServiceClient;
 use sameas_api::v1::{GetProfileRequest, Reference};
 use sameas_resolve::{Profiler, Settings};
 use sameas_tests::{Person, Postgres, Serving, driver, people, sameas};
+use tempfile::TempDir;
 use tonic::Request;
 
 const PERSON_COUNT: u32 = 10_000;
@@ -75,8 +76,9 @@ fn rows(system: &str, people: &[Person]) -> Vec<[String; 8]> {
 fn write_csv(path: &Path, rows: &[[String; 8]]) {
     let mut writer = csv::Writer::from_path(path).unwrap();
     writer.write_record(COLUMNS).unwrap();
-    rows.iter()
-        .for_each(|row| writer.write_record(row).unwrap());
+    for row in rows {
+        writer.write_record(row).unwrap();
+    }
     writer.flush().unwrap();
 }
 
@@ -154,115 +156,125 @@ fn ask_sqlite(connection: &mut ManagedConnection, key: &str) {
     assert_eq!(rows, 1);
 }
 
-fn main() {
-    let (Some(postgres), Some(sqlite)) = (Postgres::start(), driver("sqlite")) else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    let people = people(PERSON_COUNT, 17);
-    write_csv(&path("crm.csv"), &rows("crm", &people));
-    let csv = fs::read_to_string(path("crm.csv")).unwrap();
-    let columns = COLUMNS.map(|name| format!("{name} text")).join(", ");
-    postgres.sql(&format!(
-        "CREATE TABLE customers ({columns}, PRIMARY KEY (id)); \
-         COPY customers FROM STDIN (FORMAT csv, HEADER);\n{csv}\\.\nANALYZE customers;"
-    ));
-    write_csv(&path("shop.csv"), &rows("shop", &people));
-    let made = Command::new("python3")
-        .args(["-c", MAKE_SQLITE])
-        .args([path("shop.csv"), path("shop.db")])
-        .status();
-    assert!(made.unwrap().success());
-    write_parquet(&path("desk.parquet"), &rows("desk", &people));
-    fs::write(path("token"), TOKEN).unwrap();
-    fs::write(path("sameas.toml"), settings(&postgres, &sqlite)).unwrap();
-    let rebuilt = sameas(&path("sameas.toml"), &["rebuild", "--quiet"]);
-    assert_eq!(rebuilt.code, Some(0), "{}", rebuilt.stderr);
+/// The systems, with two records of every person each, and a graph over them.
+struct Place {
+    folder: TempDir,
+    postgres: Postgres,
+    sqlite: PathBuf,
+}
 
-    let numbers = (0..CALL_COUNT).map(|at| at as u32 * 37 % PERSON_COUNT);
-    let numbers: Vec<u32> = numbers.collect();
-    let key = |system: &str, number: u32| format!("{system}-{number:06}-1");
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+impl Place {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
 
-    let mut driver =
-        ManagedDriver::load_dynamic_from_filename(&sqlite, None, AdbcVersion::V110).unwrap();
-    let place = path("shop.db").display().to_string();
-    let option = (OptionDatabase::Uri, place.as_str().into());
-    let database = driver.new_database_with_opts([option]).unwrap();
-    let mut connection = database.new_connection().unwrap();
-    ask_sqlite(&mut connection, &key("shop", 1));
-    let shop = numbers.iter().map(|&number| {
-        let began = Instant::now();
-        ask_sqlite(&mut connection, &key("shop", number));
-        began.elapsed()
-    });
-    let shop = told("SQLite by its driver, one record", shop.collect());
+    fn make() -> Option<Self> {
+        let place = Self {
+            folder: tempfile::tempdir().unwrap(),
+            postgres: Postgres::start()?,
+            sqlite: driver("sqlite")?,
+        };
+        let people = people(PERSON_COUNT, 17);
+        write_csv(&place.path("crm.csv"), &rows("crm", &people));
+        let csv = fs::read_to_string(place.path("crm.csv")).unwrap();
+        let columns = COLUMNS.map(|name| format!("{name} text")).join(", ");
+        place.postgres.sql(&format!(
+            "CREATE TABLE customers ({columns}, PRIMARY KEY (id)); \
+             COPY customers FROM STDIN (FORMAT csv, HEADER);\n{csv}\\.\nANALYZE customers;"
+        ));
+        write_csv(&place.path("shop.csv"), &rows("shop", &people));
+        let made = Command::new("python3")
+            .args(["-c", MAKE_SQLITE])
+            .args([place.path("shop.csv"), place.path("shop.db")])
+            .status();
+        assert!(made.unwrap().success());
+        write_parquet(&place.path("desk.parquet"), &rows("desk", &people));
+        fs::write(place.path("token"), TOKEN).unwrap();
+        let text = settings(&place.postgres, &place.sqlite);
+        fs::write(place.path("sameas.toml"), text).unwrap();
+        let rebuilt = sameas(&place.path("sameas.toml"), &["rebuild", "--quiet"]);
+        assert_eq!(rebuilt.code, Some(0), "{}", rebuilt.stderr);
+        Some(place)
+    }
 
-    let (crm, desk) = runtime.block_on(async {
-        let uri = postgres.uri("postgres");
-        let (client, connection) = tokio_postgres::connect(&uri, tokio_postgres::NoTls)
-            .await
-            .unwrap();
+    fn sqlite(&self, numbers: &[u32]) -> Vec<Duration> {
+        let mut driver =
+            ManagedDriver::load_dynamic_from_filename(&self.sqlite, None, AdbcVersion::V110)
+                .unwrap();
+        let place = self.path("shop.db").display().to_string();
+        let option = (OptionDatabase::Uri, place.as_str().into());
+        let database = driver.new_database_with_opts([option]).unwrap();
+        let mut connection = database.new_connection().unwrap();
+        ask_sqlite(&mut connection, &key("shop", 1));
+        let ask = |&number: &u32| {
+            let began = Instant::now();
+            ask_sqlite(&mut connection, &key("shop", number));
+            began.elapsed()
+        };
+        numbers.iter().map(ask).collect()
+    }
+
+    async fn postgres(&self, numbers: &[u32]) -> Vec<Duration> {
+        let uri = self.postgres.uri("postgres");
+        let connected = tokio_postgres::connect(&uri, tokio_postgres::NoTls).await;
+        let (client, connection) = connected.unwrap();
         tokio::spawn(connection);
         let query = format!("SELECT {} FROM customers WHERE id = $1", COLUMNS.join(", "));
         let query = client.prepare(&query).await.unwrap();
-        let mut crm = Vec::new();
-        for &number in &numbers {
+        let mut times = Vec::new();
+        for &number in numbers {
             let began = Instant::now();
-            client
-                .query_one(&query, &[&key("crm", number)])
-                .await
-                .unwrap();
-            crm.push(began.elapsed());
+            let key = key("crm", number);
+            client.query_one(&query, &[&key]).await.unwrap();
+            times.push(began.elapsed());
         }
+        times
+    }
+
+    async fn parquet(&self, numbers: &[u32]) -> Vec<Duration> {
         let context = SessionContext::new();
-        let file = path("desk.parquet").display().to_string();
+        let file = self.path("desk.parquet").display().to_string();
         let options = ParquetReadOptions::default();
-        context
-            .register_parquet("desk", file, options)
-            .await
-            .unwrap();
-        let mut desk = Vec::new();
-        for &number in &numbers {
+        let registered = context.register_parquet("desk", file, options).await;
+        registered.unwrap();
+        let mut times = Vec::new();
+        for &number in numbers {
             let began = Instant::now();
             let key = key("desk", number);
             let query = format!("SELECT {} FROM desk WHERE id = '{key}'", COLUMNS.join(", "));
             let rows = context.sql(&query).await.unwrap().collect().await.unwrap();
             assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
-            desk.push(began.elapsed());
+            times.push(began.elapsed());
         }
-        (crm, desk)
-    });
-    let crm = told("PostgreSQL by tokio-postgres, one record", crm);
-    let desk = told("Parquet by DataFusion, one record", desk);
-    let slowest = shop.max(crm).max(desk);
+        times
+    }
 
-    // What a profile of one system's two records takes, without the server.
-    let profiler = Profiler::new(Settings::load(&path("sameas.toml")).unwrap());
-    let fields = FIELDS.map(str::to_owned);
-    for systems in [&["crm"][..], &["shop"], &["desk"], &["crm", "shop", "desk"]] {
+    /// Asks for two records of each person in each of the systems, without the server.
+    async fn profiler(&self, systems: &[&str], numbers: &[u32]) -> Vec<Duration> {
+        let profiler = Profiler::new(Settings::load(&self.path("sameas.toml")).unwrap());
+        let fields = FIELDS.map(str::to_owned);
         let mut times = Vec::new();
-        for &number in &numbers {
+        for &number in [1].iter().chain(numbers) {
             let members = systems.iter().flat_map(|system| {
                 let key = |nth: u32| format!("{system}-{number:06}-{nth}");
-                [(system.to_string(), key(0)), (system.to_string(), key(1))]
+                [0, 1].map(|nth| ((*system).to_owned(), key(nth)))
             });
             let members: Vec<_> = members.collect();
             let began = Instant::now();
-            let asked = profiler.profile(&members, &fields, Duration::from_secs(60));
-            let profile = runtime.block_on(asked).unwrap();
+            let asked = profiler.profile(&members, &fields, Duration::from_mins(1));
+            let profile = asked.await.unwrap();
             times.push(began.elapsed());
             assert!(!profile.is_partial(), "{profile:?}");
         }
-        told(&format!("Profiler, two records each of {systems:?}"), times);
+        // The first one opens the sources.
+        times.split_off(1)
     }
 
-    let server = Serving::start(&path("sameas.toml"), &[]);
-    let times = runtime.block_on(async {
+    async fn server(&self, numbers: &[u32]) -> Vec<Duration> {
+        let server = Serving::start(&self.path("sameas.toml"), &[]);
         let mut client = ProfileServiceClient::new(server.channel().await);
         let mut times = Vec::new();
-        for &number in [7].iter().chain(&numbers) {
+        for &number in [1].iter().chain(numbers) {
             let mut request = Request::new(GetProfileRequest {
                 subject: Some(Subject::Reference(Reference {
                     source: "crm".into(),
@@ -278,9 +290,36 @@ fn main() {
             assert_eq!((profile.members.len(), profile.gaps.len()), (6, 0));
         }
         times
-    });
-    told("GetProfile, the first call", times[..1].to_vec());
-    let profile = told("GetProfile, 6 records of 3 systems", times[1..].to_vec());
+    }
+}
+
+fn key(system: &str, number: u32) -> String {
+    format!("{system}-{number:06}-1")
+}
+
+fn main() {
+    let Some(place) = Place::make() else {
+        return;
+    };
+    let numbers = (0..CALL_COUNT).map(|at| at as u32 * 37 % PERSON_COUNT);
+    let numbers: Vec<u32> = numbers.collect();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let shop = told("SQLite by its driver, one record", place.sqlite(&numbers));
+    let (crm, desk) = (place.postgres(&numbers), place.parquet(&numbers));
+    let crm = told(
+        "PostgreSQL by tokio-postgres, one record",
+        runtime.block_on(crm),
+    );
+    let desk = told("Parquet by DataFusion, one record", runtime.block_on(desk));
+    for systems in [&["crm"][..], &["shop"], &["desk"], &["crm", "shop", "desk"]] {
+        let times = runtime.block_on(place.profiler(systems, &numbers));
+        told(&format!("Profiler, two records each of {systems:?}"), times);
+    }
+    let mut times = runtime.block_on(place.server(&numbers));
+    let others = times.split_off(1);
+    told("GetProfile, the first call", times);
+    let profile = told("GetProfile, 6 records of 3 systems", others);
+    let slowest = shop.max(crm).max(desk);
     println!(
         "GetProfile takes {:.2} times the slowest",
         profile / slowest

@@ -21,7 +21,7 @@ use crate::job;
 use crate::matches::Known;
 
 /// How often the log repeats why a source cannot be asked.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Returns what the settings offer: nothing without callers.
 pub(crate) fn offered(

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_rule_keeps_its_value_and_tells_the_others() {
-        let candidates = vec![
+        let candidates = [
             candidate("crm", "1", "Ann", Some(5)),
             candidate("shop", "2", "ANNA", Some(9)),
             candidate("shop", "3", "Anna", None),
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_order_of_arrival_changes_nothing() {
-        let mut candidates = vec![
+        let mut candidates = [
             candidate("crm", "2", "Ann", None),
             candidate("crm", "1", "Bea", None),
             candidate("crm", "3", "Cleo", None),

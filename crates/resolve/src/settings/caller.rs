@@ -1,6 +1,6 @@
 //! Who may ask the server for values: names, rights, and where each token is kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sameas_source::{Secret, SecretError, SecretPlace};
@@ -104,21 +104,26 @@ impl CallerSettings {
     }
 
     fn read_token(&self, base: &Path) -> Result<Secret, TokenError> {
-        let caller = self.name.clone();
         let token = self.token.read(base);
         let token = token.map_err(|cause| TokenError::Secret {
-            caller: caller.clone(),
+            caller: self.name.clone(),
             cause,
         })?;
-        let (text, place) = (token.reveal(), self.place());
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        self.check(token.reveal())?;
+        Ok(token)
+    }
+
+    /// Refuses a token that can be guessed, or that no header carries.
+    fn check(&self, token: &str) -> Result<(), TokenError> {
+        let (caller, place) = (self.name.clone(), self.place());
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(TokenError::Signs { caller, place });
         }
-        if !(TOKEN_LEN_MIN..=TOKEN_LEN_MAX).contains(&text.len()) {
-            let len = text.len();
+        let len = token.len();
+        if !(TOKEN_LEN_MIN..=TOKEN_LEN_MAX).contains(&len) {
             return Err(TokenError::Len { caller, place, len });
         }
-        Ok(token)
+        Ok(())
     }
 }
 
@@ -130,17 +135,22 @@ impl Settings {
     pub fn caller_tokens(&self) -> Result<Vec<Secret>, TokenError> {
         let tokens = self.callers.iter().map(|c| c.read_token(&self.base));
         let tokens: Vec<Secret> = tokens.collect::<Result<_, _>>()?;
-        for (at, token) in tokens.iter().enumerate() {
-            let same = |other: &Secret| other.reveal() == token.reveal();
-            if let Some(first) = tokens[..at].iter().position(same) {
-                return Err(TokenError::Shared {
-                    one: self.callers[first].name.clone(),
-                    other: self.callers[at].name.clone(),
-                });
-            }
+        let texts: Vec<&str> = tokens.iter().map(Secret::reveal).collect();
+        match shared(&texts) {
+            Some([one, other]) => Err(TokenError::Shared {
+                one: self.callers[one].name.clone(),
+                other: self.callers[other].name.clone(),
+            }),
+            None => Ok(tokens),
         }
-        Ok(tokens)
     }
+}
+
+/// Returns the places of a token that stands twice.
+fn shared(tokens: &[&str]) -> Option<[usize; 2]> {
+    let mut seen = BTreeMap::new();
+    let mut numbered = tokens.iter().enumerate();
+    numbered.find_map(|(at, token)| Some([seen.insert(token, at)?, at]))
 }
 
 /// Returns what does not fit together in the callers.
@@ -215,52 +225,36 @@ fn of_caller(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
 
-    fn settings(folder: &Path, tokens: &[&str]) -> Settings {
-        let callers = tokens.iter().enumerate().map(|(index, token)| {
-            let name = format!("c{index}");
-            std::fs::write(folder.join(&name), token).unwrap();
-            let token = SecretPlace {
+    #[test]
+    fn tokens_that_can_be_guessed_or_sent_wrong_are_refused_unquoted() {
+        let caller = CallerSettings {
+            name: "ui".to_owned(),
+            token: SecretPlace {
                 env: None,
-                file: Some(name.clone()),
-            };
-            CallerSettings {
-                name,
-                token,
-                ..CallerSettings::default()
-            }
-        });
-        Settings {
-            callers: callers.collect(),
-            base: folder.to_owned(),
-            ..Settings::default()
+                file: Some("ui.token".to_owned()),
+            },
+            ..CallerSettings::default()
+        };
+        let right = "0123456789abcdef0123456789abcdef";
+        assert!(caller.check(right).is_ok());
+        let (long, words) = ("x".repeat(513), "two words ".repeat(4));
+        for (token, expected) in [
+            (&right[1..], "the token in ui.token has 31 characters"),
+            (&long, "has 513 characters"),
+            (&words, "holds signs that no header carries"),
+        ] {
+            let said = caller.check(token).err().map(|error| error.to_string());
+            let said = said.unwrap_or_default();
+            assert!(said.contains(expected), "{said}");
+            assert!(!said.contains(token), "{said}");
         }
     }
 
     #[test]
-    fn tokens_that_can_be_guessed_sent_wrong_or_mistaken_are_refused_unquoted() {
-        let folder = tempfile::tempdir().unwrap();
-        let right = "0123456789abcdef0123456789abcdef";
-        let read = |tokens: &[&str]| settings(folder.path(), tokens).caller_tokens();
-        let tokens = read(&[&format!("{right}\n"), "fedcba9876543210fedcba9876543210"]);
-        assert_eq!(tokens.unwrap()[0].reveal(), right);
-        for (tokens, expected) in [
-            (&[&right[1..]][..], "the token in c0 has 31 characters"),
-            (&[&"x".repeat(513)], "has 513 characters"),
-            (&[&"two words ".repeat(4)], "holds signs"),
-            (&[""], "c0 is empty"),
-            (
-                &[right, "fedcba9876543210fedcba9876543210", right],
-                "callers `c0` and `c2` have the same token",
-            ),
-        ] {
-            let error = read(tokens).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-            let quoted = tokens.iter().any(|t| !t.is_empty() && error.contains(*t));
-            assert!(!quoted, "{error}");
-        }
+    fn a_token_of_two_callers_is_found() {
+        assert_eq!(shared(&["a", "b", "c", "b"]), Some([1, 3]));
+        assert_eq!(shared(&["a", "b", "c"]), None);
     }
 }

@@ -50,8 +50,8 @@ pub(crate) async fn probe_all(
     format: FileFormat,
     delimiter: Option<u8>,
 ) -> Result<Vec<Probe>, OpenError> {
-    // Of files of its own, or the future could not be handed to a task.
-    let tasks = files.to_vec().into_iter().map(|file| {
+    // Of files by value, or the future could not be handed to a task.
+    let tasks = files.iter().cloned().map(|file| {
         let source_name = Arc::clone(source_name);
         let delimiter = delimiter.unwrap_or_else(|| delimiter_of(&file.name));
         let place = (source_name.to_string(), file.name.clone());
