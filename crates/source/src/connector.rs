@@ -10,7 +10,7 @@ use datafusion::datasource::{MemTable, TableProvider};
 use datafusion::prelude::SessionContext;
 
 use crate::count::RowCount;
-use crate::database::{Adbc, Postgres};
+use crate::database::{Adbc, Mysql, Postgres, is_mysql};
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
 use crate::files::{BATCH_ROWS_MAX, Files};
@@ -20,6 +20,7 @@ use crate::skipped::SkippedFiles;
 pub(crate) enum Connector {
     Files(Files),
     Postgres(Postgres),
+    Mysql(Mysql),
     Adbc(Adbc),
 }
 
@@ -33,6 +34,9 @@ impl Connector {
         if settings.driver.is_some() {
             return Ok(Self::Adbc(Adbc::open(settings, base).await?));
         }
+        if settings.uris().iter().any(|uri| is_mysql(uri)) {
+            return Ok(Self::Mysql(Mysql::open(settings, base).await?));
+        }
         if settings.is_database() {
             return Ok(Self::Postgres(Postgres::open(settings, base).await?));
         }
@@ -44,6 +48,7 @@ impl Connector {
         match self {
             Self::Files(files) => files.schema(),
             Self::Postgres(table) => table.schema(),
+            Self::Mysql(table) => table.schema(),
             Self::Adbc(table) => table.schema(),
         }
     }
@@ -52,7 +57,7 @@ impl Connector {
     pub(crate) fn conflicts(&self) -> &BTreeMap<String, String> {
         match self {
             Self::Files(files) => files.conflicts(),
-            Self::Postgres(_) | Self::Adbc(_) => &NO_CONFLICTS,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => &NO_CONFLICTS,
         }
     }
 
@@ -60,7 +65,7 @@ impl Connector {
     pub(crate) fn lacking(&self) -> &BTreeMap<String, SkippedFiles> {
         match self {
             Self::Files(files) => files.lacking(),
-            Self::Postgres(_) | Self::Adbc(_) => &NO_LACKING,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => &NO_LACKING,
         }
     }
 
@@ -68,7 +73,7 @@ impl Connector {
     pub(crate) fn skipped(&self) -> &SkippedFiles {
         match self {
             Self::Files(files) => files.skipped(),
-            Self::Postgres(_) | Self::Adbc(_) => &NO_SKIPPED,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => &NO_SKIPPED,
         }
     }
 
@@ -76,7 +81,7 @@ impl Connector {
     pub(crate) fn headers(&self) -> Option<&BTreeSet<Vec<String>>> {
         match self {
             Self::Files(files) => files.headers(),
-            Self::Postgres(_) | Self::Adbc(_) => None,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => None,
         }
     }
 
@@ -85,6 +90,7 @@ impl Connector {
         match self {
             Self::Files(files) => Ok(files.row_count()),
             Self::Postgres(table) => table.row_count().await,
+            Self::Mysql(table) => table.row_count().await,
             Self::Adbc(table) => Ok(table.row_count()),
         }
     }
@@ -93,7 +99,7 @@ impl Connector {
     pub(crate) fn file_count(&self) -> usize {
         match self {
             Self::Files(files) => files.file_count(),
-            Self::Postgres(_) | Self::Adbc(_) => 0,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => 0,
         }
     }
 
@@ -101,7 +107,7 @@ impl Connector {
     pub(crate) fn batch_rows(&self, used: &[usize]) -> usize {
         match self {
             Self::Files(files) => files.batch_rows(used),
-            Self::Postgres(_) | Self::Adbc(_) => BATCH_ROWS_MAX,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => BATCH_ROWS_MAX,
         }
     }
 
@@ -115,6 +121,7 @@ impl Connector {
         match self {
             Self::Files(files) => files.table(context, used, partition_count),
             Self::Postgres(table) => table.table(used, partition_count).await,
+            Self::Mysql(table) => table.table(used).await,
             Self::Adbc(table) => table.table(used),
         }
     }
@@ -128,9 +135,12 @@ impl Connector {
         key: Option<&str>,
         keys: &[&str],
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        if let (Self::Postgres(table), Some(key)) = (self, key)
-            && let Some(batches) = table.fetch(used, key, keys).await?
-        {
+        let fetched = match (self, key) {
+            (Self::Postgres(table), Some(key)) => table.fetch(used, key, keys).await?,
+            (Self::Mysql(table), Some(key)) => table.fetch(used, key, keys).await?,
+            _ => None,
+        };
+        if let Some(batches) = fetched {
             let schema = Arc::new(self.schema().project(used)?);
             return Ok(Arc::new(MemTable::try_new(schema, vec![batches])?));
         }
@@ -141,7 +151,7 @@ impl Connector {
     pub(crate) async fn require_unchanged(&self) -> Result<(), ScanError> {
         match self {
             Self::Files(files) => files.require_unchanged().await,
-            Self::Postgres(_) | Self::Adbc(_) => Ok(()),
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => Ok(()),
         }
     }
 
@@ -153,7 +163,7 @@ impl Connector {
     ) -> Option<ScanError> {
         match self {
             Self::Files(files) => files.find_damaged(context, used).await,
-            Self::Postgres(_) | Self::Adbc(_) => None,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => None,
         }
     }
 }
