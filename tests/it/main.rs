@@ -16,6 +16,7 @@ mod crash;
 mod determinism;
 mod init;
 mod limits;
+mod mariadb;
 mod oracle;
 mod postgres;
 mod privacy;
