@@ -18,6 +18,7 @@ mod determinism;
 mod find;
 mod init;
 mod limits;
+mod mariadb;
 mod oracle;
 mod postgres;
 mod privacy;

@@ -189,7 +189,7 @@ impl Drop for Postgres {
 }
 
 /// Finds a port below those that clients get, or a client that waits for the server could get it.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let mut draw = Draw::new(u64::from(std::process::id()) << 16 | call);
@@ -217,7 +217,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// Returns whom the server runs as, if this is the superuser: `nobody`.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt as _;
     let me = fs::metadata("/proc/self").ok()?.uid();
     (me == 0).then_some((65_534, 65_534))

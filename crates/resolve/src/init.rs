@@ -98,7 +98,7 @@ pub enum InitError {
     NoFile,
     /// An address that is none of a table, or one that holds a secret; it is not quoted.
     #[error(
-        "argument {number} is no file: name files, and tables of PostgreSQL as postgres://user@host/database#table; leave passwords out (PGPASSWORD)"
+        "argument {number} is no file: name files, and tables as postgres://user@host/database#table or mysql://user@host/database#table; leave passwords out (PGPASSWORD, MYSQL_PWD)"
     )]
     Address {
         /// Which of the files, counted from one.

@@ -11,7 +11,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
 
 use crate::count::RowCount;
-use crate::database::{Adbc, Postgres};
+use crate::database::{Adbc, Mysql, Postgres, is_mysql};
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
 use crate::files::{BATCH_ROWS_MAX, Files};
@@ -22,6 +22,7 @@ use crate::skipped::SkippedFiles;
 pub(crate) enum Connector {
     Files(Files),
     Postgres(Postgres),
+    Mysql(Mysql),
     Adbc(Adbc),
 }
 
@@ -35,6 +36,9 @@ impl Connector {
         if settings.driver.is_some() {
             return Ok(Self::Adbc(Adbc::open(settings, base).await?));
         }
+        if settings.uris().iter().any(|uri| is_mysql(uri)) {
+            return Ok(Self::Mysql(Mysql::open(settings, base).await?));
+        }
         if settings.is_database() {
             return Ok(Self::Postgres(Postgres::open(settings, base).await?));
         }
@@ -46,6 +50,7 @@ impl Connector {
         match self {
             Self::Files(files) => files.schema(),
             Self::Postgres(table) => table.schema(),
+            Self::Mysql(table) => table.schema(),
             Self::Adbc(table) => table.schema(),
         }
     }
@@ -54,7 +59,7 @@ impl Connector {
     pub(crate) fn conflicts(&self) -> &BTreeMap<String, String> {
         match self {
             Self::Files(files) => files.conflicts(),
-            Self::Postgres(_) | Self::Adbc(_) => &NO_CONFLICTS,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => &NO_CONFLICTS,
         }
     }
 
@@ -62,7 +67,7 @@ impl Connector {
     pub(crate) fn lacking(&self) -> &BTreeMap<String, SkippedFiles> {
         match self {
             Self::Files(files) => files.lacking(),
-            Self::Postgres(_) | Self::Adbc(_) => &NO_LACKING,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => &NO_LACKING,
         }
     }
 
@@ -70,7 +75,7 @@ impl Connector {
     pub(crate) fn skipped(&self) -> &SkippedFiles {
         match self {
             Self::Files(files) => files.skipped(),
-            Self::Postgres(_) | Self::Adbc(_) => &NO_SKIPPED,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => &NO_SKIPPED,
         }
     }
 
@@ -78,7 +83,7 @@ impl Connector {
     pub(crate) fn headers(&self) -> Option<&BTreeSet<Vec<String>>> {
         match self {
             Self::Files(files) => files.headers(),
-            Self::Postgres(_) | Self::Adbc(_) => None,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => None,
         }
     }
 
@@ -87,6 +92,7 @@ impl Connector {
         match self {
             Self::Files(files) => Ok(files.row_count()),
             Self::Postgres(table) => table.row_count().await,
+            Self::Mysql(table) => table.row_count().await,
             Self::Adbc(table) => Ok(table.row_count()),
         }
     }
@@ -95,7 +101,7 @@ impl Connector {
     pub(crate) fn file_count(&self) -> usize {
         match self {
             Self::Files(files) => files.file_count(),
-            Self::Postgres(_) | Self::Adbc(_) => 0,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => 0,
         }
     }
 
@@ -103,7 +109,7 @@ impl Connector {
     pub(crate) fn batch_rows(&self, used: &[usize]) -> usize {
         match self {
             Self::Files(files) => files.batch_rows(used),
-            Self::Postgres(_) | Self::Adbc(_) => BATCH_ROWS_MAX,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => BATCH_ROWS_MAX,
         }
     }
 
@@ -119,6 +125,7 @@ impl Connector {
         match self {
             Self::Files(files) => files.table(context, used, partition_count),
             Self::Postgres(table) => table.table(used, partition_count, filter).await,
+            Self::Mysql(table) => table.table(used).await,
             Self::Adbc(table) => table.table(used),
         }
     }
@@ -136,6 +143,7 @@ impl Connector {
             (_, None) => None,
             (Self::Files(files), Some(key)) => files.fetch(used, key, keys).await?,
             (Self::Postgres(table), Some(key)) => table.fetch(used, key, keys).await?,
+            (Self::Mysql(table), Some(key)) => table.fetch(used, key, keys).await?,
             (Self::Adbc(table), Some(key)) => table.fetch(used, key, keys).await?,
         };
         let Some(batches) = fetched else {
@@ -150,6 +158,7 @@ impl Connector {
         match self {
             Self::Files(files) => Ok(files.findings(asked).await),
             Self::Postgres(table) => table.findings(asked).await,
+            Self::Mysql(table) => table.findings(asked).await,
             Self::Adbc(table) => table.findings(asked).await,
         }
     }
@@ -158,7 +167,7 @@ impl Connector {
     pub(crate) async fn require_unchanged(&self) -> Result<(), ScanError> {
         match self {
             Self::Files(files) => files.require_unchanged().await,
-            Self::Postgres(_) | Self::Adbc(_) => Ok(()),
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => Ok(()),
         }
     }
 
@@ -170,7 +179,7 @@ impl Connector {
     ) -> Option<ScanError> {
         match self {
             Self::Files(files) => files.find_damaged(context, used).await,
-            Self::Postgres(_) | Self::Adbc(_) => None,
+            Self::Postgres(_) | Self::Mysql(_) | Self::Adbc(_) => None,
         }
     }
 }

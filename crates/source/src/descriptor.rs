@@ -8,7 +8,7 @@ use sameas_record::{DateOrder, DuplicateKeys, Part};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::database::is_postgres;
+use crate::database::{is_mysql, is_postgres};
 use crate::files::local_files;
 use crate::secret::SecretPlace;
 
@@ -99,7 +99,7 @@ pub struct SourceSettings {
     /// Its name, part of every reference to its records.
     pub name: String,
     /// A file, a glob, a folder or an object-store address; or several; or one database, for
-    /// example `postgres://reader@db.example:5432/crm`. Beside `driver` it is what the driver takes
+    /// example `postgres://reader@db.example:5432/crm` or `mysql://reader@db.example/crm`. Beside `driver` it is what the driver takes
     /// as its address, and may be missing.
     pub uri: Option<OneOrMany>,
     /// The ADBC driver of a database: its name or the name of its manifest, or the path of a shared
@@ -143,7 +143,8 @@ pub struct SourceSettings {
 impl SourceSettings {
     /// Returns whether the source is a table of a database, not files.
     pub fn is_database(&self) -> bool {
-        self.driver.is_some() || self.uris().iter().any(|uri| is_postgres(uri))
+        let is_address = |uri: &String| is_postgres(uri) || is_mysql(uri);
+        self.driver.is_some() || self.uris().iter().any(is_address)
     }
 
     /// Returns whether `find` asks the source for the values of candidates.

@@ -44,7 +44,7 @@ mod secret;
 mod skipped;
 
 pub use count::RowCount;
-pub use database::{DatabaseFault, SqlState, is_postgres};
+pub use database::{DatabaseFault, SqlState, is_mysql, is_postgres};
 pub use descriptor::{Candidates, FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings};
 pub use error::{OpenError, ScanError, StoreCause};
 pub use expression::UpdatedKind;

@@ -24,8 +24,9 @@ pub(crate) struct InitArgs {
     /// Replaces settings that are there.
     #[arg(long)]
     force: bool,
-    /// The files, one source each: CSV, NDJSON, Parquet or Arrow; or tables of PostgreSQL, as
-    /// `postgres://user@host/database#schema.table` (the password in PGPASSWORD).
+    /// The files, one source each: CSV, NDJSON, Parquet or Arrow; or tables, as
+    /// `postgres://user@host/database#schema.table` (the password in PGPASSWORD) or
+    /// `mysql://user@host/database#table` (in `MYSQL_PWD`).
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }

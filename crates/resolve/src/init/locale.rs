@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use sameas_record::DateOrder;
-use sameas_source::{OneOrMany, SecretPlace, SourceSettings, is_postgres};
+use sameas_source::{OneOrMany, SecretPlace, SourceSettings, is_mysql, is_postgres};
 
 use super::map::Profile;
 use super::role::Role;
@@ -15,18 +15,25 @@ use crate::settings::is_inline;
 /// How much of a file is looked at for its delimiter, in bytes.
 const HEAD_LEN: u64 = 64 * 1024;
 
-/// The variable that clients of PostgreSQL take a password from.
-const PASSWORD_VARIABLE: &str = "PGPASSWORD";
+/// Returns the variable that clients of the database at an address take a password from.
+fn password_variable(text: &str) -> Option<&'static str> {
+    if is_postgres(text) {
+        Some("PGPASSWORD")
+    } else {
+        is_mysql(text).then_some("MYSQL_PWD")
+    }
+}
 
 /// Makes the settings of the source that a file is, named after the file's stem, or a table of a
-/// database (`postgres://user@host/database#schema.table`), named after the table.
+/// database (`postgres://user@host/database#schema.table`, `mysql://…#table`), named after the table.
 pub(super) fn source_of(
     file: &Path,
     folder: &Path,
     others: &[SourceSettings],
 ) -> Result<SourceSettings, InitError> {
     let text = file.to_str().unwrap_or_default();
-    let is_database = is_postgres(text);
+    let variable = password_variable(text);
+    let is_database = variable.is_some();
     // What is no file may be a malformed address with a secret anywhere, so it is not told.
     if is_inline(text) || !is_database && text.contains("://") {
         let number = others.len() + 1;
@@ -46,9 +53,9 @@ pub(super) fn source_of(
             name.split('.').next().unwrap_or(name)
         }
     };
-    let has_password = is_database && std::env::var_os(PASSWORD_VARIABLE).is_some();
-    let password = has_password.then(|| SecretPlace {
-        env: Some(PASSWORD_VARIABLE.to_owned()),
+    let set = variable.filter(|variable| std::env::var_os(variable).is_some());
+    let password = set.map(|variable| SecretPlace {
+        env: Some(variable.to_owned()),
         file: None,
     });
     Ok(SourceSettings {

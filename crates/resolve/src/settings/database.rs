@@ -1,6 +1,6 @@
 //! Checks what a source says about the database it lies in, and about the driver that reads it.
 
-use sameas_source::{OptionSetting, SourceSettings, is_postgres};
+use sameas_source::{OptionSetting, SourceSettings, is_mysql, is_postgres};
 
 use super::problem::{Finding, KeyPath};
 use super::secret;
@@ -46,7 +46,7 @@ fn of_files(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
         return Vec::new();
     }
     let message = "\"table\" and \"password\" are for databases, and \"uri\" names none; \
-                   expected postgres://user@host:5432/database";
+                   expected postgres://user@host:5432/database or mysql://user@host:3306/database";
     vec![Finding::new(path.with("uri"), message)]
 }
 
@@ -58,9 +58,16 @@ fn of_driver(source: &SourceSettings, driver: &str, path: &KeyPath) -> Vec<Findi
         say(path.with("driver"), message);
     }
     let uris = source.uris();
-    if uris.iter().any(|uri| is_postgres(uri)) {
-        let message = "stands beside an address of PostgreSQL, which needs none; remove \"driver\"";
-        say(path.with("driver"), message);
+    for (is_own, system) in [
+        (is_postgres as fn(&str) -> bool, "PostgreSQL"),
+        (is_mysql, "MySQL"),
+    ] {
+        if uris.iter().any(|uri| is_own(uri)) {
+            let message = format!(
+                "stands beside an address of {system}, which needs none; remove \"driver\""
+            );
+            say(path.with("driver"), &message);
+        }
     }
     let options = path.with("options");
     for (name, value) in &source.options {

@@ -1,6 +1,6 @@
 //! What can go wrong with a database, told without what the server says, which may quote values.
 
-use std::fmt;
+use std::{fmt, io};
 
 use crate::secret::SecretError;
 
@@ -51,6 +51,41 @@ pub enum DatabaseFault {
         /// The table as the settings name it.
         table: String,
     },
+    /// The user may not read the table of a system that has no schemas.
+    #[error(
+        "the user may not read {table}; run as somebody who may grant it: GRANT SELECT ON {table} TO …, \
+         and EXECUTE on the functions that a view calls"
+    )]
+    NotGranted {
+        /// The table as the settings name it.
+        table: String,
+    },
+    /// The server wants a way of logging in that the client does not know.
+    #[error(
+        "the server asks for a way of logging in that is not known here; \
+         give the user a password of the kind mysql_native_password or caching_sha2_password"
+    )]
+    LoginKind,
+    /// Tables of this kind change while they are read.
+    #[error(
+        "{table} is stored by {engine}, which shows a scan no single moment; \
+         read a copy of it in InnoDB (ALTER TABLE … ENGINE = InnoDB)"
+    )]
+    NoMoment {
+        /// The table as the settings name it.
+        table: String,
+        /// What stores it.
+        engine: String,
+    },
+    /// Somebody ended the query.
+    #[error("somebody ended the query at the server; ask who did it, and run again")]
+    Killed,
+    /// The query took longer than it may.
+    #[error(
+        "the query took longer than it may; records are found quickly by a key with an index, \
+         and views that compute for long should be tables"
+    )]
+    TooLong,
     /// The server has no connection left.
     #[error("the server has no connection left; close others, or run with fewer --threads")]
     Crowded,
@@ -161,6 +196,9 @@ pub enum DatabaseFault {
     /// The client failed in another way.
     #[error("the server does not answer as PostgreSQL does; check host and port")]
     Protocol,
+    /// Something else answers than the scheme of the address says.
+    #[error("the server does not answer as MySQL or MariaDB does; check scheme, host and port")]
+    NoMysql,
 }
 
 /// The state of a driver's error, if it has one.
@@ -207,6 +245,31 @@ impl DatabaseFault {
             code => Self::Refused {
                 code: code.to_owned(),
             },
+        }
+    }
+
+    /// Tells the fault from a failure of the network.
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        use io::ErrorKind;
+        // What rustls refuses comes as invalid data.
+        match error.kind() {
+            ErrorKind::InvalidData => Self::Encryption,
+            ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
+                Self::Lost
+            }
+            // What looks up names has no kind of its own.
+            ErrorKind::Other => Self::unreachable("no such host, or no network"),
+            kind if kind.to_string() == "uncategorized error" => {
+                Self::unreachable("no such host, or no network")
+            }
+            kind => Self::unreachable(&kind.to_string()),
+        }
+    }
+
+    /// Returns that nobody answers, and why.
+    pub(crate) fn unreachable(reason: &str) -> Self {
+        Self::Unreachable {
+            reason: reason.to_owned(),
         }
     }
 }

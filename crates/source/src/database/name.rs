@@ -18,8 +18,10 @@ pub(crate) struct TableName {
 pub(crate) enum Quotes {
     /// As the standard says.
     Double,
-    /// As MySQL, BigQuery and Spark do.
+    /// As BigQuery and Spark do.
     Backtick,
+    /// As MySQL and MariaDB do, where nothing else means anything inside.
+    Tick,
 }
 
 impl TableName {
@@ -56,6 +58,7 @@ impl Quotes {
             Self::Double => format!("\"{}\"", name.replace('"', "\"\"")),
             // No system that quotes so has names with a backslash, and to some it would be a sign.
             Self::Backtick => format!("`{}`", name.replace('\\', "").replace('`', "``")),
+            Self::Tick => format!("`{}`", name.replace('`', "``")),
         }
     }
 }
@@ -132,5 +135,6 @@ mod tests {
             assert_eq!(joined.as_deref(), expected, "{text}");
         }
         assert_eq!(Quotes::Backtick.around(r"a`; DROP\"), "`a``; DROP`");
+        assert_eq!(Quotes::Tick.around(r"a`; DROP\"), r"`a``; DROP\`");
     }
 }

@@ -24,7 +24,8 @@ const FOLDER_DEPTH_MAX: usize = 32;
 
 const REMOTE_SCHEMES: [&str; 8] = ["s3", "s3a", "gs", "az", "abfs", "abfss", "http", "https"];
 
-const UNKNOWN_SCHEME: &str = "its scheme is none of file, s3, gs, az, http, https and postgres";
+const UNKNOWN_SCHEME: &str =
+    "its scheme is none of file, s3, gs, az, http, https, postgres and mysql";
 
 const GLOB: MatchOptions = MatchOptions {
     case_sensitive: true,

@@ -34,27 +34,4 @@ impl DatabaseFault {
             Self::Protocol
         }
     }
-
-    fn of_io(error: &io::Error) -> Self {
-        use io::ErrorKind;
-        // What rustls refuses comes as invalid data.
-        match error.kind() {
-            ErrorKind::InvalidData => Self::Encryption,
-            ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
-                Self::Lost
-            }
-            // What looks up names has no kind of its own.
-            ErrorKind::Other => Self::unreachable("no such host, or no network"),
-            kind if kind.to_string() == "uncategorized error" => {
-                Self::unreachable("no such host, or no network")
-            }
-            kind => Self::unreachable(&kind.to_string()),
-        }
-    }
-
-    fn unreachable(reason: &str) -> Self {
-        Self::Unreachable {
-            reason: reason.to_owned(),
-        }
-    }
 }
