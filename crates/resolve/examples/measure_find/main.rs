@@ -108,12 +108,6 @@ async fn measure(path: &Path, truth: &Path, count: usize) -> Result<(), Failure>
     truth.judge("rebuild", &fuzzy, &rebuilt);
     let same = fuzzy.iter().filter(|f| found[&f.key] == rebuilt[&f.key]);
     println!("the same answer for {} of {}", same.count(), fuzzy.len());
-    if std::env::var_os("MEASURE_FIND_DIFFERENCES").is_some() {
-        for fuzzy in fuzzy.iter().filter(|f| found[&f.key] != rebuilt[&f.key]) {
-            let (found, rebuilt) = (&found[&fuzzy.key], &rebuilt[&fuzzy.key]);
-            println!("{}: made of {:?}, found {found:?}, rebuilt {rebuilt:?}", fuzzy.key, fuzzy.made_of);
-        }
-    }
     Ok(())
 }
 

@@ -94,29 +94,28 @@ impl Shared {
         Ok(probe)
     }
 
-    /// Returns how values are read: as those of the source, or as those of all sources if they agree.
+    /// Returns how values are read: as those of the source, or as all sources agree.
     fn locale(&self, source: Option<&str>) -> Result<Locale, FindError> {
         let sources = &self.settings.sources;
-        let locales = sources.iter().map(|source| Locale {
-            region: source.region.clone(),
-            date_order: source.date_order,
-        });
         let Some(name) = source else {
-            let mut locales: Vec<Locale> = locales.collect();
-            locales.dedup();
-            return Ok(match &mut locales[..] {
-                [one] => std::mem::take(one),
-                _ => Locale::default(),
+            let regions = sources.iter().map(|source| &source.region);
+            let orders = sources.iter().map(|source| source.date_order);
+            return Ok(Locale {
+                region: agreed(regions).cloned().flatten(),
+                date_order: agreed(orders).unwrap_or_default(),
             });
         };
-        let mut named = sources.iter().zip(locales);
-        let found = named.find(|(source, _)| source.name == name);
-        found.map(|(_, locale)| locale).ok_or_else(|| {
+        let named = sources.iter().find(|source| source.name == name);
+        let named = named.ok_or_else(|| {
             let known = sources.iter().map(|source| source.name.as_str());
             FindError::UnknownSource {
                 source_name: name.to_owned(),
                 known: known.collect::<Vec<_>>().join(", "),
             }
+        })?;
+        Ok(Locale {
+            region: named.region.clone(),
+            date_order: named.date_order,
         })
     }
 
@@ -127,4 +126,10 @@ impl Shared {
             known: known.collect::<Vec<_>>().join(", "),
         }
     }
+}
+
+/// Returns what all say, if they say the same.
+fn agreed<T: PartialEq>(mut said: impl Iterator<Item = T>) -> Option<T> {
+    let first = said.next()?;
+    said.all(|other| other == first).then_some(first)
 }
