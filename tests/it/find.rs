@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use sameas_resolve::{Candidate, FindError, FindQuery, Finder, RecordName, Settings, Standing, rank};
+use sameas_resolve::{
+    Candidate, FindError, FindQuery, Finder, MatchStanding, RecordName, Settings, rank,
+};
 use sameas_store::GraphFolder;
 use sameas_tests::{Layout, Systems, options, rebuild, sameas};
 
@@ -64,12 +66,20 @@ fn what_is_found_weighs_what_a_rebuild_weighs() {
     for (number, query) in queries(folder.path(), &settings).into_iter().enumerate() {
         let own = ("crm".to_owned(), query.key.clone().unwrap());
         let answer = find(&finder, query.clone()).unwrap();
-        assert!(answer.candidates.iter().all(|c| (&c.source, &c.key) != (&own.0, &own.1)));
+        assert!(
+            answer
+                .candidates
+                .iter()
+                .all(|c| (&c.source, &c.key) != (&own.0, &own.1))
+        );
         if number % 10 == 0 {
             assert_eq!(find(&fetcher, query).unwrap(), answer, "{own:?}");
         }
         for candidate in answer.candidates {
-            pairs.push((own.clone(), (candidate.source.clone(), candidate.key.clone())));
+            pairs.push((
+                own.clone(),
+                (candidate.source.clone(), candidate.key.clone()),
+            ));
             found.push(candidate);
         }
     }
@@ -80,7 +90,10 @@ fn what_is_found_weighs_what_a_rebuild_weighs() {
         let weighed = weighed.unwrap();
         assert_eq!(found.pattern, weighed.pattern, "{pair:?}");
         let is_linked = found.linked_by.is_some();
-        assert!(is_linked || (found.bits - weighed.bits).abs() < 1e-9, "{pair:?}");
+        assert!(
+            is_linked || (found.bits - weighed.bits).abs() < 1e-9,
+            "{pair:?}"
+        );
     }
 }
 
@@ -100,16 +113,26 @@ fn a_record_is_found_to_be_of_its_own_entity() {
         let located = snapshot.lookup("crm", &key).unwrap().unwrap();
         let id = located.entity.id;
         let members = snapshot.entity(id).unwrap().unwrap().member_count();
-        let ranked = rank(&find(&finder, query).unwrap(), finder.legend(), &snapshot, 0.0);
+        let ranked = rank(
+            &find(&finder, query).unwrap(),
+            finder.legend(),
+            &snapshot,
+            0.0,
+        );
         let ranked = ranked.unwrap();
-        let best = ranked.first().filter(|best| best.standing == Standing::Match);
+        let best = ranked
+            .first()
+            .filter(|best| best.standing == MatchStanding::Match);
         if members > 1 {
             of_others += 1;
             same += u32::from(best.is_some_and(|best| best.unified_id == id.to_string()));
         }
     }
     // A rebuild weighs bridges and takes one record a source, which one record alone does not show.
-    assert!(of_others > 100 && same * 100 >= of_others * 97, "{same} of {of_others}");
+    assert!(
+        of_others > 100 && same * 100 >= of_others * 97,
+        "{same} of {of_others}"
+    );
 }
 
 #[test]
@@ -122,9 +145,10 @@ fn the_command_answers_and_says_what_is_wrong() {
     rebuild(&path, 2);
     let settings = Settings::load(&path).unwrap();
     let query = queries(folder.path(), &settings).remove(3);
-    let known = query.values.iter().flat_map(|(field, values)| {
-        values.iter().map(move |value| format!("{field}={value}"))
-    });
+    let known = query
+        .values
+        .iter()
+        .flat_map(|(field, values)| values.iter().map(move |value| format!("{field}={value}")));
     let known: Vec<String> = known.collect();
     let with = |more: &[&str]| {
         let known = known.iter().map(String::as_str);
@@ -155,7 +179,11 @@ fn the_command_answers_and_says_what_is_wrong() {
     }
     let alone = sameas(&path, &["find", "surname=x", "--quiet"]);
     assert_eq!(alone.code, Some(1), "{}", alone.stdout);
-    assert!(alone.stderr.contains("no blocking rule"), "{}", alone.stderr);
+    assert!(
+        alone.stderr.contains("no blocking rule"),
+        "{}",
+        alone.stderr
+    );
 }
 
 #[test]
@@ -168,7 +196,9 @@ fn every_row_of_a_file_gets_its_answer() {
     let fields: BTreeSet<&String> = queries.iter().flat_map(|q| q.values.keys()).collect();
     let file = folder.path().join("list.csv");
     let mut writer = csv::Writer::from_path(&file).unwrap();
-    writer.write_record(fields.iter().map(|f| f.as_str())).unwrap();
+    writer
+        .write_record(fields.iter().map(|f| f.as_str()))
+        .unwrap();
     let none = vec![String::new()];
     for query in &queries {
         let value = |field: &&String| query.values[*field].first().unwrap_or(&none[0]).clone();
@@ -176,7 +206,10 @@ fn every_row_of_a_file_gets_its_answer() {
     }
     writer.write_record(fields.iter().map(|_| "")).unwrap();
     writer.flush().unwrap();
-    let ran = sameas(&path, &["find", "--quiet", "--input", file.to_str().unwrap()]);
+    let ran = sameas(
+        &path,
+        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    );
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let mut standings: BTreeMap<String, usize> = BTreeMap::new();
     for row in csv::Reader::from_reader(ran.stdout.as_bytes()).records() {
@@ -187,7 +220,15 @@ fn every_row_of_a_file_gets_its_answer() {
     assert_eq!(standings["none"], 1, "{standings:?}");
     assert!(standings["match"] * 10 > rows * 9, "{standings:?}");
     fs::write(&file, "surname,surnam\na,b\n").unwrap();
-    let ran = sameas(&path, &["find", "--quiet", "--input", file.to_str().unwrap()]);
+    let ran = sameas(
+        &path,
+        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    );
     assert_eq!(ran.code, Some(2), "{}", ran.stdout);
-    assert!(ran.stderr.contains("list.csv: row 1: there is no field `surnam`"), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("list.csv: row 1: there is no field `surnam`"),
+        "{}",
+        ran.stderr
+    );
 }

@@ -8,8 +8,8 @@ use anyhow::Result;
 use sameas_api::v1 as wire;
 use sameas_graph::Legend;
 use sameas_resolve::{
-    FindError, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, Settings, Shrink, Silent,
-    Standing, rank,
+    FindError, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, MatchStanding, Settings,
+    Shrink, Silent, rank,
 };
 use sameas_server::{
     FOUND_REFERENCE_COUNT_MAX, FindAnswer, FindFailure, FindQuestion, Finding, Matches, ValuesError,
@@ -107,7 +107,9 @@ impl Matches for Known {
         let ending = Ending::of(&asking);
         Box::pin(async move {
             let _ending = ending;
-            asking.await.unwrap_or_else(|_| Err(failed("the task that finds has died")))
+            asking
+                .await
+                .unwrap_or_else(|_| Err(failed("the task that finds has died")))
         })
     }
 }
@@ -145,7 +147,11 @@ async fn answer(
     let entities = rank(&found, finder.legend(), snapshot, least);
     let entities = entities.map_err(|error| failed(&error.to_string()))?;
     let gaps = found.gaps.into_iter().map(|gap| {
-        tracing::warn!(gap.source, gap.reason, "a source cannot be asked for candidates");
+        tracing::warn!(
+            gap.source,
+            gap.reason,
+            "a source cannot be asked for candidates"
+        );
         wire::FindGap {
             source: gap.source,
             // Where a system lies is the operator's business.
@@ -184,11 +190,14 @@ fn entity(entity: FoundEntity) -> wire::FoundEntity {
 
 fn reference(record: FoundRecord) -> wire::FoundReference {
     let comparisons = record.comparisons.into_iter();
-    let comparisons = comparisons.map(|(comparison, level, weight_bits)| wire::ComparisonEvidence {
-        comparison,
-        level,
-        weight_bits,
-    });
+    let comparisons =
+        comparisons.map(
+            |(comparison, level, weight_bits)| wire::ComparisonEvidence {
+                comparison,
+                level,
+                weight_bits,
+            },
+        );
     wire::FoundReference {
         reference: Some(wire::Reference {
             source: record.source,
@@ -202,12 +211,12 @@ fn reference(record: FoundRecord) -> wire::FoundReference {
     }
 }
 
-fn standing(standing: Standing) -> wire::FindStanding {
+fn standing(standing: MatchStanding) -> wire::FindStanding {
     match standing {
-        Standing::Match => wire::FindStanding::Match,
-        Standing::Review => wire::FindStanding::Review,
-        Standing::Unlikely => wire::FindStanding::Unlikely,
-        Standing::HeldApart => wire::FindStanding::HeldApart,
+        MatchStanding::Match => wire::FindStanding::Match,
+        MatchStanding::Review => wire::FindStanding::Review,
+        MatchStanding::Unlikely => wire::FindStanding::Unlikely,
+        MatchStanding::HeldApart => wire::FindStanding::HeldApart,
     }
 }
 

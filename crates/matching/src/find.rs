@@ -60,20 +60,29 @@ impl FieldCounts {
     pub(crate) fn of_column(&self, column: &Column) -> (Vec<u32>, u64) {
         let values = (0..column.dictionary().len() as u32).map(ValueId::new);
         let count = |value| self.of_value.get(&column.dictionary().hash(value)).copied();
-        (values.map(|value| count(value).unwrap_or(1)).collect(), self.total)
+        (
+            values.map(|value| count(value).unwrap_or(1)).collect(),
+            self.total,
+        )
     }
 }
 
 impl ValueCounts {
     /// Counts the values of fields whose frequencies the plan asks of the records at hand.
     pub fn of(records: &Records, plan: &MatchingPlan) -> Self {
-        let conditions = plan.comparisons.iter().filter_map(|c| c.conditions.as_ref());
+        let conditions = plan
+            .comparisons
+            .iter()
+            .filter_map(|c| c.conditions.as_ref());
         let asked = conditions.flat_map(|c| c.frequencies.iter().flatten().map(|f| f.field));
         let counted = asked.map(|field| {
             let column = records.column(field);
             let counts = column.counts();
             let dictionary = column.dictionary();
-            let listed = (0u32..).zip(&counts).skip(1).filter(|(_, count)| **count > 1);
+            let listed = (0u32..)
+                .zip(&counts)
+                .skip(1)
+                .filter(|(_, count)| **count > 1);
             let listed = listed.map(|(id, &count)| (dictionary.hash(ValueId::new(id)), count));
             let counted = FieldCounts {
                 of_value: listed.collect(),
@@ -113,7 +122,13 @@ impl Judge {
         let prepared = Prepared::without_hints(records, plan, &[]);
         let comparer = Comparer::of_model(&prepared, plan, model, key);
         let counts = Some(&self.counts);
-        let weigher = Weigher::with(&prepared, &comparer, (plan, model, key), self.threshold, counts);
+        let weigher = Weigher::with(
+            &prepared,
+            &comparer,
+            (plan, model, key),
+            self.threshold,
+            counts,
+        );
         let rows = prepared.rows();
         let others = 1..records.len() as u32;
         let differs = |pattern: LevelPattern, comparison: usize| {

@@ -108,7 +108,8 @@ impl Column {
                 first.push(0);
             } else {
                 first.push(rename(self.first[node]));
-                more.ids.extend(self.more(node).iter().map(|&id| rename(id)));
+                more.ids
+                    .extend(self.more(node).iter().map(|&id| rename(id)));
             }
             more.starts.push(more.ids.len() as u32);
         }
@@ -220,7 +221,11 @@ mod tests {
         assert_eq!(texts(&excerpt, "name"), [name, vec!["ann"], vec![]]);
         assert_eq!(texts(&excerpt, "town"), [town.clone(), town, vec!["oslo"]]);
         let names = column(&excerpt, "name");
-        assert_eq!(names.more(0), &[names.first(1).get()], "one value, one number");
+        assert_eq!(
+            names.more(0),
+            &[names.first(1).get()],
+            "one value, one number"
+        );
         assert!(!column(&excerpt, "town").is_multi_valued());
     }
 
@@ -236,7 +241,10 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_is_nowhere() {
-        let mut two = records(&[Some("ann"), Some("bea"), Some("cleo")], &[Some("rome"); 3]);
+        let mut two = records(
+            &[Some("ann"), Some("bea"), Some("cleo")],
+            &[Some("rome"); 3],
+        );
         let before = two.value_bytes();
         two.forget(&(1..2));
         assert_eq!(texts(&two, "name"), [vec!["ann"], vec![], vec!["cleo"]]);

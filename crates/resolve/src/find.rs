@@ -17,17 +17,16 @@ use std::time::Duration;
 use futures::future::join_all;
 use sameas_graph::{Legend, LevelPattern, NodeId, ReferenceTable, SourceId};
 use sameas_matching::{
-    Blocking, Judge, Judged, KeyIndex, KeyPart, MatchingPlan, Prepared, Threshold, ValueCounts, legend,
+    Blocking, Judge, Judged, KeyIndex, KeyPart, MatchingPlan, Prepared, Threshold, ValueCounts,
+    legend,
 };
-use sameas_record::{
-    FieldId, PartitionIngest, Records, Schema, SourceParts, SourcePlan, assemble,
-};
+use sameas_record::{FieldId, PartitionIngest, Records, Schema, SourceParts, SourcePlan, assemble};
 use sameas_source::{ScanRequest, SourceSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::query::{FindError, FindQuery};
-pub use self::rank::{FoundEntity, FoundRecord, Standing, rank};
+pub use self::rank::{FoundEntity, FoundRecord, MatchStanding, rank};
 use crate::job::{JobError, JobOptions, Stages};
 use crate::opened::OpenedSources;
 use crate::rebuild::{Job, threads};
@@ -250,7 +249,9 @@ impl Finder {
             // Nobody waits any more if the caller is gone.
             let _ = sender.send(compute());
         });
-        answer.await.expect("an engine answers, or panics and ends the process")
+        answer
+            .await
+            .expect("an engine answers, or panics and ends the process")
     }
 }
 
@@ -346,11 +347,7 @@ impl Shared {
     }
 
     /// Asks sources for candidates, all at once.
-    async fn fetch(
-        &self,
-        asked: &[Asked<'_>],
-        time: Duration,
-    ) -> (Vec<SourceParts>, Vec<FindGap>) {
+    async fn fetch(&self, asked: &[Asked<'_>], time: Duration) -> (Vec<SourceParts>, Vec<FindGap>) {
         let time = time.min(Duration::from_millis(self.settings.find.timeout_ms));
         let answers = asked.iter().map(|asked| async move {
             let answer = tokio::time::timeout(time, asked.parts(&self.opened)).await;
@@ -370,7 +367,12 @@ impl Shared {
     }
 
     /// Weighs a record against the candidates at hand and those that were fetched.
-    fn weigh(&self, probe: &Records, resident: &[u32], fetched: Vec<SourceParts>) -> Vec<Candidate> {
+    fn weigh(
+        &self,
+        probe: &Records,
+        resident: &[u32],
+        fetched: Vec<SourceParts>,
+    ) -> Vec<Candidate> {
         // What was fetched has usable keys, and each once, for others were never asked for.
         let fetched = assemble(fetched, self.schema.clone()).ok();
         let of_fetched: Vec<u32> = fetched.iter().flat_map(nodes_of).collect();

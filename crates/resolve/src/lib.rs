@@ -31,11 +31,11 @@ pub use evaluate::{
     assess, evaluate,
 };
 pub use export::{ExportError, ExportReport, export, export_csv, write_text};
-pub use find::{
-    Candidate, FindError, FindGap, FindQuery, FindSettings, Finder, Found, FoundEntity, FoundRecord,
-    Standing, rank,
-};
 pub use figures::{Captures, LevelCount, RebuildFigures, WeightBin};
+pub use find::{
+    Candidate, FindError, FindGap, FindQuery, FindSettings, Finder, Found, FoundEntity,
+    FoundRecord, MatchStanding, rank,
+};
 pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;

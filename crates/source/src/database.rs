@@ -8,7 +8,7 @@ mod postgres;
 
 pub(crate) use self::adbc::{Adbc, driver_command};
 pub use self::fault::{DatabaseFault, SqlState};
-pub(crate) use self::mysql::{Mysql, grants_of as mysql_grants};
 pub use self::mysql::is_mysql;
+pub(crate) use self::mysql::{Mysql, grants_of as mysql_grants};
 pub use self::postgres::is_postgres;
 pub(crate) use self::postgres::{Postgres, grants as postgres_grants};

@@ -158,5 +158,8 @@ impl OpenError {
 }
 
 fn is_mysql(settings: &SourceSettings) -> bool {
-    settings.uris().iter().any(|uri| crate::database::is_mysql(uri))
+    settings
+        .uris()
+        .iter()
+        .any(|uri| crate::database::is_mysql(uri))
 }

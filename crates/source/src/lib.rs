@@ -45,7 +45,9 @@ mod skipped;
 
 pub use count::RowCount;
 pub use database::{DatabaseFault, SqlState, is_mysql, is_postgres};
-pub use descriptor::{Candidates, FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings};
+pub use descriptor::{
+    Candidates, FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings,
+};
 pub use error::{OpenError, ScanError, StoreCause};
 pub use expression::UpdatedKind;
 pub use fetch::FETCH_KEYS_MAX;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args as ClapArgs;
 use csv::StringRecord;
 use sameas_resolve::{
-    FindError, FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, Shrink, Standing,
+    FindError, FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, MatchStanding, Shrink,
     rank,
 };
 use sameas_store::Snapshot;
@@ -47,7 +47,9 @@ pub(crate) struct FindArgs {
 fn probability(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     let is_one = (0.0..=1.0).contains(&number);
-    is_one.then_some(number).ok_or_else(|| "not from 0 to 1".to_owned())
+    is_one
+        .then_some(number)
+        .ok_or_else(|| "not from 0 to 1".to_owned())
 }
 
 /// What was found, and the revision that says whose records these are.
@@ -83,12 +85,12 @@ impl Answer for FindAnswer {
     }
 }
 
-fn word_of(standing: Standing) -> &'static str {
+fn word_of(standing: MatchStanding) -> &'static str {
     match standing {
-        Standing::Match => "match",
-        Standing::Review => "for review",
-        Standing::Unlikely => "unlikely",
-        Standing::HeldApart => "held apart",
+        MatchStanding::Match => "match",
+        MatchStanding::Review => "for review",
+        MatchStanding::Unlikely => "unlikely",
+        MatchStanding::HeldApart => "held apart",
     }
 }
 
@@ -154,7 +156,10 @@ fn query(args: &FindArgs) -> Result<FindQuery> {
             "an argument is not FIELD=VALUE, for example surname=Miller".to_owned()
         })?;
         ensure!(!field.is_empty(), "an argument has no field before its `=`");
-        values.entry(field.to_owned()).or_default().push(value.to_owned());
+        values
+            .entry(field.to_owned())
+            .or_default()
+            .push(value.to_owned());
     }
     Ok(FindQuery {
         values,
@@ -201,9 +206,15 @@ impl Search<'_> {
         for (row, cells) in (1..).zip(reader.records()) {
             // What is wrong with a row may quote it, so its number alone is told.
             let cells = cells.map_err(|_| {
-                anyhow!("{}: row {row} has other cells than the header, or is no UTF-8", place())
+                anyhow!(
+                    "{}: row {row} has other cells than the header, or is no UTF-8",
+                    place()
+                )
             })?;
-            let found = self.finder.find(self.query_of(&header, &cells), Duration::MAX).await;
+            let found = self
+                .finder
+                .find(self.query_of(&header, &cells), Duration::MAX)
+                .await;
             let answer = match found {
                 Err(FindError::Nothing) => None,
                 Err(error) => bail!("{}: row {row}: {error}", place()),
@@ -217,7 +228,8 @@ impl Search<'_> {
             };
             table.write_record([
                 row.to_string(),
-                best.map_or("none", |best| word_of(best.standing)).to_owned(),
+                best.map_or("none", |best| word_of(best.standing))
+                    .to_owned(),
                 best.map_or_else(String::new, |best| format!("{:.4}", best.probability)),
                 best.map_or_else(String::new, |best| best.unified_id.clone()),
             ])?;
@@ -230,7 +242,11 @@ impl Search<'_> {
 
     fn query_of(&self, header: &StringRecord, cells: &StringRecord) -> FindQuery {
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (field, cell) in header.iter().zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+        for (field, cell) in header
+            .iter()
+            .zip(cells)
+            .filter(|(_, cell)| !cell.is_empty())
+        {
             let values = values.entry(field.to_owned()).or_default();
             values.push(cell.to_owned());
         }

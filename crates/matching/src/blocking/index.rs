@@ -171,7 +171,11 @@ fn neighbours<'o>(
         let text = |part: &KeyPart| {
             let kind = records.schema().field(part.field).kind;
             let column = records.column(part.field);
-            derive_first(part.form, kind, column.dictionary().text(column.first(node as usize)))
+            derive_first(
+                part.form,
+                kind,
+                column.dictionary().text(column.first(node as usize)),
+            )
         };
         rule.parts.iter().map(text).collect()
     };

@@ -34,7 +34,10 @@ pub(super) async fn draw(settings: &Settings, count: usize) -> Result<Vec<Fuzzy>
     }
     drawn.sort_by_key(|(hash, _)| *hash);
     drawn.truncate(count);
-    let others: Vec<_> = drawn.iter().map(|(_, fuzzy)| fuzzy.values.clone()).collect();
+    let others: Vec<_> = drawn
+        .iter()
+        .map(|(_, fuzzy)| fuzzy.values.clone())
+        .collect();
     let len = drawn.len();
     for (index, (hash, fuzzy)) in drawn.iter_mut().enumerate() {
         blur(*hash, &mut fuzzy.values, &others[(index + 1) % len]);
@@ -85,13 +88,23 @@ async fn draw_of(
 }
 
 /// Misspells a name, takes the address of another record, and leaves some values out.
-fn blur(hash: u64, values: &mut BTreeMap<String, Vec<String>>, other: &BTreeMap<String, Vec<String>>) {
+fn blur(
+    hash: u64,
+    values: &mut BTreeMap<String, Vec<String>>,
+    other: &BTreeMap<String, Vec<String>>,
+) {
     let mut dice = hash | 1;
     let mut roll = |sides: u64| {
-        dice = dice.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        dice = dice
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
         (dice >> 33) % sides
     };
-    let name = if roll(2) == 0 { "given_name" } else { "surname" };
+    let name = if roll(2) == 0 {
+        "given_name"
+    } else {
+        "surname"
+    };
     if let Some(text) = values.get_mut(name).and_then(|v| v.first_mut()) {
         let mut letters: Vec<char> = text.chars().collect();
         if letters.len() > 2 {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use sameas_graph::Namespace;
 use sameas_resolve::{
-    FindQuery, Finder, JobOptions, Settings, Shrink, Silent, Standing, rank, rebuild,
+    FindQuery, Finder, JobOptions, MatchStanding, Settings, Shrink, Silent, rank, rebuild,
 };
 use sameas_store::{GraphFolder, Snapshot};
 
@@ -36,7 +36,10 @@ type Name = (String, String);
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let usage = "give the settings and the truth";
-    let (settings, truth) = (arguments.next().ok_or(usage)?, arguments.next().ok_or(usage)?);
+    let (settings, truth) = (
+        arguments.next().ok_or(usage)?,
+        arguments.next().ok_or(usage)?,
+    );
     let count = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
     let runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = { runtime }.worker_threads(2).enable_all().build()?;
@@ -76,7 +79,7 @@ async fn measure(path: &Path, truth: &Path, count: usize) -> Result<(), Failure>
         times.push(started.elapsed().as_secs_f64() * 1e3);
         compared += answer.candidates.len();
         // A record that matches several entities would bring them together.
-        let matching = ranked.iter().filter(|e| e.standing == Standing::Match);
+        let matching = ranked.iter().filter(|e| e.standing == MatchStanding::Match);
         let mut met = BTreeSet::new();
         for entity in matching {
             let id = entity.unified_id.parse()?;
@@ -112,10 +115,7 @@ async fn measure(path: &Path, truth: &Path, count: usize) -> Result<(), Failure>
 }
 
 /// Lists the records of an entity, fuzzy ones left out.
-fn members(
-    snapshot: &Snapshot,
-    id: sameas_graph::UnifiedId,
-) -> Result<BTreeSet<Name>, Failure> {
+fn members(snapshot: &Snapshot, id: sameas_graph::UnifiedId) -> Result<BTreeSet<Name>, Failure> {
     let entity = snapshot.entity(id)?.ok_or("the entity is there")?;
     let mut members = BTreeSet::new();
     for member in entity.members() {
@@ -159,18 +159,30 @@ fn with_source(
         writer.write_record(std::iter::once(fuzzy.key.as_str()).chain(values))?;
     }
     writer.flush()?;
-    let base = |file: &Path| path.parent().unwrap_or(Path::new("")).join(file).canonicalize();
+    let base = |file: &Path| {
+        path.parent()
+            .unwrap_or(Path::new(""))
+            .join(file)
+            .canonicalize()
+    };
     let mut document: toml::Table = std::fs::read_to_string(path)?.parse()?;
-    let sources = document.get_mut("source").and_then(toml::Value::as_array_mut);
+    let sources = document
+        .get_mut("source")
+        .and_then(toml::Value::as_array_mut);
     let sources = sources.ok_or("settings have sources")?;
     for source in sources.iter_mut() {
         if let Some(uri) = source.get("uri").and_then(toml::Value::as_str) {
             let uri = base(Path::new(uri))?.display().to_string();
-            source.as_table_mut().ok_or("a table")?.insert("uri".to_owned(), uri.into());
+            source
+                .as_table_mut()
+                .ok_or("a table")?
+                .insert("uri".to_owned(), uri.into());
         }
     }
     let mut added = toml::Table::new();
-    let mapped = fields.iter().map(|f| ((*f).to_owned(), toml::Value::from(*f)));
+    let mapped = fields
+        .iter()
+        .map(|f| ((*f).to_owned(), toml::Value::from(*f)));
     added.insert("name".to_owned(), SOURCE.into());
     added.insert("uri".to_owned(), "fuzzy.csv".into());
     added.insert("key".to_owned(), "key".into());

@@ -53,13 +53,17 @@ pub enum FindError {
         known: String,
     },
     /// Too many values of a field, or one that is too long.
-    #[error("field `{field}` has more than {VALUE_COUNT_MAX} values, or one of more than {VALUE_LEN_MAX} bytes")]
+    #[error(
+        "field `{field}` has more than {VALUE_COUNT_MAX} values, or one of more than {VALUE_LEN_MAX} bytes"
+    )]
     TooLarge {
         /// The field.
         field: String,
     },
     /// No field has a value that can be read.
-    #[error("nothing is left to look for: no field has a value that can be read as what the field holds")]
+    #[error(
+        "nothing is left to look for: no field has a value that can be read as what the field holds"
+    )]
     Nothing,
 }
 

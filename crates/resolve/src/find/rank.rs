@@ -11,7 +11,7 @@ use super::{Candidate, Found};
 /// What an entity is to the record asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum MatchStanding {
     /// The record is of this entity: a rebuild would link it.
     Match,
     /// A person should look.
@@ -49,7 +49,7 @@ pub struct FoundEntity {
     /// Its unified id.
     pub unified_id: String,
     /// What it is to the record.
-    pub standing: Standing,
+    pub standing: MatchStanding,
     /// The posterior probability, of its most likely record.
     pub probability: f64,
     /// How many records it has, candidates or not.
@@ -78,8 +78,8 @@ pub fn rank(
         let id = located.entity.id;
         let record = record(candidate, legend);
         if let Some(entity) = entities.get_mut(&id) {
-            if record.held_apart_by.is_some() && entity.standing == Standing::Match {
-                entity.standing = Standing::HeldApart;
+            if record.held_apart_by.is_some() && entity.standing == MatchStanding::Match {
+                entity.standing = MatchStanding::HeldApart;
             }
             entity.records.push(record);
             continue;
@@ -106,12 +106,12 @@ pub fn rank(
     Ok(ranked)
 }
 
-fn standing(candidate: &Candidate, legend: &Legend) -> Standing {
+fn standing(candidate: &Candidate, legend: &Legend) -> MatchStanding {
     match candidate.bits {
-        bits if bits < legend.review.bits() => Standing::Unlikely,
-        _ if candidate.held_apart_by.is_some() => Standing::HeldApart,
-        bits if bits >= legend.link.bits() => Standing::Match,
-        _ => Standing::Review,
+        bits if bits < legend.review.bits() => MatchStanding::Unlikely,
+        _ if candidate.held_apart_by.is_some() => MatchStanding::HeldApart,
+        bits if bits >= legend.link.bits() => MatchStanding::Match,
+        _ => MatchStanding::Review,
     }
 }
 
@@ -131,7 +131,9 @@ fn record(candidate: &Candidate, legend: &Legend) -> FoundRecord {
         key: candidate.key.clone(),
         weight_bits: candidate.bits,
         probability: (1.0 + (-candidate.bits).exp2()).recip(),
-        linked_by: candidate.linked_by.map(|rule| legend.rules[rule].name.clone()),
+        linked_by: candidate
+            .linked_by
+            .map(|rule| legend.rules[rule].name.clone()),
         held_apart_by: candidate.held_apart_by.map(name_of),
         comparisons: comparisons.collect(),
     }

@@ -70,7 +70,10 @@ impl Mysql {
         self.keep(session);
         let is_indexed = rows.first().and_then(|row| number(row, 0)) > Some(0);
         if is_indexed {
-            return Ok(Finding::fine(Topic::Fetch, "by keys as parameters and an index"));
+            return Ok(Finding::fine(
+                Topic::Fetch,
+                "by keys as parameters and an index",
+            ));
         }
         if self.shape.engine.is_none() {
             let says = "by keys as parameters; which index of the view's tables serves is up to the server";
@@ -90,14 +93,19 @@ impl Mysql {
         let grants = "SHOW GRANTS FOR CURRENT_USER";
         let rows = session.all(grants, Params::Empty, &self.table).await?;
         self.keep(session);
-        let texts = rows.iter().filter_map(|row| row.get_opt::<String, _>(0)?.ok());
+        let texts = rows
+            .iter()
+            .filter_map(|row| row.get_opt::<String, _>(0)?.ok());
         // What stands behind ON is a name.
         let rights = texts.map(|text| text.split(" ON ").next().unwrap_or_default().to_uppercase());
-        let writes = rights.into_iter().any(|right| WRITING.iter().any(|word| right.contains(word)));
+        let writes = rights
+            .into_iter()
+            .any(|right| WRITING.iter().any(|word| right.contains(word)));
         if !writes {
             return Ok(Finding::fine(Topic::Privileges, "the user may not write"));
         }
-        let says = "the user may write; every session is read-only, and a user who cannot is better";
+        let says =
+            "the user may write; every session is read-only, and a user who cannot is better";
         let advice = Finding::advice(Topic::Privileges, says);
         Ok(match grants_of(settings) {
             Some(grants) => advice.mended_by(grants),
@@ -110,12 +118,15 @@ impl Mysql {
         let asked = "SHOW SESSION STATUS LIKE 'Ssl_cipher'";
         let rows = session.all(asked, Params::Empty, &self.table).await?;
         self.keep(session);
-        let cipher = rows.first().and_then(|row| row.get_opt::<String, _>(1)?.ok());
+        let cipher = rows
+            .first()
+            .and_then(|row| row.get_opt::<String, _>(1)?.ok());
         if cipher.is_some_and(|cipher| !cipher.is_empty()) {
             return Ok(Finding::fine(Topic::Encryption, "TLS"));
         }
         let says = "none: values cross the network in the clear, unless it is this machine's own";
-        Ok(Finding::advice(Topic::Encryption, says).mended_by("turn on TLS at the server, and see README.md, Databases"))
+        Ok(Finding::advice(Topic::Encryption, says)
+            .mended_by("turn on TLS at the server, and see README.md, Databases"))
     }
 }
 
