@@ -199,7 +199,7 @@ fn every_row_of_a_file_gets_its_answer() {
     writer
         .write_record(fields.iter().map(|f| f.as_str()))
         .unwrap();
-    let none = vec![String::new()];
+    let none = [String::new()];
     for query in &queries {
         let value = |field: &&String| query.values[*field].first().unwrap_or(&none[0]).clone();
         writer.write_record(fields.iter().map(value)).unwrap();

@@ -6,8 +6,9 @@
 //!
 //! Cost: about a microsecond a candidate and field.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use sameas_graph::LevelPattern;
 use sameas_record::{Column, FieldId, Records, ValueId};
 

@@ -7,7 +7,7 @@
 mod query;
 mod rank;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
+use hashbrown::HashSet;
 use sameas_graph::{Legend, LevelPattern, NodeId, ReferenceTable, SourceId};
 use sameas_matching::{
     Blocking, Judge, Judged, KeyIndex, KeyPart, MatchingPlan, Prepared, Threshold, ValueCounts,

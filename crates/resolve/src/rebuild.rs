@@ -3,10 +3,11 @@
 mod clusters;
 mod trace;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use hashbrown::HashSet;
 use sameas_graph::{
     Bridges, Evidence, GraphRevision, LineageKind, NextRevision, Partition, Retention, retain,
     succeed_as,

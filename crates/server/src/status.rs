@@ -94,12 +94,13 @@ fn code(refusal: &Refusal) -> Code {
 /// What a client's program may want to know beside the reason.
 fn fact(refusal: &Refusal) -> Option<(&'static str, String)> {
     match refusal {
-        Refusal::FieldMissing { field } => Some(("field", (*field).to_owned())),
+        Refusal::FieldMissing { field } | Refusal::OutOfBounds { field, .. } => {
+            Some(("field", (*field).to_owned()))
+        }
         Refusal::FieldUnknown { position } => Some(("field", format!("fields[{position}]"))),
         Refusal::AttributeUnknown { position } | Refusal::AttributeTooLarge { position } => {
             Some(("field", format!("attributes[{position}]")))
         }
-        Refusal::OutOfBounds { field, .. } => Some(("field", (*field).to_owned())),
         Refusal::RightMissing { .. } => Some(("setting", "may".to_owned())),
         Refusal::FieldHidden { .. } => Some(("setting", "fields".to_owned())),
         Refusal::BatchTooLarge { max, .. }

@@ -25,14 +25,16 @@ impl Adjustment {
         u: f64,
     ) -> Self {
         let column = prepared.field(frequency.field).column;
-        let (counts, total) = match given.and_then(|given| given.0.get(&frequency.field)) {
-            Some(given) => given.of_column(column),
-            None => {
+        let given = given.and_then(|given| given.0.get(&frequency.field));
+        let (counts, total) = given.map_or_else(
+            || {
                 let counts = column.counts();
                 let known = counts.iter().skip(1).map(|&count| u64::from(count));
-                (counts.clone(), known.sum())
-            }
-        };
+                let total = known.sum();
+                (counts, total)
+            },
+            |given| given.of_column(column),
+        );
         let total = total as f64;
         let bits = |&count: &u32| {
             let share = (f64::from(count) / total).max(frequency.floor);

@@ -8,10 +8,11 @@
 //! misspelt name, the address of somebody else, half of them without an e-mail address and half
 //! without a telephone number. Each is looked for, one at a time. Then they become a source of their own, in a
 //! temporary folder, and everything is rebuilt with the same model. Both answers are held to the truth.
+#![expect(clippy::print_stdout, reason = "this is what it is for")]
 
 mod fuzzy;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -209,13 +210,13 @@ fn with_source(
 
 /// Who is who.
 struct Truth {
-    entity_of: HashMap<Name, String>,
-    members_of: HashMap<String, BTreeSet<Name>>,
+    entity_of: BTreeMap<Name, String>,
+    members_of: BTreeMap<String, BTreeSet<Name>>,
 }
 
 impl Truth {
     fn read(path: &Path) -> Result<Self, Failure> {
-        let (mut entity_of, mut members_of) = (HashMap::new(), HashMap::new());
+        let (mut entity_of, mut members_of) = (BTreeMap::new(), BTreeMap::new());
         for row in csv::Reader::from_path(path)?.deserialize() {
             let (source, key, entity): (String, String, String) = row?;
             let members: &mut BTreeSet<Name> = members_of.entry(entity.clone()).or_default();
