@@ -25,7 +25,7 @@ const COLUMNS: [&str; 8] = [
     "key", "given", "family", "born", "email", "phone", "city", "postcode",
 ];
 
-const MATCHING: &str = r#"
+pub(crate) const MATCHING: &str = r#"
 [[block]]
 on = ["email"]
 [[block]]
@@ -52,7 +52,7 @@ review = 0.5
 "#;
 
 /// Makes an SQLite table of a CSV file's columns.
-const MAKE_SQLITE: &str = "
+pub(crate) const MAKE_SQLITE: &str = "
 import csv, sqlite3, sys
 rows = list(csv.reader(open(sys.argv[1], newline='')))
 columns = ', '.join(f'\"{name}\" TEXT' for name in rows[0])
@@ -65,17 +65,17 @@ base.commit()
 ";
 
 /// Settings and data of sources in a folder of their own.
-struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// Runs statements of DuckDB.
-    fn duckdb(&self, library: &Path, name: &str, statements: &[&str]) {
+    pub(crate) fn duckdb(&self, library: &Path, name: &str, statements: &[&str]) {
         let path = self.path(name).display().to_string();
         for statement in statements {
             execute(library, &[("path", &path)], statement).unwrap();
@@ -106,7 +106,7 @@ impl Place {
     }
 }
 
-fn python(code: &str, arguments: &[&Path]) {
+pub(crate) fn python(code: &str, arguments: &[&Path]) {
     let ran = Command::new("python3")
         .args(["-c", code])
         .args(arguments)
@@ -135,7 +135,7 @@ fn execute(
     running.execute_update().map(drop)
 }
 
-fn write_csv(path: &Path, records: &[Record]) {
+pub(crate) fn write_csv(path: &Path, records: &[Record]) {
     let mut writer = csv::Writer::from_path(path).unwrap();
     writer.write_record(COLUMNS).unwrap();
     for record in records {
@@ -155,7 +155,7 @@ fn write_csv(path: &Path, records: &[Record]) {
     writer.flush().unwrap();
 }
 
-fn source(name: &str, place: &str) -> String {
+pub(crate) fn source(name: &str, place: &str) -> String {
     format!(
         "[[source]]\nname = \"{name}\"\nkey = \"key\"\nregion = \"US\"\n{place}\n[source.fields]\n\
          given_name = \"given\"\nsurname = \"family\"\ndob = \"born\"\nemail = \"email\"\n\

@@ -25,6 +25,7 @@ mod privacy;
 mod quality;
 mod recovery;
 mod report;
+mod six_systems;
 mod sources;
 mod splink;
 mod zero_config;
