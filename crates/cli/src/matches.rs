@@ -1,8 +1,9 @@
-//! What `serve` finds records among: read when the server starts, and again when a revision is new.
+//! What `serve` finds records among: read when the server starts, and again when somebody asks after
+//! a newer revision.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use anyhow::Result;
 use sameas_api::v1 as wire;
@@ -16,79 +17,51 @@ use sameas_server::{
 };
 use sameas_store::Snapshot;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use crate::args::Shared;
 use crate::job;
-use crate::values::Ending;
+use crate::values::{Ending, GapLog};
+
+/// How long a reading that failed is not tried again: at first, and at most.
+const PAUSE_MIN: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_mins(10);
 
 /// Finds records among those that were read last.
 pub(crate) struct Known {
-    /// Always there until it is dropped.
-    runtime: Option<Runtime>,
-    state: Arc<State>,
-}
-
-struct State {
-    settings: Settings,
-    options: JobOptions,
-    finder: RwLock<Option<Arc<Finder>>>,
-    /// The revision that was current when the last reading began.
-    read_for: AtomicU64,
+    /// Answers; always there until it is dropped.
+    answering: Option<Runtime>,
+    /// Reads, so that no answer waits for it.
+    reading: Option<Runtime>,
+    finder: Arc<RwLock<Option<Arc<Finder>>>>,
+    /// The newest revision that anybody asked after.
+    wanted: watch::Sender<u64>,
+    log: Arc<GapLog>,
 }
 
 impl Known {
     /// Begins to read; until that is done, finders are told to come later.
     pub(crate) fn new(shared: &Shared, settings: &Settings, revision: u64) -> Result<Self> {
-        let options = job::options(shared, Shrink::Allow)?;
-        let known = Self {
-            runtime: Some(job::runtime(shared)?),
-            state: Arc::new(State {
-                settings: settings.clone(),
-                options: JobOptions {
-                    progress: Arc::new(Silent),
-                    ..options
-                },
-                finder: RwLock::new(None),
-                read_for: AtomicU64::new(0),
-            }),
+        let options = JobOptions {
+            progress: Arc::new(Silent),
+            ..job::options(shared, Shrink::Allow)?
         };
-        known.read_for(revision);
-        Ok(known)
-    }
-
-    /// Reads all sources again if this revision is newer than the last reading.
-    fn read_for(&self, revision: u64) {
-        let before = self.state.read_for.fetch_max(revision, Ordering::Relaxed);
-        if let Some(runtime) = self.runtime.as_ref().filter(|_| before < revision) {
-            runtime.spawn(Arc::clone(&self.state).read(before));
-        }
-    }
-}
-
-impl Drop for Known {
-    fn drop(&mut self) {
-        // Whoever drops it may be a task, which must not wait.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-impl State {
-    async fn read(self: Arc<Self>, before: u64) {
-        match Finder::load(&self.settings, &self.options).await {
-            Ok(finder) => {
-                let references = finder.reference_count();
-                tracing::info!(references, "records can be found");
-                let mut kept = self.finder.write().unwrap_or_else(PoisonError::into_inner);
-                *kept = Some(Arc::new(finder));
-            }
-            Err(error) => {
-                tracing::error!(%error, "records cannot be found, or not among the newest");
-                // The next who asks begins again.
-                self.read_for.store(before, Ordering::Relaxed);
-            }
-        }
+        let (wanted, heard) = watch::channel(revision);
+        let finder = Arc::default();
+        let reading = job::runtime(shared)?;
+        reading.spawn(keep_reading(
+            settings.clone(),
+            options,
+            Arc::clone(&finder),
+            heard,
+        ));
+        Ok(Self {
+            answering: Some(job::runtime(shared)?),
+            reading: Some(reading),
+            finder,
+            wanted,
+            log: Arc::default(),
+        })
     }
 
     fn finder(&self) -> Option<Arc<Finder>> {
@@ -97,13 +70,67 @@ impl State {
     }
 }
 
+impl Drop for Known {
+    fn drop(&mut self) {
+        // Whoever drops it may be a task, which must not wait.
+        for runtime in [self.answering.take(), self.reading.take()]
+            .into_iter()
+            .flatten()
+        {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Reads all sources, and again each time that somebody has asked after a newer revision.
+async fn keep_reading(
+    settings: Settings,
+    options: JobOptions,
+    finder: Arc<RwLock<Option<Arc<Finder>>>>,
+    mut wanted: watch::Receiver<u64>,
+) {
+    let (settings, options) = (Arc::new(settings), Arc::new(options));
+    let mut pause = PAUSE_MIN;
+    loop {
+        wanted.mark_unchanged();
+        let (settings, options) = (Arc::clone(&settings), Arc::clone(&options));
+        // A task of its own: a defect in it is a reading that failed.
+        let reading = tokio::spawn(async move { Finder::load(&settings, &options).await });
+        let failure = match reading.await {
+            Ok(Ok(read)) => {
+                tracing::info!(references = read.reference_count(), "records can be found");
+                let mut kept = finder.write().unwrap_or_else(PoisonError::into_inner);
+                let old = kept.replace(Arc::new(read));
+                drop(kept);
+                drop(old);
+                pause = PAUSE_MIN;
+                if wanted.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the task that reads has died".to_owned(),
+        };
+        tracing::error!(failure, "records cannot be found, or not among the newest");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
 impl Matches for Known {
     fn find(&self, question: FindQuestion, snapshot: Arc<Snapshot>) -> Finding {
-        self.read_for(snapshot.revision().get());
-        let (Some(finder), Some(runtime)) = (self.state.finder(), &self.runtime) else {
+        let revision = snapshot.revision().get();
+        self.wanted.send_if_modified(|wanted| {
+            let is_newer = revision > *wanted;
+            *wanted = revision.max(*wanted);
+            is_newer
+        });
+        let (Some(finder), Some(runtime)) = (self.finder(), &self.answering) else {
             return Box::pin(std::future::ready(Err(FindFailure::NotReady)));
         };
-        let asking = runtime.spawn(async move { answer(&finder, question, &snapshot).await });
+        let log = Arc::clone(&self.log);
+        let asking = runtime.spawn(async move { answer(&finder, question, &snapshot, &log).await });
         let ending = Ending::of(&asking);
         Box::pin(async move {
             let _ending = ending;
@@ -123,10 +150,11 @@ async fn answer(
     finder: &Finder,
     question: FindQuestion,
     snapshot: &Snapshot,
+    log: &GapLog,
 ) -> Result<FindAnswer, FindFailure> {
     let fields: Vec<String> = question.attributes.iter().map(|(f, _)| f.clone()).collect();
     let position = |field: &str| fields.iter().position(|one| one == field).unwrap_or(0);
-    let (time, least) = (question.time, question.min_probability);
+    let (time, least, limit) = (question.time, question.min_probability, question.limit);
     let found = finder.find(query(question), time).await;
     let found = found.map_err(|error| match &error {
         FindError::UnknownField { field, .. } => FindFailure::FieldUnknown {
@@ -136,6 +164,7 @@ async fn answer(
             position: position(field),
         },
         FindError::UnknownSource { .. } => FindFailure::SourceUnknown,
+        FindError::Defect => failed("a look-up has died"),
         _ => FindFailure::Insufficient {
             what: error.to_string(),
         },
@@ -144,14 +173,10 @@ async fn answer(
         let what = finder.what_would_do();
         return Err(FindFailure::Insufficient { what });
     }
-    let entities = rank(&found, finder.legend(), snapshot, least);
+    let entities = rank(&found, finder.legend(), snapshot, least, limit);
     let entities = entities.map_err(|error| failed(&error.to_string()))?;
     let gaps = found.gaps.into_iter().map(|gap| {
-        tracing::warn!(
-            gap.source,
-            gap.reason,
-            "a source cannot be asked for candidates"
-        );
+        log.note(&gap.source, &gap.reason);
         wire::FindGap {
             source: gap.source,
             // Where a system lies is the operator's business.

@@ -242,10 +242,10 @@ fn reference(source: String, key: String) -> wire::Reference {
 
 /// Tells the log why sources cannot be asked: once for each reason, and again after a while.
 #[derive(Default)]
-struct GapLog(Mutex<BTreeMap<String, (String, Instant)>>);
+pub(crate) struct GapLog(Mutex<BTreeMap<String, (String, Instant)>>);
 
 impl GapLog {
-    fn note(&self, source: &str, reason: &str) {
+    pub(crate) fn note(&self, source: &str, reason: &str) {
         let now = Instant::now();
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = told.get(source);
@@ -253,6 +253,6 @@ impl GapLog {
             return;
         }
         told.insert(source.to_owned(), (reason.to_owned(), now));
-        tracing::warn!(source, reason, "a source cannot be asked for profiles");
+        tracing::warn!(source, reason, "a source cannot be asked");
     }
 }

@@ -4,6 +4,8 @@
 //! for their values alone. So the code is that of a rebuild, and so is the outcome: what a pair
 //! weighs depends on the model and the two records.
 //!
+//! Levels asked in SQL see the record as the left one of each pair, whatever its source and key.
+//!
 //! Cost: about a microsecond a candidate and field.
 
 use std::collections::BTreeMap;

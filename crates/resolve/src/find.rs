@@ -10,9 +10,10 @@ mod rank;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use hashbrown::HashSet;
@@ -32,6 +33,9 @@ use crate::job::{JobError, JobOptions, Stages};
 use crate::opened::OpenedSources;
 use crate::rebuild::{Job, threads};
 use crate::{Settings, ingest, model_file};
+
+/// The candidates that one record is weighed against.
+const CANDIDATE_COUNT_MAX: usize = 10_000;
 
 /// How records are found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,14 +86,22 @@ pub struct Found {
     pub rules_asked: usize,
     /// Sources that did not tell their candidates.
     pub gaps: Vec<FindGap>,
+    /// The source of the record and its key there, if that source holds each customer once: no
+    /// entity with another record of the source is its own.
+    pub only_of: Option<(String, Option<String>)>,
 }
 
 /// Finds records among the references of the last reading.
 pub struct Finder {
     shared: Arc<Shared>,
     /// One thread each, so that what a look-up computes never waits for another thread.
-    engines: Vec<rayon::ThreadPool>,
-    next: AtomicUsize,
+    engines: Vec<Engine>,
+}
+
+/// A thread that computes, and how much waits for it.
+struct Engine {
+    thread: rayon::ThreadPool,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for Finder {
@@ -126,13 +138,17 @@ impl Finder {
         let mut stages = Stages::new(&*options.progress);
         let threads = threads(options)?;
         let path = settings.model_path();
+        let none = || JobError::ModelFile {
+            path: path.clone(),
+            what: "there is none; make it with `sameas rebuild`".to_owned(),
+        };
+        if !path.exists() {
+            return Err(none());
+        }
         model_file::refuse_lost_key(&path)?;
         let key = model_file::secret(&path, options.new_key)?;
         let job = Job::read(settings, options, &threads, &mut stages).await?;
-        let Some(model) = model_file::read(&path, &job.plan, &key)? else {
-            let what = "there is none; make it with `sameas rebuild`".to_owned();
-            return Err(JobError::ModelFile { path, what });
-        };
+        let model = model_file::read(&path, &job.plan, &key)?.ok_or_else(none)?;
         let fetched = fetched(settings, &job.records, options).await?;
         let shared = threads.install(|| {
             stages.begin("prepare", None);
@@ -169,15 +185,16 @@ impl Finder {
         stages.finish();
         let engine = |_| {
             let one = rayon::ThreadPoolBuilder::new().num_threads(1);
-            one.build().map_err(|error| JobError::Threads {
+            let thread = one.build().map_err(|error| JobError::Threads {
                 what: error.to_string(),
-            })
+            })?;
+            let waiting = Arc::default();
+            Ok::<_, JobError>(Engine { thread, waiting })
         };
         let engines: Result<Vec<_>, _> = (0..options.threads.max(1)).map(engine).collect();
         Ok(Self {
             shared: Arc::new(shared),
             engines: engines?,
-            next: AtomicUsize::new(0),
         })
     }
 
@@ -187,21 +204,25 @@ impl Finder {
     /// # Errors
     /// Names what is wrong with the query; a source that fails leaves a gap instead.
     pub async fn find(&self, query: FindQuery, time: Duration) -> Result<Found, FindError> {
+        let began = Instant::now();
+        let only_of = self.shared.only_of(&query);
         let shared = Arc::clone(&self.shared);
         let asked = self.compute(move || {
             let probe = shared.probe(&query)?;
-            let (nodes, rules_asked) = shared.candidates(&probe, &query);
+            let (nodes, rules_asked) = shared.candidates(&probe, &query)?;
             Ok::<_, FindError>((probe, nodes, rules_asked))
         });
-        let (probe, nodes, rules_asked) = asked.await?;
+        let (probe, nodes, rules_asked) = asked.await??;
         let (resident, asked) = self.shared.by_place(&nodes);
-        let (fetched, gaps) = self.shared.fetch(&asked, time).await;
+        let left = time.saturating_sub(began.elapsed());
+        let (fetched, gaps) = self.shared.fetch(&asked, left).await;
         let shared = Arc::clone(&self.shared);
-        let candidates = self.compute(move || shared.weigh(&probe, &resident, fetched));
+        let candidates = self.compute(move || shared.weigh(&probe, &resident, &fetched));
         Ok(Found {
-            candidates: candidates.await,
+            candidates: candidates.await?,
             rules_asked,
             gaps,
+            only_of,
         })
     }
 
@@ -220,6 +241,11 @@ impl Finder {
             "no blocking rule has all its values, so nothing could be looked up; give {}",
             rules.join(", or ")
         )
+    }
+
+    /// Returns the fields that records are compared by.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.shared.schema.fields().iter().map(|f| f.name.as_str())
     }
 
     /// Returns the names and weights that explain candidates.
@@ -242,17 +268,29 @@ impl Finder {
         ]
     }
 
-    /// Computes on an engine's thread.
-    async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> T {
-        let engine = self.next.fetch_add(1, Ordering::Relaxed) % self.engines.len();
+    /// Computes on the thread for which least waits; what nobody waits for any more is not begun.
+    async fn compute<T: Send + 'static>(
+        &self,
+        compute: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, FindError> {
+        let waiting = |engine: &&Engine| engine.waiting.load(Ordering::Relaxed);
+        let engine = self.engines.iter().min_by_key(waiting);
+        let engine = engine.expect("a finder has an engine");
+        let waiting = Arc::clone(&engine.waiting);
+        waiting.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = tokio::sync::oneshot::channel();
-        self.engines[engine].spawn(move || {
-            // Nobody waits any more if the caller is gone.
-            let _ = sender.send(compute());
+        engine.thread.spawn(move || {
+            if !sender.is_closed() {
+                // A defect costs this look-up its answer, and no other.
+                let computed = catch_unwind(AssertUnwindSafe(compute));
+                let _ = sender.send(computed);
+            }
+            waiting.fetch_sub(1, Ordering::Relaxed);
         });
-        answer
-            .await
-            .expect("an engine answers, or panics and ends the process")
+        match answer.await {
+            Ok(Ok(computed)) => Ok(computed),
+            _ => Err(FindError::Defect),
+        }
     }
 }
 
@@ -307,12 +345,25 @@ impl Shared {
         self.resident.references()
     }
 
+    /// Returns the source and key of a record whose source holds each customer once.
+    fn only_of(&self, query: &FindQuery) -> Option<(String, Option<String>)> {
+        let source = query.source.as_ref()?;
+        let is_exclusive = self.settings.decide.one_per_source.contains(source);
+        is_exclusive.then(|| (source.clone(), query.key.clone()))
+    }
+
     /// Returns the nodes that rules bring together with a record, and how many rules have a key of it.
-    fn candidates(&self, probe: &Records, query: &FindQuery) -> (Vec<u32>, usize) {
+    fn candidates(
+        &self,
+        probe: &Records,
+        query: &FindQuery,
+    ) -> Result<(Vec<u32>, usize), FindError> {
         let prepared = Prepared::without_hints(probe, &self.plan, &[]);
-        let (mut nodes, asked) = self
-            .index
-            .candidates(&prepared, &self.plan, Some(&self.resident));
+        let (records, max) = (Some(&self.resident), CANDIDATE_COUNT_MAX);
+        let (mut nodes, asked) = self.index.candidates(&prepared, &self.plan, records, max);
+        if nodes.len() > max {
+            return Err(FindError::TooManyCandidates);
+        }
         let source = query.source.as_ref();
         if let Some(source) = source.and_then(|name| self.references().source_id(name)) {
             let own = self.references().nodes_of(source);
@@ -325,7 +376,7 @@ impl Shared {
             };
             nodes.retain(is_other);
         }
-        (nodes, asked)
+        Ok((nodes, asked))
     }
 
     /// Tells nodes whose values are at hand from those that are asked for, by source.
@@ -348,16 +399,23 @@ impl Shared {
     }
 
     /// Asks sources for candidates, all at once.
-    async fn fetch(&self, asked: &[Asked<'_>], time: Duration) -> (Vec<SourceParts>, Vec<FindGap>) {
+    async fn fetch(&self, asked: &[Asked<'_>], time: Duration) -> (Vec<Records>, Vec<FindGap>) {
         let time = time.min(Duration::from_millis(self.settings.find.timeout_ms));
         let answers = asked.iter().map(|asked| async move {
-            let answer = tokio::time::timeout(time, asked.parts(&self.opened)).await;
-            answer.unwrap_or_else(|_| Err(format!("no answer within {} ms", time.as_millis())))
+            let asking = asked.records(&self.opened, &self.schema);
+            let answer = tokio::time::timeout(time, asking).await;
+            answer.unwrap_or_else(|_| {
+                // It may be behind a connection that nobody holds any more, if it had its time.
+                if time >= Duration::from_millis(self.settings.find.timeout_ms) {
+                    self.opened.forget(&asked.of.plan.name);
+                }
+                Err(format!("no answer within {} ms", time.as_millis()))
+            })
         });
         let (mut fetched, mut gaps) = (Vec::new(), Vec::new());
         for (asked, answer) in asked.iter().zip(join_all(answers).await) {
             match answer {
-                Ok(parts) => fetched.push(parts),
+                Ok(records) => fetched.push(records),
                 Err(reason) => gaps.push(FindGap {
                     source: asked.of.plan.name.clone(),
                     reason,
@@ -368,17 +426,11 @@ impl Shared {
     }
 
     /// Weighs a record against the candidates at hand and those that were fetched.
-    fn weigh(
-        &self,
-        probe: &Records,
-        resident: &[u32],
-        fetched: Vec<SourceParts>,
-    ) -> Vec<Candidate> {
-        // What was fetched has usable keys, and each once, for others were never asked for.
-        let fetched = assemble(fetched, self.schema.clone()).ok();
-        let of_fetched: Vec<u32> = fetched.iter().flat_map(nodes_of).collect();
+    fn weigh(&self, probe: &Records, resident: &[u32], fetched: &[Records]) -> Vec<Candidate> {
+        let of_fetched = fetched.iter().map(|records| nodes_of(records).collect());
+        let of_fetched: Vec<Vec<u32>> = of_fetched.collect();
         let mut parts = vec![(probe, &[0][..]), (&self.resident, resident)];
-        parts.extend(fetched.iter().map(|records| (records, &of_fetched[..])));
+        parts.extend(fetched.iter().zip(of_fetched.iter().map(Vec::as_slice)));
         let mut records = Records::excerpt(&parts);
         for (field, ignored) in &self.ignored {
             records.ignore(*field, &|hash| ignored.contains(&hash));
@@ -419,7 +471,7 @@ fn candidate(references: &ReferenceTable, node: u32, judged: Judged) -> Candidat
 
 impl Asked<'_> {
     /// Reads the candidates of the source.
-    async fn parts(&self, opened: &OpenedSources) -> Result<SourceParts, String> {
+    async fn records(&self, opened: &OpenedSources, schema: &Schema) -> Result<Records, String> {
         let plan = &self.of.plan;
         let mut ingest = PartitionIngest::new(plan);
         let fetched = opened.fetch(&plan.name, &self.of.request, &self.keys).await;
@@ -428,6 +480,7 @@ impl Asked<'_> {
         }
         let parts = vec![ingest.finish()];
         let plan = (**plan).clone();
-        Ok(SourceParts { plan, parts })
+        let assembled = assemble(vec![SourceParts { plan, parts }], schema.clone());
+        assembled.map_err(|error| error.to_string())
     }
 }

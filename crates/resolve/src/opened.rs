@@ -97,8 +97,10 @@ impl OpenedSources {
     /// Opens a source anew the next time, with sessions of its own: one that was silent may be
     /// behind a connection that nobody holds any more.
     pub(crate) fn forget(&self, name: &str) {
-        // Whoever holds it opens it anew at this moment.
+        // Files are behind no connection, and what is known of them is worth keeping. Whoever holds
+        // a source opens it anew at this moment.
         if let Some(slot) = self.slots.get(name)
+            && slot.settings.is_database()
             && let Ok(mut opened) = slot.opened.try_lock()
         {
             *opened = None;
@@ -174,6 +176,9 @@ fn is_refusal(failure: &ScanError) -> bool {
             Fault::Cancelled
                 | Fault::Locked
                 | Fault::Denied { .. }
+                | Fault::NotGranted { .. }
+                | Fault::TooLong
+                | Fault::Killed
                 | Fault::Crowded
                 | Fault::Unreadable { .. }
         ),

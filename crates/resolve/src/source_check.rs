@@ -323,24 +323,25 @@ fn of(key: &str, columns: &[String], filter: Option<&String>) -> ScanRequest {
 /// Reads all keys, and what says when records were changed.
 async fn tally(source: &Source, request: &ScanRequest, threads: usize) -> Result<Tally, ScanError> {
     let streams = source.scan(request, threads).await?;
-    let mut parts = Vec::with_capacity(streams.len());
+    // Dropped with this future, so that no scan goes on when the time is over.
+    let mut parts = tokio::task::JoinSet::new();
     for mut stream in streams {
         let name = source.name().to_owned();
-        parts.push(tokio::spawn(async move {
+        parts.spawn(async move {
             let mut tally = Tally::default();
             while let Some(batch) = stream.next().await {
                 tally.take(&batch.map_err(|error| ScanError::from_stream(&name, &error))?);
             }
             Ok::<_, ScanError>(tally)
-        }));
+        });
     }
     let mut all = Tally::default();
-    for part in parts {
+    while let Some(part) = parts.join_next().await {
         let failed = |_| ScanError::Engine {
             source_name: source.name().to_owned(),
             reason: "the engine failed while reading",
         };
-        all.join(part.await.map_err(failed)??);
+        all.join(part.map_err(failed)??);
     }
     all.finish();
     Ok(all)

@@ -17,7 +17,7 @@ use crate::config::{
 use crate::current::Current;
 use crate::gate::Gate;
 use crate::identity::reached;
-use crate::profile::{Admitted, time_of};
+use crate::profile::{Admitted, may_see, time_of};
 use crate::refusal::Refusal;
 use crate::status;
 use crate::values::{FindFailure, FindQuestion, Matches};
@@ -70,10 +70,9 @@ impl LiveMatches {
         let limit = limit(&request)?;
         let revision = snapshot.revision().get();
         let _pass = self.gate.enter().ok_or(Refusal::Overloaded)?;
-        let question = question(request, admitted)?;
+        let question = question(request, limit, admitted)?;
         let told = self.matches.find(question, snapshot).await;
-        let mut told = told.map_err(refusal)?;
-        told.entities.truncate(limit);
+        let told = told.map_err(refusal)?;
         let response = wire::FindResponse {
             revision,
             entities: told.entities,
@@ -119,7 +118,11 @@ fn limit(request: &wire::FindRequest) -> Result<usize, Refusal> {
     }
 }
 
-fn question(request: wire::FindRequest, admitted: &Admitted) -> Result<FindQuestion, Refusal> {
+fn question(
+    request: wire::FindRequest,
+    limit: usize,
+    admitted: &Admitted,
+) -> Result<FindQuestion, Refusal> {
     let count = request.attributes.len();
     if count > ATTRIBUTE_COUNT_MAX {
         let max = ATTRIBUTE_COUNT_MAX;
@@ -137,6 +140,13 @@ fn question(request: wire::FindRequest, admitted: &Admitted) -> Result<FindQuest
     if request.source.is_empty() && !request.key.is_empty() {
         return Err(Refusal::FieldMissing { field: "source" });
     }
+    // What one may not see one may not guess at either.
+    let (caller, rights) = (&admitted.caller.name, &admitted.caller.rights);
+    let mut fields = request.attributes.iter().map(|one| &one.field);
+    if let Some(position) = fields.position(|field| !may_see(rights, field)) {
+        let caller = caller.clone();
+        return Err(Refusal::AttributeHidden { caller, position });
+    }
     let given = |text: String| (!text.is_empty()).then_some(text);
     let attributes = request.attributes.into_iter();
     Ok(FindQuestion {
@@ -144,6 +154,7 @@ fn question(request: wire::FindRequest, admitted: &Admitted) -> Result<FindQuest
         source: given(request.source),
         key: given(request.key),
         min_probability: request.min_probability,
+        limit,
         time: time_of(admitted.until.saturating_duration_since(Instant::now())),
     })
 }

@@ -177,7 +177,7 @@ fn entity(snapshot: &Snapshot, subject: Subject<'_>) -> Result<UnifiedId, Refusa
     }
 }
 
-fn may_see(rights: &Rights, field: &str) -> bool {
+pub(crate) fn may_see(rights: &Rights, field: &str) -> bool {
     let shown = rights.fields.as_ref();
     shown.is_none_or(|shown| shown.contains(field))
 }

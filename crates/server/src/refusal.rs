@@ -63,13 +63,19 @@ pub(crate) enum Refusal {
     TooManyFields { count: usize, max: usize },
     #[error("the entity has {count} references, values are read of at most {max}")]
     EntityTooLarge { count: u32, max: u32 },
-    #[error("the answer has more than {max} bytes; ask for fewer fields, or without alternatives")]
+    #[error("the answer has more than {max} bytes; ask for less")]
     AnswerTooLarge { max: usize },
     #[error("{what}")]
     AttributesInsufficient { what: String },
+    #[error(
+        "the caller {caller} may not ask by attributes[{position}]; its `fields` in the settings lacks that"
+    )]
+    AttributeHidden { caller: String, position: usize },
     #[error("attributes[{position}] is of a field that is not compared")]
     AttributeUnknown { position: usize },
-    #[error("attributes[{position}] is too long, or its field has too many values")]
+    #[error(
+        "attributes[{position}] or its field has too many values, or all together are too long"
+    )]
     AttributeTooLarge { position: usize },
     #[error("{count} attributes are given, at most {max} are accepted")]
     TooManyAttributes { count: usize, max: usize },
@@ -108,7 +114,9 @@ impl Refusal {
             Self::MessageMalformed => ErrorReason::MessageMalformed,
             Self::MessageTooLarge { .. } => ErrorReason::MessageTooLarge,
             Self::CallerUnknown => ErrorReason::CallerUnknown,
-            Self::RightMissing { .. } | Self::FieldHidden { .. } => ErrorReason::CallerNotAllowed,
+            Self::RightMissing { .. } | Self::FieldHidden { .. } | Self::AttributeHidden { .. } => {
+                ErrorReason::CallerNotAllowed
+            }
             Self::FieldUnknown { .. } | Self::AttributeUnknown { .. } => ErrorReason::FieldUnknown,
             Self::TooManyFields { .. } | Self::TooManyAttributes { .. } => {
                 ErrorReason::TooManyFields

@@ -85,7 +85,9 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::Overloaded => Code::ResourceExhausted,
         Refusal::DeadlineExceeded => Code::DeadlineExceeded,
         Refusal::CallerUnknown => Code::Unauthenticated,
-        Refusal::RightMissing { .. } | Refusal::FieldHidden { .. } => Code::PermissionDenied,
+        Refusal::RightMissing { .. }
+        | Refusal::FieldHidden { .. }
+        | Refusal::AttributeHidden { .. } => Code::PermissionDenied,
         Refusal::EntityTooLarge { .. } | Refusal::AnswerTooLarge { .. } => Code::FailedPrecondition,
         Refusal::ValuesUnreadable { .. } | Refusal::SnapshotUnreadable(_) => Code::Internal,
     }
@@ -102,7 +104,9 @@ fn fact(refusal: &Refusal) -> Option<(&'static str, String)> {
             Some(("field", format!("attributes[{position}]")))
         }
         Refusal::RightMissing { .. } => Some(("setting", "may".to_owned())),
-        Refusal::FieldHidden { .. } => Some(("setting", "fields".to_owned())),
+        Refusal::FieldHidden { .. } | Refusal::AttributeHidden { .. } => {
+            Some(("setting", "fields".to_owned()))
+        }
         Refusal::BatchTooLarge { max, .. }
         | Refusal::MessageTooLarge { max }
         | Refusal::TooManyFields { max, .. }

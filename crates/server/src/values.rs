@@ -70,6 +70,8 @@ pub struct FindQuestion {
     pub key: Option<String>,
     /// The least probability of an entity that is told.
     pub min_probability: f64,
+    /// The most entities to tell.
+    pub limit: usize,
     /// The longest a source may take.
     pub time: Duration,
 }

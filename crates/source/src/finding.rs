@@ -148,18 +148,9 @@ impl OpenError {
         };
         match cause {
             DatabaseFault::NoDriver { .. } => crate::database::driver_command(settings),
-            DatabaseFault::Denied { .. } if is_mysql(settings) => {
-                crate::database::mysql_grants(settings)
-            }
+            DatabaseFault::NotGranted { .. } => crate::database::mysql_grants(settings),
             DatabaseFault::Denied { .. } => crate::database::postgres_grants(settings),
             _ => None,
         }
     }
-}
-
-fn is_mysql(settings: &SourceSettings) -> bool {
-    settings
-        .uris()
-        .iter()
-        .any(|uri| crate::database::is_mysql(uri))
 }

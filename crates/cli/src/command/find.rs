@@ -1,6 +1,6 @@
 //! `sameas find`: whose record is this?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -123,30 +123,19 @@ pub(super) fn run(shared: &Shared, args: &FindArgs) -> Result<Outcome> {
     };
     let snapshot = graph::snapshot(&settings)?;
     let options = job::options(shared, Shrink::Refuse)?;
-    let runtime = job::runtime(shared)?;
-    let finder = runtime.block_on(Finder::load(&settings, &options))?;
-    let search = Search {
-        finder: &finder,
-        snapshot: &snapshot,
-        args,
-    };
-    match (query, &args.input) {
-        (Some(query), _) => {
-            let found = runtime.block_on(finder.find(query, Duration::MAX))?;
-            let Some(answer) = search.answer(found)? else {
-                output::note(&finder.what_would_do());
-                return Ok(Outcome::No);
-            };
-            output::print(shared.format, &answer)?;
-            if answer.entities.is_empty() {
-                output::note("no entity of this probability");
-                return Ok(Outcome::No);
-            }
+    job::run(shared, async {
+        let finder = Finder::load(&settings, &options).await?;
+        let search = Search {
+            finder: &finder,
+            snapshot: &snapshot,
+            args,
+        };
+        match (query, &args.input) {
+            (Some(query), _) => search.one(query, shared.format).await,
+            (None, Some(path)) => search.rows(path, shared.format).await,
+            (None, None) => bail!("give FIELD=VALUE, or --input"),
         }
-        (None, Some(path)) => runtime.block_on(search.rows(path, shared.format))?,
-        (None, None) => bail!("give FIELD=VALUE, or --input"),
-    }
-    Ok(Outcome::Done)
+    })?
 }
 
 fn query(args: &FindArgs) -> Result<FindQuery> {
@@ -176,13 +165,30 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
+    /// Looks for one record and prints what was found.
+    async fn one(&self, query: FindQuery, format: Format) -> Result<Outcome> {
+        let found = self.finder.find(query, Duration::MAX).await?;
+        let Some(answer) = self.answer(found)? else {
+            output::note(&self.finder.what_would_do());
+            return Ok(Outcome::No);
+        };
+        output::print(format, &answer)?;
+        if !answer.entities.is_empty() {
+            return Ok(Outcome::Done);
+        }
+        // Who was not asked may have had it, so the answer is not no.
+        ensure!(answer.gaps.is_empty(), "not all sources could be searched");
+        output::note("no entity of this probability");
+        Ok(Outcome::No)
+    }
+
     /// Tells what was found; none if no rule has a key of the record.
     fn answer(&self, found: Found) -> Result<Option<FindAnswer>> {
         if found.rules_asked == 0 {
             return Ok(None);
         }
-        let mut entities = rank(&found, self.finder.legend(), self.snapshot, self.args.least)?;
-        entities.truncate(usize::from(self.args.limit));
+        let (least, limit) = (self.args.least, usize::from(self.args.limit));
+        let entities = rank(&found, self.finder.legend(), self.snapshot, least, limit)?;
         Ok(Some(FindAnswer {
             revision: self.snapshot.revision().get(),
             is_partial: !found.gaps.is_empty(),
@@ -192,13 +198,24 @@ impl Search<'_> {
     }
 
     /// Looks for every row of a file, and prints the best entity of each as it is found.
-    async fn rows(&self, path: &Path, format: Format) -> Result<()> {
+    async fn rows(&self, path: &Path, format: Format) -> Result<Outcome> {
         let place = || path.display();
         let reader = csv::Reader::from_path(path);
         let mut reader = reader.with_context(|| format!("{}: cannot be read", place()))?;
         let header = reader.headers();
         let header = header.with_context(|| format!("{}: has no header", place()))?;
         let header = header.clone();
+        // A file without a header begins with values, which no error tells.
+        let is_field = |name: &str| self.finder.fields().any(|field| field == name);
+        if let Some(column) = header.iter().position(|name| !is_field(name)) {
+            bail!(
+                "{}: the header names no field in column {}; fields are {}",
+                place(),
+                column + 1,
+                self.finder.fields().collect::<Vec<_>>().join(", ")
+            );
+        }
+        let mut silent: BTreeSet<String> = BTreeSet::new();
         let mut table = (format == Format::Text).then(|| csv::Writer::from_writer(io::stdout()));
         if let Some(table) = &mut table {
             table.write_record(["row", "standing", "probability", "unified_id"])?;
@@ -221,14 +238,19 @@ impl Search<'_> {
                 Ok(found) => self.answer(found)?,
             };
             let best = answer.as_ref().and_then(|answer| answer.entities.first());
+            let gaps = answer.as_ref().map_or(&[][..], |answer| &answer.gaps);
+            for gap in gaps.iter().filter(|gap| !silent.contains(&gap.source)) {
+                output::note(&format!("{}: not searched, {}", gap.source, gap.reason));
+            }
+            silent.extend(gaps.iter().map(|gap| gap.source.clone()));
+            let unknown = if gaps.is_empty() { "none" } else { "partial" };
             let Some(table) = &mut table else {
-                let gaps = answer.as_ref().map_or(&[][..], |answer| &answer.gaps);
                 output::print_text(&serde_json::to_string(&RowAnswer { row, best, gaps })?)?;
                 continue;
             };
             table.write_record([
                 row.to_string(),
-                best.map_or("none", |best| word_of(best.standing))
+                best.map_or(unknown, |best| word_of(best.standing))
                     .to_owned(),
                 best.map_or_else(String::new, |best| format!("{:.4}", best.probability)),
                 best.map_or_else(String::new, |best| best.unified_id.clone()),
@@ -237,7 +259,8 @@ impl Search<'_> {
         if let Some(mut table) = table {
             table.flush()?;
         }
-        Ok(())
+        ensure!(silent.is_empty(), "not all sources could be searched");
+        Ok(Outcome::Done)
     }
 
     fn query_of(&self, header: &StringRecord, cells: &StringRecord) -> FindQuery {

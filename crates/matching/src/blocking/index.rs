@@ -72,6 +72,10 @@ impl KeyIndex {
     /// Returns the nodes that some rule brings together with the only record of `probe`, ascending,
     /// and how many rules have a key of it: without one, nothing can be found.
     ///
+    /// No more rules are asked once more than so many nodes are found.
+    ///
+    /// Keys are compared by the bits that words keep, so one candidate in 2^40 shares none.
+    ///
     /// Rules that bring neighbours together need the records that the index was made of; without
     /// them they bring none.
     pub fn candidates(
@@ -79,6 +83,7 @@ impl KeyIndex {
         probe: &Prepared<'_>,
         plan: &MatchingPlan,
         records: Option<&Records>,
+        max: usize,
     ) -> (Vec<u32>, usize) {
         let refining = self.refinements.iter();
         let refining: Vec<_> = refining
@@ -86,6 +91,9 @@ impl KeyIndex {
             .collect();
         let (mut found, mut asked) = (BTreeSet::new(), 0);
         for (rule, keys) in plan.rules.iter().zip(&self.rules) {
+            if found.len() > max {
+                break;
+            }
             if let Some(order) = &keys.order {
                 let near = records.and_then(|records| neighbours(order, rule, probe, records));
                 asked += usize::from(near.is_some());
@@ -95,6 +103,9 @@ impl KeyIndex {
             let (of_probe, _) = keys_of(&PreparedRule::new(probe, rule), 0);
             asked += usize::from(!of_probe.is_empty());
             for key in of_probe {
+                if found.len() > max {
+                    break;
+                }
                 let key = truncate(key, self.node_bits);
                 if keys.hot.binary_search(&key).is_err() {
                     let run = run_of(&keys.words, key, self.node_bits);

@@ -35,7 +35,7 @@ impl Adjustment {
             },
             |given| given.of_column(column),
         );
-        let total = total as f64;
+        let total = total.max(1) as f64;
         let bits = |&count: &u32| {
             let share = (f64::from(count) / total).max(frequency.floor);
             frequency.strength * (u.log2() - share.log2())

@@ -76,7 +76,7 @@ async fn measure(path: &Path, truth: &Path, count: usize) -> Result<(), Failure>
         };
         let started = Instant::now();
         let answer = finder.find(query, Duration::MAX).await?;
-        let ranked = rank(&answer, finder.legend(), &snapshot, 0.01)?;
+        let ranked = rank(&answer, finder.legend(), &snapshot, 0.01, 10)?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
         compared += answer.candidates.len();
         // A record that matches several entities would bring them together.

@@ -9,7 +9,9 @@ use thiserror::Error;
 use super::Shared;
 
 /// The values that one query may have of one field.
-const VALUE_COUNT_MAX: usize = 64;
+const VALUE_COUNT_MAX: usize = 16;
+/// The bytes of all values of one query.
+const TEXT_LEN_MAX: usize = VALUE_LEN_MAX;
 
 /// A record to look for. `Debug` prints no value.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -54,12 +56,18 @@ pub enum FindError {
     },
     /// Too many values of a field, or one that is too long.
     #[error(
-        "field `{field}` has more than {VALUE_COUNT_MAX} values, or one of more than {VALUE_LEN_MAX} bytes"
+        "field `{field}` has more than {VALUE_COUNT_MAX} values, or all fields together more than {TEXT_LEN_MAX} bytes"
     )]
     TooLarge {
         /// The field.
         field: String,
     },
+    /// Too many references share a key with the record.
+    #[error("too many records come into question; give fewer values of a field")]
+    TooManyCandidates,
+    /// A look-up ended by a defect of ours.
+    #[error("the look-up has failed by a defect of sameas")]
+    Defect,
     /// No field has a value that can be read.
     #[error(
         "nothing is left to look for: no field has a value that can be read as what the field holds"
@@ -72,11 +80,12 @@ impl Shared {
     pub(super) fn probe(&self, query: &FindQuery) -> Result<Records, FindError> {
         let locale = self.locale(query.source.as_deref())?;
         let mut lists = vec![Vec::new(); self.schema.fields().len()];
+        let mut text_len = 0;
         for (field, values) in &query.values {
             let id = self.schema.field_id(field);
             let id = id.ok_or_else(|| self.unknown_field(field))?;
-            let is_long = |value: &String| value.len() > VALUE_LEN_MAX;
-            if values.len() > VALUE_COUNT_MAX || values.iter().any(is_long) {
+            text_len += values.iter().map(String::len).sum::<usize>();
+            if values.len() > VALUE_COUNT_MAX || text_len > TEXT_LEN_MAX {
                 let field = field.clone();
                 return Err(FindError::TooLarge { field });
             }

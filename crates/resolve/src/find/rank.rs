@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 
 use sameas_graph::{Legend, UnifiedId};
-use sameas_store::{CorruptError, Snapshot};
+use sameas_store::{CorruptError, Member, Snapshot};
 use serde::Serialize;
 
 use super::{Candidate, Found};
+
+/// The records of one entity that are told.
+const RECORD_COUNT_MAX: usize = 100;
 
 /// What an entity is to the record asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchStanding {
-    /// The record is of this entity: a rebuild would link it.
+    /// The record is of this entity: it weighs enough against one of its records to link.
     Match,
     /// A person should look.
     Review,
     /// It resembles the entity, but less than the review threshold asks.
     Unlikely,
-    /// It would match, but differs in what must not differ within an entity.
+    /// It weighs enough to link, but must not: a record of the entity differs in what must not
+    /// differ, or its own source holds each customer once and has another record there.
     HeldApart,
 }
 
@@ -54,11 +58,19 @@ pub struct FoundEntity {
     pub probability: f64,
     /// How many records it has, candidates or not.
     pub record_count: u64,
-    /// Those that were compared, most likely first.
+    /// Those that were compared, most likely first; at most 100.
     pub records: Vec<FoundRecord>,
 }
 
-/// Ranks the entities that candidates are of, most likely first, and leaves out those below a probability.
+/// The candidates of one entity, most likely first.
+struct Group<'f> {
+    id: UnifiedId,
+    member: Member,
+    candidates: Vec<&'f Candidate>,
+}
+
+/// Ranks the entities that candidates are of, most likely first, so many at most, and leaves out those
+/// below a probability.
 ///
 /// An entity is as likely as its most likely record. Candidates that the revision does not know yet are left out.
 ///
@@ -69,50 +81,93 @@ pub fn rank(
     legend: &Legend,
     snapshot: &Snapshot,
     least: f64,
+    limit: usize,
 ) -> Result<Vec<FoundEntity>, CorruptError> {
-    let mut entities: BTreeMap<UnifiedId, FoundEntity> = BTreeMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places: BTreeMap<UnifiedId, usize> = BTreeMap::new();
     for candidate in &found.candidates {
         let Some(located) = snapshot.lookup(&candidate.source, &candidate.key)? else {
             continue;
         };
         let id = located.entity.id;
-        let record = record(candidate, legend);
-        if let Some(entity) = entities.get_mut(&id) {
-            if record.held_apart_by.is_some() && entity.standing == MatchStanding::Match {
-                entity.standing = MatchStanding::HeldApart;
-            }
-            entity.records.push(record);
-            continue;
+        // Candidates are sorted, so the first of an entity is its most likely, and entities come in order.
+        let place = *places.entry(id).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Group {
+                id,
+                member: located.member,
+                candidates: Vec::new(),
+            });
         }
-        // Candidates are sorted, so the first of an entity is its most likely.
-        if record.probability < least {
-            continue;
-        }
-        let entity = FoundEntity {
-            unified_id: id.to_string(),
-            standing: standing(candidate, legend),
-            probability: record.probability,
-            record_count: snapshot.entity_of(located.member)?.member_count().into(),
-            records: vec![record],
-        };
-        entities.insert(id, entity);
+        groups[place].candidates.push(candidate);
     }
-    let mut ranked: Vec<FoundEntity> = entities.into_values().collect();
-    ranked.sort_by(|a, b| {
-        let weight = |entity: &FoundEntity| entity.records[0].weight_bits;
-        let by_weight = weight(b).total_cmp(&weight(a));
-        by_weight.then_with(|| a.unified_id.cmp(&b.unified_id))
+    groups.sort_by(|a, b| {
+        let bits = |group: &Group<'_>| group.candidates[0].bits;
+        let by_weight = bits(b).total_cmp(&bits(a));
+        by_weight.then_with(|| a.id.cmp(&b.id))
     });
-    Ok(ranked)
+    groups.retain(|group| probability(group.candidates[0].bits) >= least);
+    groups.truncate(limit);
+    let entities = groups
+        .iter()
+        .map(|group| entity(group, found, legend, snapshot));
+    entities.collect()
 }
 
-fn standing(candidate: &Candidate, legend: &Legend) -> MatchStanding {
-    match candidate.bits {
+fn entity(
+    group: &Group<'_>,
+    found: &Found,
+    legend: &Legend,
+    snapshot: &Snapshot,
+) -> Result<FoundEntity, CorruptError> {
+    let Group {
+        id,
+        member,
+        candidates,
+    } = group;
+    let best = candidates[0];
+    let view = snapshot.entity_of(*member)?;
+    let standing = match best.bits {
         bits if bits < legend.review.bits() => MatchStanding::Unlikely,
-        _ if candidate.held_apart_by.is_some() => MatchStanding::HeldApart,
-        bits if bits >= legend.link.bits() => MatchStanding::Match,
-        _ => MatchStanding::Review,
+        bits if bits < legend.link.bits() => MatchStanding::Review,
+        _ if is_held_apart(candidates) || has_another(found, snapshot, *member)? => {
+            MatchStanding::HeldApart
+        }
+        _ => MatchStanding::Match,
+    };
+    let told = candidates.iter().take(RECORD_COUNT_MAX);
+    Ok(FoundEntity {
+        unified_id: id.to_string(),
+        standing,
+        probability: probability(best.bits),
+        record_count: view.member_count().into(),
+        records: told.map(|candidate| record(candidate, legend)).collect(),
+    })
+}
+
+fn is_held_apart(candidates: &[&Candidate]) -> bool {
+    candidates
+        .iter()
+        .any(|candidate| candidate.held_apart_by.is_some())
+}
+
+/// Tells whether an entity has another record of the source that holds each customer once.
+fn has_another(found: &Found, snapshot: &Snapshot, member: Member) -> Result<bool, CorruptError> {
+    let Some((source, key)) = &found.only_of else {
+        return Ok(false);
+    };
+    for member in snapshot.entity_of(member)?.members() {
+        let member = member?;
+        if member.source == source && key.as_deref() != Some(member.key) {
+            return Ok(true);
+        }
     }
+    Ok(false)
+}
+
+/// Returns the probability of log odds in bits.
+fn probability(bits: f64) -> f64 {
+    (1.0 + (-bits).exp2()).recip()
 }
 
 fn record(candidate: &Candidate, legend: &Legend) -> FoundRecord {
@@ -130,7 +185,7 @@ fn record(candidate: &Candidate, legend: &Legend) -> FoundRecord {
         source: candidate.source.clone(),
         key: candidate.key.clone(),
         weight_bits: candidate.bits,
-        probability: (1.0 + (-candidate.bits).exp2()).recip(),
+        probability: probability(candidate.bits),
         linked_by: candidate
             .linked_by
             .map(|rule| legend.rules[rule].name.clone()),

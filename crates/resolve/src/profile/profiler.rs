@@ -132,7 +132,10 @@ impl Profiler {
         if let Ok(answer) = fetched.await {
             return answer.map_err(MemberState::Unread);
         }
-        self.sources.forget(name);
+        // A caller that did not wait tells nothing about the source.
+        if time >= Duration::from_millis(self.settings.profile.timeout_ms) {
+            self.sources.forget(name);
+        }
         let reason = format!("no answer within {} ms", time.as_millis());
         Err(MemberState::Late(reason))
     }

@@ -387,6 +387,9 @@ impl Meaning<'_> {
         if profile.timeout_ms == 0 {
             self.say(key("profile", "timeout_ms"), "expected at least 1");
         }
+        if self.settings.find.timeout_ms == 0 {
+            self.say(key("find", "timeout_ms"), "expected at least 1");
+        }
         let known = self.settings.sources.iter().map(|s| s.name.as_str());
         for (index, name) in profile.order.iter().enumerate() {
             if known.clone().any(|known| known == name) {

@@ -130,7 +130,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "region = \"US\"",
         "zzz = 1",
-        ":8:1: source[0].zzz: unknown key \"zzz\"; known here: date_order, delimiter,",
+        ":8:1: source[0].zzz: unknown key \"zzz\"; known here: candidates, date_order, delimiter,",
     ),
     (
         "field = \"email\"",

@@ -61,7 +61,7 @@ fn found(rows: &[Row], one: usize, rules: &[(&[&str], Option<u32>)]) -> (BTreeSe
     let prepared = Prepared::new(&others, &plan, &[]);
     let index = Blocking::new(&prepared, &plan, &budget).into_index(&budget);
     let probe = Prepared::without_hints(&probe, &plan, &[]);
-    let (nodes, asked) = index.candidates(&probe, &plan, Some(&others));
+    let (nodes, asked) = index.candidates(&probe, &plan, Some(&others), others.len());
     assert!(nodes.is_sorted());
     let numbered = |node: u32| if node as usize >= one { node + 1 } else { node };
     (nodes.into_iter().map(numbered).collect(), asked)

@@ -97,9 +97,9 @@ fn padded(place: &str, values: &[Value]) -> (String, Vec<Value>) {
 
 /// How a key column is asked for keys, such that an index on it serves.
 #[derive(Debug, PartialEq)]
-struct Condition {
+pub(super) struct Condition {
     /// What is compared.
-    term: String,
+    pub(super) term: String,
     /// What stands where a key does.
     place: String,
     bound: Bound,
@@ -119,7 +119,7 @@ enum Bound {
 }
 
 impl Condition {
-    fn of(key: &Column) -> Self {
+    pub(super) fn of(key: &Column) -> Self {
         let name = key.quoted();
         let (term, place, bound) = match key.coding() {
             Coding::Int | Coding::Year | Coding::BigUnsigned | Coding::Bits => {

@@ -110,6 +110,14 @@ impl Server {
         })
     }
 
+    /// Tells whether the server is on this machine.
+    pub(crate) fn is_near(&self) -> bool {
+        let host = self.options.ip_or_hostname();
+        self.options.socket().is_some()
+            || host.eq_ignore_ascii_case("localhost")
+            || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    }
+
     /// Returns the address without anything secret.
     pub(crate) fn place(&self) -> &str {
         &self.place
@@ -371,6 +379,12 @@ impl Drop for Session {
             server.end(id, &node).await;
         }));
     }
+}
+
+/// Returns the user and the database of an address.
+pub(crate) fn user_and_database(uri: &str) -> Option<(String, String)> {
+    let address = Address::read(uri).ok()?;
+    Some((address.user, address.database))
 }
 
 #[cfg(test)]
