@@ -200,7 +200,6 @@ async fn six_systems_are_one_graph() {
         .max_by_key(|(_, m)| systems_of(m))
         .unwrap();
     assert!(systems_of(members) >= 3, "{members:?}");
-    let known = members.iter().map(record);
     let known = |r: &&Record| r.surname.is_some() && r.born.is_some() && !r.emails.is_empty();
     let one = members.iter().map(record).find(known).unwrap();
 
