@@ -82,6 +82,12 @@ impl Drop for Known {
     }
 }
 
+/// Puts a finder in the place of another, and returns that.
+fn replaced(kept: &RwLock<Option<Arc<Finder>>>, read: Finder) -> Option<Arc<Finder>> {
+    let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
+    kept.replace(Arc::new(read))
+}
+
 /// Reads all sources, and again each time that somebody has asked after a newer revision.
 async fn keep_reading(
     settings: Settings,
@@ -99,10 +105,8 @@ async fn keep_reading(
         let failure = match reading.await {
             Ok(Ok(read)) => {
                 tracing::info!(references = read.reference_count(), "records can be found");
-                let mut kept = finder.write().unwrap_or_else(PoisonError::into_inner);
-                let old = kept.replace(Arc::new(read));
-                drop(kept);
-                drop(old);
+                // The one before is freed here, where nobody waits for the lock.
+                drop(replaced(&finder, read));
                 pause = PAUSE_MIN;
                 if wanted.changed().await.is_err() {
                     return;

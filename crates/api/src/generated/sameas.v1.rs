@@ -78,9 +78,9 @@ pub enum ErrorReason {
     /// The entity has more references than a call for values reads.
     /// `metadata\["max"\]` says how many it reads. Status FAILED_PRECONDITION.
     EntityTooLarge = 24,
-    /// The answer would be longer than the server sends; ask for fewer fields, or
-    /// without alternatives. `metadata\["max"\]` says how many bytes it sends.
-    /// Status FAILED_PRECONDITION.
+    /// The answer would be longer than the server sends; ask for fewer fields,
+    /// without alternatives, or for fewer entities. `metadata\["max"\]` says how many
+    /// bytes it sends. Status FAILED_PRECONDITION.
     AnswerTooLarge = 25,
     /// Asking for values failed for a reason that is the server's own. Details are
     /// in its log only. Status INTERNAL.
@@ -89,7 +89,7 @@ pub enum ErrorReason {
     /// has all its values, or no value can be read as what its field holds. The
     /// message says which fields would do. Status INVALID_ARGUMENT.
     AttributesInsufficient = 27,
-    /// An attribute is too long, or its field has too many values.
+    /// A field has too many values, or all attributes together are too long.
     /// `metadata\["field"\]` says where it stands in the request. Status
     /// INVALID_ARGUMENT.
     AttributeTooLarge = 28,
@@ -1458,7 +1458,9 @@ pub mod identity_service_server {
 /// Asks whose record this is.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FindRequest {
-    /// What is known of the record. At most 256, at most 64 of one field.
+    /// What is known of the record. At most 256, at most 16 of one field, at most
+    /// 64 KiB in all. A caller whose `fields` the settings bound may name those
+    /// alone.
     #[prost(message, repeated, tag = "1")]
     pub attributes: ::prost::alloc::vec::Vec<Attribute>,
     /// The name of the source that the record is of, if it is of one: its values
@@ -1488,7 +1490,7 @@ pub struct Attribute {
     /// The canonical name of a field that is compared.
     #[prost(string, tag = "1")]
     pub field: ::prost::alloc::string::String,
-    /// The value, as people write it; at most 64 KiB.
+    /// The value, as people write it.
     #[prost(string, tag = "2")]
     pub value: ::prost::alloc::string::String,
 }
@@ -1568,13 +1570,16 @@ pub struct FindGap {
 pub enum FindStanding {
     /// Never sent.
     Unspecified = 0,
-    /// The record is of this entity: a rebuild would link it.
+    /// The record is of this entity: it weighs enough against one of its
+    /// references to link.
     Match = 1,
     /// A person should look.
     Review = 2,
     /// It resembles the entity, but less than the review threshold asks.
     Unlikely = 3,
-    /// It would match, but differs in what must not differ within an entity.
+    /// It weighs enough to link, but must not: a reference of the entity that was
+    /// compared differs in what must not differ, or the record's own source holds
+    /// each customer once and has another reference there.
     HeldApart = 4,
 }
 impl FindStanding {
