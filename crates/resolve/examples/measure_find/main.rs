@@ -172,7 +172,8 @@ fn with_source(
         .and_then(toml::Value::as_array_mut);
     let sources = sources.ok_or("settings have sources")?;
     for source in sources.iter_mut() {
-        if let Some(uri) = source.get("uri").and_then(toml::Value::as_str) {
+        let uri = source.get("uri").and_then(toml::Value::as_str);
+        if let Some(uri) = uri.filter(|uri| !uri.contains("://")) {
             let uri = base(Path::new(uri))?.display().to_string();
             source
                 .as_table_mut()
