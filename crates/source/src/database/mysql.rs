@@ -253,12 +253,11 @@ impl Shape {
     }
 }
 
-async fn shape_of(
+async fn columns_of(
     session: &mut Session,
-    name: &[String],
     relation: &str,
     table: &str,
-) -> Result<Shape, DatabaseFault> {
+) -> Result<Vec<Column>, DatabaseFault> {
     let query = format!("SHOW FULL COLUMNS FROM {relation}");
     let rows = session.all(&query, Params::Empty, table).await?;
     let column = |row: &Row| {
@@ -269,7 +268,16 @@ async fn shape_of(
         })
     };
     let columns: Option<Vec<_>> = rows.iter().map(column).collect();
-    let columns = columns.ok_or(DatabaseFault::NoMysql)?;
+    columns.ok_or(DatabaseFault::NoMysql)
+}
+
+async fn shape_of(
+    session: &mut Session,
+    name: &[String],
+    relation: &str,
+    table: &str,
+) -> Result<Shape, DatabaseFault> {
+    let columns = columns_of(session, relation, table).await?;
     let (database, own) = match name {
         [database, own] => (database.clone(), own.as_str()),
         [own] => (session.database().to_owned(), own.as_str()),

@@ -1,12 +1,13 @@
 //! Records by key: the keys are bound as parameters, never part of the query's text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::compute::cast;
+use arrow::compute::{cast, filter_record_batch};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 
 use super::Adbc;
@@ -17,13 +18,29 @@ use crate::error::ScanError;
 use crate::fetch::FETCHED_ROWS_MAX;
 use crate::keys::typed;
 
-/// The keys of one query: SQLite took no more than 999 parameters before 3.32.
-const BOUND_KEYS_MAX: usize = 500;
+/// The keys of one query, each of which may be bound in two spellings: SQLite took no more than 999
+/// parameters before 3.32.
+const BOUND_KEYS_MAX: usize = 400;
 
 /// Whether a driver was found to take no parameters.
 #[derive(Default)]
 pub(crate) struct Binding {
     is_refused: AtomicBool,
+}
+
+/// Leaves out records of other keys.
+fn only(batch: &RecordBatch, key: Option<usize>, keys: &[&str]) -> RecordBatch {
+    let keys: BTreeSet<&str> = keys.iter().copied().collect();
+    let texts = key.and_then(|key| cast(batch.column(key), &DataType::Utf8).ok());
+    let texts = texts
+        .as_ref()
+        .and_then(|texts| texts.as_string_opt::<i32>());
+    let Some(texts) = texts else {
+        return batch.clone();
+    };
+    let is_asked = |text: Option<&str>| text.is_some_and(|text| keys.contains(text));
+    let mask: BooleanArray = texts.iter().map(is_asked).collect();
+    filter_record_batch(batch, &mask).unwrap_or_else(|_| batch.clone())
 }
 
 impl Adbc {
@@ -40,13 +57,20 @@ impl Adbc {
         if self.binding.is_refused.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let Some((at, keys)) = self.bindable(key, keys) else {
-            return Ok(None);
-        };
         let mut batches = Vec::new();
-        for start in (0..keys.len()).step_by(BOUND_KEYS_MAX) {
-            let some = keys.slice(start, BOUND_KEYS_MAX.min(keys.len() - start));
-            match self.fetch_some(used, at, &some).await {
+        for some in keys.chunks(BOUND_KEYS_MAX) {
+            let Some((at, bound)) = self.bindable(key, some) else {
+                return Ok(None);
+            };
+            if bound.is_empty() {
+                continue;
+            }
+            match self.fetch_some(used, at, &bound).await {
+                // Two queries must not both tell a record that a column takes for equal to keys of each.
+                Ok(found) if keys.len() > some.len() => {
+                    let at = used.iter().position(|&used| used == at);
+                    batches.extend(found.iter().map(|batch| only(batch, at, some)));
+                }
                 Ok(found) => batches.extend(found),
                 Err(DatabaseFault::NoParameters) => {
                     self.binding.is_refused.store(true, Ordering::Relaxed);

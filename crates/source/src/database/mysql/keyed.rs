@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use mysql_async::{Params, Value};
 
-use super::Mysql;
 use super::coding::{Coding, Column};
 use super::rows::Columns;
+use super::{Mysql, columns_of};
 use crate::database::DatabaseFault;
 use crate::error::ScanError;
 use crate::fetch::FETCH_KEYS_MAX;
@@ -56,6 +56,12 @@ impl Mysql {
         let mut columns = Columns::new(Arc::new(schema), &codings);
         let (mut batches, mut count) = (Vec::new(), 0);
         let mut session = self.session().await?;
+        // A column of another type would be asked and read in the wrong way.
+        let known = columns_of(&mut session, &self.relation, &self.table).await?;
+        if known != self.shape.columns {
+            let table = self.table.to_string();
+            return Err(DatabaseFault::Changed { table });
+        }
         for values in values.chunks(FETCH_KEYS_MAX) {
             let (places, values) = padded(&place, values);
             let query = format!(
