@@ -131,6 +131,7 @@ fn a_fetch_from_sqlite_finds_what_a_scan_has() {
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
              INSERT INTO odd SELECT 'k' || i, 'n' || i FROM n;
              CREATE TABLE fold (id TEXT COLLATE NOCASE, name); INSERT INTO fold SELECT * FROM odd;
+             INSERT INTO fold VALUES ('K1500', 'the same to the column, and asked in another query');
              CREATE TABLE num (id INTEGER PRIMARY KEY, name TEXT);
              INSERT INTO num SELECT row_number() OVER (), name FROM odd;
              CREATE TABLE plain (id, name); INSERT INTO plain SELECT * FROM num;
