@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use datafusion::common::DataFusionError;
-use datafusion::datasource::{MemTable, TableProvider};
+use datafusion::datasource::TableProvider;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::SessionContext;
 
@@ -130,27 +131,23 @@ impl Connector {
         }
     }
 
-    /// Returns a table that has the given columns of all records with these keys, and maybe of
-    /// others.
-    pub(crate) async fn keyed_table(
+    /// Returns the given columns of all records with these keys, and maybe of others; nothing if
+    /// they have to be searched for.
+    pub(crate) async fn fetch(
         &self,
-        context: &SessionContext,
         used: &[usize],
         key: Option<&str>,
         keys: &[&str],
-    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-        let fetched = match (self, key) {
-            (_, None) => None,
-            (Self::Files(files), Some(key)) => files.fetch(used, key, keys).await?,
-            (Self::Postgres(table), Some(key)) => table.fetch(used, key, keys).await?,
-            (Self::Mysql(table), Some(key)) => table.fetch(used, key, keys).await?,
-            (Self::Adbc(table), Some(key)) => table.fetch(used, key, keys).await?,
+    ) -> Result<Option<Vec<RecordBatch>>, DataFusionError> {
+        let Some(key) = key else {
+            return Ok(None);
         };
-        let Some(batches) = fetched else {
-            return self.table(context, used, 1, None).await;
-        };
-        let schema = Arc::new(self.schema().project(used)?);
-        Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
+        Ok(match self {
+            Self::Files(files) => files.fetch(used, key, keys).await?,
+            Self::Postgres(table) => table.fetch(used, key, keys).await?,
+            Self::Mysql(table) => table.fetch(used, key, keys).await?,
+            Self::Adbc(table) => table.fetch(used, key, keys).await?,
+        })
     }
 
     /// Tells what reading is like, and what would make it better.

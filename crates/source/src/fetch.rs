@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow::compute::filter_record_batch;
 use arrow_array::RecordBatch;
-use datafusion::common::DataFusionError;
+use arrow_schema::{Field, Schema};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::{SessionContext, lit};
 use futures::StreamExt;
@@ -129,15 +132,18 @@ impl Source {
     ) -> Result<Vec<RecordBatch>, DataFusionError> {
         let is_asked = checked.outputs.first().map(|key| key.clone().unalias());
         let column = is_asked.as_ref().and_then(column_of);
-        let table = self
-            .connector
-            .keyed_table(context, used, column.and_then(name_of), keys)
-            .await?;
-        let mut frame = context.read_table(table)?;
-        if let Some(is_asked) = &is_asked {
-            frame = frame.filter(self.condition(is_asked, column, keys)?)?;
+        let condition = is_asked.as_ref();
+        let condition = condition.map(|asked| self.condition(asked, column, keys));
+        let filters = condition.transpose()?.into_iter().chain(checked.filter);
+        let found = self.connector.fetch(used, column.and_then(name_of), keys);
+        if let Some(found) = found.await? {
+            let schema = self.connector.schema().project(used)?;
+            let outputs = checked.outputs;
+            return computed(context, schema, filters.collect(), outputs, &found);
         }
-        if let Some(filter) = checked.filter {
+        let table = self.connector.table(context, used, 1, None).await?;
+        let mut frame = context.read_table(table)?;
+        for filter in filters {
             frame = frame.filter(filter)?;
         }
         let mut batches = Vec::new();
@@ -177,6 +183,45 @@ impl Source {
         let list = keys.iter().map(|&key| lit(key)).collect();
         Ok(key.clone().in_list(list, false))
     }
+}
+
+/// Computes outputs over the records of a few batches for which all filters hold, without a plan:
+/// making one takes longer than the records do.
+fn computed(
+    context: &SessionContext,
+    schema: Schema,
+    filters: Vec<Expr>,
+    outputs: Vec<Expr>,
+    batches: &[RecordBatch],
+) -> Result<Vec<RecordBatch>, DataFusionError> {
+    let names = outputs
+        .iter()
+        .map(|output| output.schema_name().to_string());
+    let names: Vec<String> = names.collect();
+    let known = DFSchema::try_from(schema.clone())?;
+    let ready = |expr| context.create_physical_expr(expr, &known);
+    let filters: Vec<_> = filters.into_iter().map(ready).collect::<Result<_, _>>()?;
+    let outputs: Vec<_> = outputs.into_iter().map(ready).collect::<Result<_, _>>()?;
+    let fields = names.iter().zip(&outputs).map(|(name, output)| {
+        let data_type = output.data_type(&schema)?;
+        Ok::<_, DataFusionError>(Field::new(name, data_type, true))
+    });
+    let fields: Vec<Field> = fields.collect::<Result<_, _>>()?;
+    let shown = Arc::new(Schema::new(fields));
+    let mut computed = Vec::with_capacity(batches.len());
+    for batch in batches {
+        let mut batch = batch.clone();
+        for filter in &filters {
+            let holds = filter.evaluate(&batch)?.into_array(batch.num_rows())?;
+            batch = filter_record_batch(&batch, as_boolean_array(&holds)?)?;
+        }
+        let columns = outputs
+            .iter()
+            .map(|output| output.evaluate(&batch)?.into_array(batch.num_rows()));
+        let columns = columns.collect::<Result<_, _>>()?;
+        computed.push(RecordBatch::try_new(Arc::clone(&shown), columns)?);
+    }
+    Ok(computed)
 }
 
 /// Returns an engine that reads of Parquet the keys first, and the other columns where one hits.
