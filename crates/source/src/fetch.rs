@@ -139,7 +139,7 @@ impl Source {
         if let Some(found) = found.await? {
             let schema = self.connector.schema().project(used)?;
             let outputs = checked.outputs;
-            return computed(context, schema, filters.collect(), outputs, &found);
+            return computed(context, &schema, filters.collect(), outputs, &found);
         }
         let table = self.connector.table(context, used, 1, None).await?;
         let mut frame = context.read_table(table)?;
@@ -189,7 +189,7 @@ impl Source {
 /// making one takes longer than the records do.
 fn computed(
     context: &SessionContext,
-    schema: Schema,
+    schema: &Schema,
     filters: Vec<Expr>,
     outputs: Vec<Expr>,
     batches: &[RecordBatch],
@@ -203,7 +203,7 @@ fn computed(
     let filters: Vec<_> = filters.into_iter().map(ready).collect::<Result<_, _>>()?;
     let outputs: Vec<_> = outputs.into_iter().map(ready).collect::<Result<_, _>>()?;
     let fields = names.iter().zip(&outputs).map(|(name, output)| {
-        let data_type = output.data_type(&schema)?;
+        let data_type = output.data_type(schema)?;
         Ok::<_, DataFusionError>(Field::new(name, data_type, true))
     });
     let fields: Vec<Field> = fields.collect::<Result<_, _>>()?;
