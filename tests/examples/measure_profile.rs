@@ -8,32 +8,26 @@
 )]
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adbc_core::options::{AdbcVersion, OptionDatabase};
-use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
-use adbc_driver_manager::{ManagedConnection, ManagedDriver};
+use adbc_core::{Connection as _, Statement as _};
+use adbc_driver_manager::ManagedConnection;
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use parquet::arrow::ArrowWriter;
 use sameas_api::v1::get_profile_request::Subject;
 use sameas_api::v1::profile_service_client::ProfileServiceClient;
 use sameas_api::v1::{GetProfileRequest, Reference};
 use sameas_resolve::{Profiler, Settings};
-use sameas_tests::{Person, Postgres, Serving, driver, people, sameas};
+use sameas_tests::{Postgres, Serving, Table, connect, driver, people, sameas};
 use tempfile::TempDir;
 use tonic::Request;
 
 const PERSON_COUNT: u32 = 10_000;
 const CALL_COUNT: usize = 200;
-const COLUMNS: [&str; 8] = [
-    "id", "first", "last", "born", "mail", "tel", "street", "city",
-];
 const FIELDS: [&str; 7] = [
     "given_name",
     "surname",
@@ -44,58 +38,6 @@ const FIELDS: [&str; 7] = [
     "city",
 ];
 const TOKEN: &str = "measuring-0123456789abcdef0123456789abcdef";
-
-const MAKE_SQLITE: &str = "
-import csv, sqlite3, sys
-rows = list(csv.reader(open(sys.argv[1], newline='')))
-base = sqlite3.connect(sys.argv[2])
-base.execute('CREATE TABLE customers (%s)' % ', '.join(name + ' TEXT' for name in rows[0]))
-base.executemany('INSERT INTO customers VALUES (%s)' % ', '.join('?' * len(rows[0])), rows[1:])
-base.execute('CREATE UNIQUE INDEX by_id ON customers (id)')
-base.commit()
-";
-
-/// The records of one system: two a person, who is the same in all of them.
-fn rows(system: &str, people: &[Person]) -> Vec<[String; 8]> {
-    let of = |person: &Person, nth: u32| {
-        [
-            format!("{system}-{:06}-{nth}", person.number),
-            person.given_name.clone(),
-            person.surname.clone(),
-            person.born.clone(),
-            person.emails[0].clone(),
-            person.phone.clone(),
-            person.street.clone(),
-            person.city.clone(),
-        ]
-    };
-    let both = people.iter().flat_map(|p| [of(p, 0), of(p, 1)]);
-    both.collect()
-}
-
-fn write_csv(path: &Path, rows: &[[String; 8]]) {
-    let mut writer = csv::Writer::from_path(path).unwrap();
-    writer.write_record(COLUMNS).unwrap();
-    for row in rows {
-        writer.write_record(row).unwrap();
-    }
-    writer.flush().unwrap();
-}
-
-fn write_parquet(path: &Path, rows: &[[String; 8]]) {
-    let fields = COLUMNS.map(|name| Field::new(name, DataType::Utf8, false));
-    let schema = Arc::new(Schema::new(fields.to_vec()));
-    let column = |at: usize| {
-        let texts = rows.iter().map(|row| row[at].as_str());
-        Arc::new(StringArray::from_iter_values(texts)) as _
-    };
-    let columns = (0..COLUMNS.len()).map(column).collect();
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
-    let file = File::create(path).unwrap();
-    let mut writer = ArrowWriter::try_new(file, schema, None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
-}
 
 fn settings(postgres: &Postgres, sqlite: &Path) -> String {
     let mut text = String::new();
@@ -142,7 +84,10 @@ fn told(name: &str, mut times: Vec<Duration>) -> f64 {
 /// One record of SQLite, as its driver is asked.
 fn ask_sqlite(connection: &mut ManagedConnection, key: &str) {
     let mut statement = connection.new_statement().unwrap();
-    let query = format!("SELECT {} FROM customers WHERE id = ?", COLUMNS.join(", "));
+    let query = format!(
+        "SELECT {} FROM customers WHERE id = ?",
+        Table::COLUMNS.join(", ")
+    );
     statement.set_sql_query(query).unwrap();
     let schema = Schema::new(vec![Field::new("id", DataType::Utf8, false)]);
     let keys = Arc::new(StringArray::from(vec![key]));
@@ -175,20 +120,9 @@ impl Place {
             sqlite: driver("sqlite")?,
         };
         let people = people(PERSON_COUNT, 17);
-        write_csv(&place.path("crm.csv"), &rows("crm", &people));
-        let csv = fs::read_to_string(place.path("crm.csv")).unwrap();
-        let columns = COLUMNS.map(|name| format!("{name} text")).join(", ");
-        place.postgres.sql(&format!(
-            "CREATE TABLE customers ({columns}, PRIMARY KEY (id)); \
-             COPY customers FROM STDIN (FORMAT csv, HEADER);\n{csv}\\.\nANALYZE customers;"
-        ));
-        write_csv(&place.path("shop.csv"), &rows("shop", &people));
-        let made = Command::new("python3")
-            .args(["-c", MAKE_SQLITE])
-            .args([place.path("shop.csv"), place.path("shop.db")])
-            .status();
-        assert!(made.unwrap().success());
-        write_parquet(&place.path("desk.parquet"), &rows("desk", &people));
+        Table::new("crm", &people).copy_to_postgres(&place.postgres);
+        Table::new("shop", &people).write_sqlite(&place.path("shop.db"));
+        Table::new("desk", &people).write_parquet(&place.path("desk.parquet"));
         fs::write(place.path("token"), TOKEN).unwrap();
         let text = settings(&place.postgres, &place.sqlite);
         fs::write(place.path("sameas.toml"), text).unwrap();
@@ -198,13 +132,7 @@ impl Place {
     }
 
     fn sqlite(&self, numbers: &[u32]) -> Vec<Duration> {
-        let mut driver =
-            ManagedDriver::load_dynamic_from_filename(&self.sqlite, None, AdbcVersion::V110)
-                .unwrap();
-        let place = self.path("shop.db").display().to_string();
-        let option = (OptionDatabase::Uri, place.as_str().into());
-        let database = driver.new_database_with_opts([option]).unwrap();
-        let mut connection = database.new_connection().unwrap();
+        let mut connection = connect(&self.sqlite, &self.path("shop.db"));
         ask_sqlite(&mut connection, &key("shop", 1));
         let ask = |&number: &u32| {
             let began = Instant::now();
@@ -219,7 +147,10 @@ impl Place {
         let connected = tokio_postgres::connect(&uri, tokio_postgres::NoTls).await;
         let (client, connection) = connected.unwrap();
         tokio::spawn(connection);
-        let query = format!("SELECT {} FROM customers WHERE id = $1", COLUMNS.join(", "));
+        let query = format!(
+            "SELECT {} FROM customers WHERE id = $1",
+            Table::COLUMNS.join(", ")
+        );
         let query = client.prepare(&query).await.unwrap();
         let mut times = Vec::new();
         for &number in numbers {
@@ -241,7 +172,10 @@ impl Place {
         for &number in numbers {
             let began = Instant::now();
             let key = key("desk", number);
-            let query = format!("SELECT {} FROM desk WHERE id = '{key}'", COLUMNS.join(", "));
+            let query = format!(
+                "SELECT {} FROM desk WHERE id = '{key}'",
+                Table::COLUMNS.join(", ")
+            );
             let rows = context.sql(&query).await.unwrap().collect().await.unwrap();
             assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
             times.push(began.elapsed());
@@ -256,7 +190,7 @@ impl Place {
         let mut times = Vec::new();
         for &number in [1].iter().chain(numbers) {
             let members = systems.iter().flat_map(|system| {
-                let key = |nth: u32| format!("{system}-{number:06}-{nth}");
+                let key = |nth: u32| Table::key(system, number, nth);
                 [0, 1].map(|nth| ((*system).to_owned(), key(nth)))
             });
             let members: Vec<_> = members.collect();
@@ -294,7 +228,7 @@ impl Place {
 }
 
 fn key(system: &str, number: u32) -> String {
-    format!("{system}-{number:06}-1")
+    Table::key(system, number, 1)
 }
 
 fn main() {

@@ -4,7 +4,6 @@
 //! rebuilds into that graph: the rebuild says what is wrong, no byte of the graph or its model
 //! has changed, and the server answers as before.
 
-use std::error::Error;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sameas_api::v1::{LookupRequest, LookupResponse, Reference};
 use sameas_resolve::{JobOptions, RebuildReport, Settings, Shrink};
-use sameas_tests::{Layout, Serving, Systems, files_below, options, sameas};
+use sameas_tests::{Layout, Serving, Systems, files_below, options, sameas, told};
 use tempfile::TempDir;
 
 /// A value that no error may repeat.
@@ -578,16 +577,6 @@ fn rebuild(settings: &Path, shrink: Shrink) -> Result<RebuildReport, String> {
         ..options(2)
     };
     wait(sameas_resolve::rebuild(&settings, &options)).map_err(|error| told(&error))
-}
-
-fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 /// Asks the binary for the unified id of the first record of the CRM.

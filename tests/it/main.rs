@@ -28,4 +28,5 @@ mod report;
 mod six_systems;
 mod sources;
 mod splink;
+mod truncation;
 mod zero_config;

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use sameas_source::{RowCount, ScanError, ScanRequest, Source, SourceSettings};
-use sameas_tests::{Draw, Layout, MariaDb, Ran, Scanner, Systems, as_table, run, sameas};
+use sameas_tests::{Draw, Layout, MariaDb, Ran, Scanner, Systems, as_table, run, sameas, told};
 use tokio_stream::StreamExt as _;
 
 /// How many rebuilds are broken at some point of their scan.
-const BREAK_COUNT: u64 = 100;
+const BREAK_COUNT: u64 = 200;
 
 /// How many scans run beside a writer.
-const SCAN_COUNT: u64 = 300;
+const SCAN_COUNT: u64 = 1_000;
 
 const TABLE: &str = "CREATE TABLE customers (id varchar(20) PRIMARY KEY, first varchar(80), \
      last varchar(80), born date, mail varchar(120), mail2 varchar(120), tel varchar(40), \
@@ -90,17 +90,6 @@ fn shown(batches: &[arrow::array::RecordBatch]) -> Vec<String> {
     }
     rows.sort();
     rows
-}
-
-/// Returns an error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Scans a table and prints its rows, or what is wrong.

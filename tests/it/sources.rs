@@ -8,7 +8,7 @@ use std::process::Command;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use sameas_source::{ScanRequest, Source, SourceSettings};
-use sameas_tests::{Draw, Postgres, Ran, driver, sameas};
+use sameas_tests::{Draw, Postgres, Ran, connect, driver, sameas};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -38,14 +38,8 @@ fn sqlite(path: &Path, statements: &str) {
 
 /// Runs statements by DuckDB's own library.
 fn duckdb(library: &Path, path: &Path, statement: &str) {
-    use adbc_core::options::{AdbcVersion, OptionDatabase, OptionValue};
-    use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
-    let entry = Some(&b"duckdb_adbc_init"[..]);
-    let loaded = adbc_driver_manager::ManagedDriver::load_dynamic_from_filename;
-    let mut driver = loaded(library, entry, AdbcVersion::V110).unwrap();
-    let option: (OptionDatabase, OptionValue) = ("path".into(), path.to_str().unwrap().into());
-    let database = driver.new_database_with_opts([option]).unwrap();
-    let mut connection = database.new_connection().unwrap();
+    use adbc_core::{Connection as _, Statement as _};
+    let mut connection = connect(library, path);
     let mut running = connection.new_statement().unwrap();
     running.set_sql_query(statement).unwrap();
     running.execute_update().unwrap();

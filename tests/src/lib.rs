@@ -20,6 +20,8 @@ mod postgres;
 mod scanner;
 mod server;
 mod systems;
+mod table;
+mod told;
 
 pub use binary::{Ran, binary, run, sameas};
 pub use disguise::{Disguise, disguises};
@@ -33,3 +35,5 @@ pub use postgres::{Postgres, as_table};
 pub use scanner::{Leak, Scanner};
 pub use server::Serving;
 pub use systems::{Layout, Record, SOURCES, Systems};
+pub use table::{Table, connect};
+pub use told::told;

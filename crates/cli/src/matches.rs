@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use sameas_api::v1 as wire;
-use sameas_graph::Legend;
 use sameas_resolve::{
     FindError, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, MatchStanding, Settings,
     Shrink, Silent, rank,
 };
 use sameas_server::{
-    FOUND_REFERENCE_COUNT_MAX, FindAnswer, FindFailure, FindQuestion, Finding, Matches, ValuesError,
+    FOUND_REFERENCE_COUNT_MAX, FindAnswer, FindFailure, FindQuestion, Finding, Matches,
+    ValuesError, decision_model,
 };
 use sameas_store::Snapshot;
 use tokio::runtime::Runtime;
@@ -246,14 +246,5 @@ fn standing(standing: MatchStanding) -> wire::FindStanding {
         MatchStanding::Review => wire::FindStanding::Review,
         MatchStanding::Unlikely => wire::FindStanding::Unlikely,
         MatchStanding::HeldApart => wire::FindStanding::HeldApart,
-    }
-}
-
-fn decision_model(legend: &Legend) -> wire::DecisionModel {
-    wire::DecisionModel {
-        prior_bits: legend.prior.bits(),
-        link_bits: legend.link.bits(),
-        review_bits: legend.review.bits(),
-        model_id: format!("{:016x}", legend.model),
     }
 }

@@ -41,10 +41,16 @@ impl MatchWeight {
         self.0
     }
 
-    /// Returns the probability that belongs to a *posterior* weight: `2^w / (1 + 2^w)`.
+    /// Returns the probability that belongs to a *posterior* weight.
     pub fn probability(self) -> f64 {
-        1.0 / (1.0 + (-self.bits()).exp2())
+        probability_of(self.bits())
     }
+}
+
+/// Returns the probability that belongs to log odds in bits, the *posterior* weight of a pair:
+/// `2^w / (1 + 2^w)`.
+pub fn probability_of(bits: f64) -> f64 {
+    1.0 / (1.0 + (-bits).exp2())
 }
 
 impl fmt::Display for MatchWeight {

@@ -59,7 +59,9 @@ pub use cluster::{cluster, cluster_without_weak_bridges};
 pub use constraint::Constraints;
 pub use continuity::{NextRevision, succeed, succeed_as};
 pub use digest::Digest;
-pub use evidence::{Decision, Evidence, LevelPattern, MatchWeight, QuarantineReason, RuleId};
+pub use evidence::{
+    Decision, Evidence, LevelPattern, MatchWeight, QuarantineReason, RuleId, probability_of,
+};
 pub use explain::strongest_path;
 pub use id::{Namespace, Revision, UnifiedId};
 pub use legend::{ComparisonLegend, Legend, LevelLegend, Remainder, RuleKind, RuleLegend};

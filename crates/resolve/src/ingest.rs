@@ -10,7 +10,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{BooleanArray, RecordBatch};
 use futures::StreamExt;
 use sameas_record::{
-    FieldPlan, Locale, PartitionIngest, RawPart, Records, Schema, SourceParts, SourcePlan, assemble,
+    FieldPlan, PartitionIngest, RawPart, Records, Schema, SourceParts, SourcePlan, assemble,
 };
 use sameas_source::{
     FieldMapping, RowCount, ScanError, ScanRequest, SkippedFiles, Source, SourceSettings,
@@ -144,10 +144,7 @@ fn source_plan(
         });
     SourcePlan {
         name: settings.name.clone(),
-        locale: Locale {
-            region: settings.region.clone(),
-            date_order: settings.date_order,
-        },
+        locale: settings.locale(),
         duplicate_keys: settings.duplicate_keys,
         columns: std::iter::once(&request.key)
             .chain(&request.columns)

@@ -186,7 +186,7 @@ fn is_refusal(failure: &ScanError) -> bool {
 }
 
 /// Tells an error of a source with its cause, neither of which quotes a value.
-fn told(error: &dyn std::error::Error) -> String {
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

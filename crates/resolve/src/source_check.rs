@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use self::tally::{Newest, Tally};
 use crate::Settings;
+use crate::opened::told;
 
 /// How long the keys of a source are counted before they are left uncounted.
 const COUNTING_TIME_MAX: Duration = Duration::from_mins(1);
@@ -349,14 +350,6 @@ async fn tally(source: &Source, request: &ScanRequest, threads: usize) -> Result
 
 fn silent() -> String {
     format!("no answer within {} s", ASKING_TIME_MAX.as_secs())
-}
-
-/// Tells an error with its cause, neither of which quotes a value.
-fn told(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }
 
 /// Leaves out the name of the source, under which the text stands anyway.

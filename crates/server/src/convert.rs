@@ -337,12 +337,12 @@ pub(crate) fn explain_response(
         quarantined_count: quarantined.count as u32,
         review: all(&review.strongest)?,
         review_count: review.count as u32,
-        model: Some(decision_model(snapshot)),
+        model: Some(decision_model(snapshot.legend())),
     })
 }
 
-fn decision_model(snapshot: &Snapshot) -> wire::DecisionModel {
-    let legend = snapshot.legend();
+/// Returns what decided on the links of a revision, as it goes over the wire.
+pub fn decision_model(legend: &Legend) -> wire::DecisionModel {
     wire::DecisionModel {
         prior_bits: legend.prior.bits(),
         link_bits: legend.link.bits(),

@@ -48,6 +48,7 @@ pub use config::{
     PROFILE_MEMBER_COUNT_MAX, REQUEST_LEN_MAX, RESPONSE_LEN_MAX, STREAMS_PER_CONNECTION_MAX,
     SUCCESSOR_COUNT_MAX, ServerConfig, VALUE_REFERENCE_COUNT_MAX,
 };
+pub use convert::decision_model;
 pub use error::ServeError;
 pub use server::{Bound, Drained, Server};
 pub use signal::asked_to_stop;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use sameas_record::{DateOrder, DuplicateKeys, Part};
+use sameas_record::{DateOrder, DuplicateKeys, Locale, Part};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,14 @@ impl SourceSettings {
     /// Returns whether `find` asks the source for the values of candidates.
     pub fn fetches_candidates(&self) -> bool {
         self.candidates == Candidates::Fetch
+    }
+
+    /// Returns how its values are written.
+    pub fn locale(&self) -> Locale {
+        Locale {
+            region: self.region.clone(),
+            date_order: self.date_order,
+        }
     }
 
     /// Returns the addresses.

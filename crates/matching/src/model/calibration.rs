@@ -1,5 +1,6 @@
 //! What the bits of a model turned out to be worth, where somebody labelled pairs.
 
+use sameas_graph::probability_of;
 use serde::{Deserialize, Serialize};
 
 /// Bits beyond this are as sure as can be; none of them may bend the line.
@@ -67,7 +68,7 @@ impl Calibration {
         for _ in 0..ROUNDS_MAX {
             let (mut gradient, mut curve) = ([0.0; 2], [1e-9, 0.0, 1e-9]);
             for &(bits, target) in &points {
-                let p = 1.0 / (1.0 + (-(slope * bits + offset)).exp2());
+                let p = probability_of(slope * bits + offset);
                 gradient[0] += (p - target) * bits;
                 gradient[1] += p - target;
                 let spread = p * (1.0 - p) * std::f64::consts::LN_2;

@@ -8,6 +8,7 @@
 
 use sameas_graph::{
     Constraints, Decision, Evidence, GraphRevision, Legend, QuarantineReason, RuleKind, cluster,
+    probability_of,
 };
 use serde::Serialize;
 
@@ -129,7 +130,7 @@ fn point_at(
     let sizes = partition.clusters().map(|(_, members)| members.len());
     ThresholdPoint {
         bits,
-        probability: 1.0 / (1.0 + (-bits).exp2()),
+        probability: probability_of(bits),
         entities: partition.cluster_count() as u64,
         largest: sizes.max().unwrap_or(0) as u64,
         pairwise: truth.map(|truth| {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use sameas_record::{Locale, Normalizer, Records, VALUE_LEN_MAX};
+use sameas_source::SourceSettings;
 use thiserror::Error;
 
 use super::Shared;
@@ -111,12 +112,7 @@ impl Shared {
     fn locale(&self, source: Option<&str>) -> Result<Locale, FindError> {
         let sources = &self.settings.sources;
         let Some(name) = source else {
-            let regions = sources.iter().map(|source| &source.region);
-            let orders = sources.iter().map(|source| source.date_order);
-            return Ok(Locale {
-                region: agreed(regions).cloned().flatten(),
-                date_order: agreed(orders).unwrap_or_default(),
-            });
+            return Ok(common_locale(sources));
         };
         let named = sources.iter().find(|source| source.name == name);
         let named = named.ok_or_else(|| {
@@ -126,10 +122,7 @@ impl Shared {
                 known: known.collect::<Vec<_>>().join(", "),
             }
         })?;
-        Ok(Locale {
-            region: named.region.clone(),
-            date_order: named.date_order,
-        })
+        Ok(named.locale())
     }
 
     fn unknown_field(&self, field: &str) -> FindError {
@@ -141,8 +134,49 @@ impl Shared {
     }
 }
 
+/// Returns how the values of a record of no source are read. A source without a region has no
+/// telephone numbers to read by one, and has no say in it.
+fn common_locale(sources: &[SourceSettings]) -> Locale {
+    Locale {
+        region: agreed(sources.iter().filter_map(|source| source.region.as_ref())).cloned(),
+        date_order: agreed(sources.iter().map(|source| source.date_order)).unwrap_or_default(),
+    }
+}
+
 /// Returns what all say, if they say the same.
 fn agreed<T: PartialEq>(mut said: impl Iterator<Item = T>) -> Option<T> {
     let first = said.next()?;
     said.all(|other| other == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use sameas_record::DateOrder;
+
+    use super::*;
+
+    fn source(region: Option<&str>, date_order: DateOrder) -> SourceSettings {
+        SourceSettings {
+            region: region.map(str::to_owned),
+            date_order,
+            ..SourceSettings::default()
+        }
+    }
+
+    #[test]
+    fn values_of_no_source_are_read_as_all_sources_agree() {
+        let (plain, other) = (DateOrder::Dmy, DateOrder::Mdy);
+        let region = |sources: &[SourceSettings]| common_locale(sources).region;
+        let us = || source(Some("US"), plain);
+        assert_eq!(region(&[us(), us()]).as_deref(), Some("US"));
+        // A source without telephone numbers names no region, and another order of dates says
+        // nothing of telephones.
+        let silent = source(None, other);
+        assert_eq!(region(&[us(), silent]).as_deref(), Some("US"));
+        assert_eq!(region(&[us(), source(Some("DE"), plain)]), None);
+        assert_eq!(region(&[source(None, plain)]), None);
+        let order = |sources: &[SourceSettings]| common_locale(sources).date_order;
+        assert_eq!(order(&[source(None, other), source(None, other)]), other);
+        assert_eq!(order(&[us(), source(None, other)]), plain);
+    }
 }

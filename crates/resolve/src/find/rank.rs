@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sameas_graph::{Legend, UnifiedId};
+use sameas_graph::{Legend, UnifiedId, probability_of};
 use sameas_store::{CorruptError, Member, Snapshot};
 use serde::Serialize;
 
@@ -106,7 +106,7 @@ pub fn rank(
         let by_weight = bits(b).total_cmp(&bits(a));
         by_weight.then_with(|| a.id.cmp(&b.id))
     });
-    groups.retain(|group| probability(group.candidates[0].bits) >= least);
+    groups.retain(|group| probability_of(group.candidates[0].bits) >= least);
     groups.truncate(limit);
     let entities = groups
         .iter()
@@ -139,7 +139,7 @@ fn entity(
     Ok(FoundEntity {
         unified_id: id.to_string(),
         standing,
-        probability: probability(best.bits),
+        probability: probability_of(best.bits),
         record_count: view.member_count().into(),
         records: told.map(|candidate| record(candidate, legend)).collect(),
     })
@@ -165,11 +165,6 @@ fn has_another(found: &Found, snapshot: &Snapshot, member: Member) -> Result<boo
     Ok(false)
 }
 
-/// Returns the probability of log odds in bits.
-fn probability(bits: f64) -> f64 {
-    (1.0 + (-bits).exp2()).recip()
-}
-
 fn record(candidate: &Candidate, legend: &Legend) -> FoundRecord {
     let comparisons = legend.comparisons.iter().enumerate();
     let comparisons = comparisons.map(|(index, comparison)| {
@@ -185,7 +180,7 @@ fn record(candidate: &Candidate, legend: &Legend) -> FoundRecord {
         source: candidate.source.clone(),
         key: candidate.key.clone(),
         weight_bits: candidate.bits,
-        probability: probability(candidate.bits),
+        probability: probability_of(candidate.bits),
         linked_by: candidate
             .linked_by
             .map(|rule| legend.rules[rule].name.clone()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use futures::future::join_all;
-use sameas_record::{FieldKind, Locale, Normalizer};
+use sameas_record::{FieldKind, Normalizer};
 use sameas_source::{FieldMapping, ScanRequest, SourceSettings};
 
 use super::survive::{Candidate, survive};
@@ -217,10 +217,7 @@ impl Answer {
         updated: Option<usize>,
         batch: &RecordBatch,
     ) {
-        let locale = Locale {
-            region: source.region.clone(),
-            date_order: source.date_order,
-        };
+        let locale = source.locale();
         let cells: Vec<Cells> = batch.columns().iter().map(Cells::of).collect();
         let fields = source.fields.iter().zip(columns);
         let fields = fields.map(|((field, mapping), columns)| {

@@ -1,5 +1,6 @@
 //! What labels were used for.
 
+use sameas_graph::probability_of;
 use sameas_matching::{Calibration, HeldOut};
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +38,10 @@ impl LabelsReport {
         let mut pairs: Vec<(f64, bool)> = labels
             .pairs
             .iter()
-            .map(|&(bits, is_match)| (probability(worth(bits)), is_match))
+            .map(|&(bits, is_match)| (probability_of(worth(bits)), is_match))
             .collect();
         let before = labels.pairs.iter();
-        let before = brier(before.map(|&(bits, is_match)| (probability(bits), is_match)));
+        let before = brier(before.map(|&(bits, is_match)| (probability_of(bits), is_match)));
         let matches = pairs.iter().filter(|(_, is_match)| *is_match).count() as u64;
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         let best = best_threshold(&pairs, matches);
@@ -78,10 +79,6 @@ impl LabelsReport {
             line(text, "labels propose", what);
         }
     }
-}
-
-fn probability(bits: f64) -> f64 {
-    1.0 / (1.0 + (-bits).exp2())
 }
 
 /// Returns the mean square of what a probability lies off.

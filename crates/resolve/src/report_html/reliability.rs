@@ -1,5 +1,7 @@
 //! Whether probabilities hold: what they promised beside what a truth found.
 
+use sameas_graph::probability_of;
+
 use super::markup::{bits, count, folded, percent, table};
 use super::svg::{Anchor, Scale, Svg};
 use super::weights::bit_axis;
@@ -71,7 +73,7 @@ fn chart(reliability: &Reliability) -> Svg {
     let steps = 160;
     let curve = (0..=steps).map(|step| {
         let weight = first + (last - first) * f64::from(step) / f64::from(steps);
-        (across.at(weight), up.at(1.0 / (1.0 + (-weight).exp2())))
+        (across.at(weight), up.at(probability_of(weight)))
     });
     chart.curve("line-link", &curve.collect::<Vec<_>>());
     for point in points {
