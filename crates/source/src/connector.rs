@@ -15,6 +15,7 @@ use crate::count::RowCount;
 use crate::database::{Adbc, Mysql, Postgres, is_mysql};
 use crate::descriptor::SourceSettings;
 use crate::error::{OpenError, ScanError};
+use crate::fetch::ByKey;
 use crate::files::{BATCH_ROWS_MAX, Files};
 use crate::finding::{Asked, Finding};
 use crate::skipped::SkippedFiles;
@@ -131,19 +132,15 @@ impl Connector {
         }
     }
 
-    /// Returns the given columns of all records with these keys, and maybe of others; nothing if
-    /// they have to be searched for.
+    /// Returns the columns asked for of all records with these keys, and maybe of others; nothing
+    /// if they have to be searched for.
     pub(crate) async fn fetch(
         &self,
-        used: &[usize],
-        key: Option<&str>,
-        keys: &[&str],
+        asked: &ByKey<'_>,
     ) -> Result<Option<Vec<RecordBatch>>, DataFusionError> {
-        let Some(key) = key else {
-            return Ok(None);
-        };
+        let (used, key, keys) = (asked.used, asked.column, asked.keys);
         Ok(match self {
-            Self::Files(files) => files.fetch(used, key, keys).await?,
+            Self::Files(files) => files.fetch(asked).await?,
             Self::Postgres(table) => table.fetch(used, key, keys).await?,
             Self::Mysql(table) => table.fetch(used, key, keys).await?,
             Self::Adbc(table) => table.fetch(used, key, keys).await?,

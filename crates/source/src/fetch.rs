@@ -1,11 +1,11 @@
 //! Records by key, read at the moment of asking.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::compute::filter_record_batch;
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{DFSchema, DataFusionError};
@@ -35,8 +35,22 @@ const ATTEMPT_COUNT_MAX: usize = 3;
 #[derive(Default)]
 pub(crate) struct Renewal {
     was_asked: AtomicBool,
+    /// The engine of all fetches: making one takes longer than a record does, and it remembers
+    /// footers.
+    context: OnceLock<SessionContext>,
     /// The files as they are now, if they are others than those that were opened.
     newest: tokio::sync::Mutex<Option<Arc<Source>>>,
+}
+
+/// What is asked of a source by key.
+pub(crate) struct ByKey<'a> {
+    pub(crate) context: &'a SessionContext,
+    /// The columns wanted, ascending.
+    pub(crate) used: &'a [usize],
+    /// The column that the keys are in.
+    pub(crate) column: &'a str,
+    pub(crate) keys: &'a [&'a str],
+    pub(crate) duplicates: DuplicateKeys,
 }
 
 impl Source {
@@ -109,10 +123,10 @@ impl Source {
         request: &ScanRequest,
         keys: &[&str],
     ) -> Result<Vec<RecordBatch>, ScanError> {
-        let context = fetch_context();
-        let checked = self.resolve(&context, request)?;
+        let context = self.renewal.context.get_or_init(fetch_context);
+        let checked = self.resolve(context, request)?;
         let used = checked.used(self.connector.schema());
-        let fetched = self.fetch_of(&context, checked, &used, keys);
+        let fetched = self.fetch_of(context, checked, &used, keys);
         let guard = self.guard(used.clone(), 1);
         match fetched.await {
             Ok(batches) => {
@@ -135,11 +149,20 @@ impl Source {
         let condition = is_asked.as_ref();
         let condition = condition.map(|asked| self.condition(asked, column, keys));
         let filters = condition.transpose()?.into_iter().chain(checked.filter);
-        let found = self.connector.fetch(used, column.and_then(name_of), keys);
-        if let Some(found) = found.await? {
-            let schema = self.connector.schema().project(used)?;
-            let outputs = checked.outputs;
-            return computed(context, &schema, filters.collect(), outputs, &found);
+        let duplicates = self.settings.duplicate_keys;
+        if let Some(column) = column.and_then(name_of) {
+            let asked = ByKey {
+                context,
+                used,
+                column,
+                keys,
+                duplicates,
+            };
+            if let Some(found) = self.connector.fetch(&asked).await? {
+                let schema = self.connector.schema().project(used)?;
+                let outputs = checked.outputs;
+                return computed(context, &schema, filters.collect(), outputs, &found);
+            }
         }
         let table = self.connector.table(context, used, 1, None).await?;
         let mut frame = context.read_table(table)?;
@@ -147,16 +170,12 @@ impl Source {
             frame = frame.filter(filter)?;
         }
         let mut batches = Vec::new();
-        let mut wanted = Wanted::of(keys, self.settings.duplicate_keys);
+        let mut wanted = Wanted::of(keys, duplicates);
         let mut rows = frame.select(checked.outputs)?.execute_stream().await?;
         while let Some(batch) = rows.next().await {
             let batch = batch?;
-            wanted.take(&batch);
+            wanted.take(&self.name, batch.columns().first(), batch.num_rows())?;
             batches.push(batch);
-            if wanted.row_count > FETCHED_ROWS_MAX {
-                let source_name = self.name.to_string();
-                return Err(ScanError::TooManyFetched { source_name }.into());
-            }
             if wanted.is_all_found() {
                 break;
             }
@@ -234,14 +253,14 @@ fn fetch_context() -> SessionContext {
 }
 
 /// The keys that are still looked for.
-struct Wanted<'k> {
+pub(crate) struct Wanted<'k> {
     /// None if a key may stand in several records.
     missing: Option<BTreeSet<&'k str>>,
     row_count: usize,
 }
 
 impl<'k> Wanted<'k> {
-    fn of(keys: &[&'k str], duplicates: DuplicateKeys) -> Self {
+    pub(crate) fn of(keys: &[&'k str], duplicates: DuplicateKeys) -> Self {
         let is_unique = duplicates == DuplicateKeys::Refuse;
         Self {
             missing: is_unique.then(|| keys.iter().copied().collect()),
@@ -249,18 +268,32 @@ impl<'k> Wanted<'k> {
         }
     }
 
-    fn take(&mut self, batch: &RecordBatch) {
-        self.row_count += batch.num_rows();
-        let Some(missing) = &mut self.missing else {
-            return;
-        };
-        let found = batch.columns().first().and_then(keys::texts_of);
-        for key in found.iter().flat_map(|found| found.iter()).flatten() {
-            missing.remove(key);
+    /// Takes the keys of some records that were found.
+    ///
+    /// # Errors
+    ///
+    /// More records than a fetch may have.
+    pub(crate) fn take(
+        &mut self,
+        source_name: &str,
+        keys: Option<&ArrayRef>,
+        row_count: usize,
+    ) -> Result<(), ScanError> {
+        self.row_count += row_count;
+        if self.row_count > FETCHED_ROWS_MAX {
+            let source_name = source_name.to_owned();
+            return Err(ScanError::TooManyFetched { source_name });
         }
+        if let Some(missing) = &mut self.missing {
+            let found = keys.and_then(keys::texts_of);
+            for key in found.iter().flat_map(|found| found.iter()).flatten() {
+                missing.remove(key);
+            }
+        }
+        Ok(())
     }
 
-    fn is_all_found(&self) -> bool {
+    pub(crate) fn is_all_found(&self) -> bool {
         self.missing.as_ref().is_some_and(BTreeSet::is_empty)
     }
 }

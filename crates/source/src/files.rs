@@ -40,6 +40,7 @@ use self::store::{DataFile, is_same};
 use crate::count::RowCount;
 use crate::descriptor::{FileFormat, SourceSettings};
 use crate::error::{OpenError, ScanError};
+use crate::fetch::ByKey;
 use crate::skipped::SkippedFiles;
 
 /// The rows of a batch.
@@ -256,19 +257,21 @@ impl Files {
         Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
     }
 
-    /// Returns the given columns of the records with these keys, if their places are known; they
-    /// are from the second call on.
+    /// Returns the columns asked for of the records with these keys, if something tells where they
+    /// may be: of Parquet its statistics, of text the places that are known from the second call on.
     pub(crate) async fn fetch(
         &self,
-        used: &[usize],
-        key: &str,
-        keys: &[&str],
+        asked: &ByKey<'_>,
     ) -> Result<Option<Vec<RecordBatch>>, DataFusionError> {
-        let schema = Arc::new(self.schema.project(used)?);
+        let schema = Arc::new(self.schema.project(asked.used)?);
+        let name = &self.source_name;
+        if let Content::Parquet { .. } = self.content {
+            return parquet::fetch(name, &self.found, &schema, asked).await;
+        }
         let Some(files) = self.text_files(&schema) else {
             return Ok(None);
         };
-        let name = &self.source_name;
+        let (key, keys) = (asked.column, asked.keys);
         let fetched = self.places.fetch(name, &files, &schema, key, keys);
         Ok(fetched.await?)
     }

@@ -3,22 +3,29 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::datasource::TableProvider;
+use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{
     ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
 };
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
+use datafusion::physical_expr::expressions::{Column, in_list, lit};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use object_store::ObjectStore;
 use url::Url;
 
 use super::store::DataFile;
+use crate::fetch::{ByKey, Wanted};
+use crate::keys;
 
 /// What the footer of a file tells.
 #[derive(Debug)]
@@ -81,26 +88,81 @@ pub(crate) fn table(
     files: &[DataFile],
     schema: SchemaRef,
 ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-    let mut stores: Vec<&Arc<dyn ObjectStore>> = Vec::new();
-    let mut urls = Vec::with_capacity(files.len());
-    for file in files {
-        let known = stores
-            .iter()
-            .position(|store| Arc::ptr_eq(store, &file.store));
-        let index = known.unwrap_or(stores.len());
-        let root = root_of(index)?;
-        if known.is_none() {
-            context.register_object_store(&root, Arc::clone(&file.store));
-            stores.push(&file.store);
-        }
-        urls.push(ListingTableUrl::try_new(address(root, file), None)?);
-    }
+    let roots = roots_of(context, files)?.into_iter().zip(files);
+    let urls = roots.map(|(root, file)| ListingTableUrl::try_new(address(root, file), None));
+    let urls = urls.collect::<Result<_, _>>()?;
     let format = ParquetFormat::default().with_options(context.copied_table_options().parquet);
     let options = ListingOptions::new(Arc::new(format)).with_file_extension("");
     let config = ListingTableConfig::new_with_multi_paths(urls)
         .with_listing_options(options)
         .with_schema(schema);
     Ok(Arc::new(ListingTable::try_new(config)?))
+}
+
+/// Reads the columns of `schema` of the records with these keys; nothing if keys are no values of
+/// the type that their column has.
+///
+/// Row groups and pages whose statistics or bloom filters know none of the keys are passed over; of
+/// the others the keys are read first, and the other columns where one hits. No plan is made of
+/// it, which would take longer than the records do.
+pub(crate) async fn fetch(
+    source_name: &str,
+    files: &[DataFile],
+    schema: &SchemaRef,
+    asked: &ByKey<'_>,
+) -> Result<Option<Vec<RecordBatch>>, DataFusionError> {
+    let at = schema.index_of(asked.column)?;
+    let Some(values) = keys::typed(asked.keys, schema.field(at).data_type()) else {
+        return Ok(None);
+    };
+    let mut batches = Vec::new();
+    if values.is_empty() {
+        return Ok(Some(batches));
+    }
+    let literal = |at| Ok(lit(ScalarValue::try_from_array(&values, at)?));
+    let literals = (0..values.len()).map(literal);
+    let literals = literals.collect::<Result<Vec<_>, DataFusionError>>()?;
+    let column = Arc::new(Column::new(asked.column, at));
+    let is_asked = in_list(column, literals, &false, schema)?;
+    let (state, task) = (asked.context.state(), asked.context.task_ctx());
+    let options = asked.context.copied_table_options().parquet;
+    let format = ParquetFormat::default().with_options(options);
+    let mut wanted = Wanted::of(asked.keys, asked.duplicates);
+    for (root, file) in roots_of(asked.context, files)?.into_iter().zip(files) {
+        let source = ParquetSource::new(Arc::clone(schema)).with_predicate(Arc::clone(&is_asked));
+        let store = ObjectStoreUrl::parse(root)?;
+        let reading = FileScanConfigBuilder::new(store, Arc::new(source))
+            .with_file(file.meta.clone().into())
+            .build();
+        let reading = format.create_physical_plan(&state, reading).await?;
+        let mut rows = reading.execute(0, Arc::clone(&task))?;
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            wanted.take(source_name, batch.columns().get(at), batch.num_rows())?;
+            batches.push(batch);
+        }
+        if wanted.is_all_found() {
+            break;
+        }
+    }
+    Ok(Some(batches))
+}
+
+/// Makes the stores of files known to the engine, and returns under which name each file's is.
+fn roots_of(context: &SessionContext, files: &[DataFile]) -> Result<Vec<Url>, DataFusionError> {
+    let mut stores: Vec<&Arc<dyn ObjectStore>> = Vec::new();
+    let roots = files.iter().map(|file| {
+        let known = stores
+            .iter()
+            .position(|store| Arc::ptr_eq(store, &file.store));
+        let root = root_of(known.unwrap_or(stores.len()))?;
+        if known.is_none() {
+            context.register_object_store(&root, Arc::clone(&file.store));
+            stores.push(&file.store);
+        }
+        Ok(root)
+    });
+    roots.collect()
 }
 
 /// The engine finds stores by scheme and host: ours get names of their own.
