@@ -93,13 +93,15 @@ impl Column {
     /// Returns what to select; texts of any length are cut at the server.
     fn selected(&self) -> String {
         let name = Quotes::Double.around(&self.name);
-        let cast = match Coding::cast(&self.type_, self.modifier) {
-            Some(cast) => format!("{name}::{cast}"),
-            None => name,
-        };
-        match self.coding() {
-            Coding::Text => format!("left({cast}, {CELL_KEPT_MAX})"),
-            _ => cast,
+        match (Coding::cast(&self.type_, self.modifier), self.coding()) {
+            (Some(cast), Coding::Text) => format!("left({name}::{cast}, {CELL_KEPT_MAX})"),
+            (Some(cast), _) => format!("{name}::{cast}"),
+            // The length of a text stands before it, so that only long ones are looked at.
+            (None, Coding::Text) => format!(
+                "CASE WHEN octet_length({name}) > {CELL_KEPT_MAX} \
+                 THEN left({name}, {CELL_KEPT_MAX}) ELSE {name} END"
+            ),
+            (None, _) => name,
         }
     }
 }
