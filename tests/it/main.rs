@@ -17,6 +17,7 @@ mod crash;
 mod determinism;
 mod find;
 mod init;
+mod lake;
 mod limits;
 mod mariadb;
 mod oracle;

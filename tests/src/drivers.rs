@@ -19,6 +19,8 @@ const WHEELS: &[&str] = &[
     "adbc-driver-bigquery==1.11.0",
     "adbc-driver-flightsql==1.13.0",
 ];
+/// The Python package that writes Delta tables.
+const DELTALAKE: &str = "deltalake==1.6.6";
 /// The package of Node.js that carries DuckDB's library.
 const DUCKDB: &str = "@duckdb/node-bindings-linux-x64@1.5.6-r.1";
 /// Unpacks what `npm pack` made.
@@ -53,16 +55,81 @@ pub fn driver(name: &str) -> Option<PathBuf> {
     None
 }
 
+/// Returns a folder to import the Python package `deltalake` from, which writes Delta tables.
+///
+/// Nothing is returned, and said why, if it cannot be had on this machine.
+///
+/// # Panics
+/// Panics if it cannot be had and the environment demands it.
+#[expect(
+    clippy::print_stderr,
+    reason = "who runs the tests has to know what they left out"
+)]
+pub fn deltalake() -> Option<PathBuf> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let installed = FOUND.get_or_init(|| {
+        let target = target()?;
+        let folder = target.join("python-deltalake");
+        if !folder.is_dir() {
+            install(&target, &folder)?;
+        }
+        Ok(folder)
+    });
+    match installed {
+        Ok(folder) => Some(folder.clone()),
+        Err(reason) => {
+            let is_required = env::var_os(REQUIRED).is_some_and(|value| value == "1");
+            assert!(!is_required, "no {DELTALAKE}: {reason}");
+            eprintln!("not tested: no {DELTALAKE}: {reason}");
+            None
+        }
+    }
+}
+
+fn install(target: &Path, folder: &Path) -> Result<(), String> {
+    let kept = tempfile::tempdir_in(target).map_err(|error| error.to_string())?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--root-user-action=ignore",
+        "--target",
+        ".",
+        DELTALAKE,
+    ];
+    run(kept.path(), "python3", &pip)?;
+    keep(kept, folder)
+}
+
+/// Returns the folder that this build's results lie in.
+fn target() -> Result<PathBuf, String> {
+    let executable = env::current_exe().map_err(|error| error.to_string())?;
+    let target = executable.ancestors().nth(3).ok_or("no target folder")?;
+    Ok(target.to_owned())
+}
+
+/// Gives a folder its name, whole or not at all: another run may fill it at the same time.
+fn keep(made: tempfile::TempDir, folder: &Path) -> Result<(), String> {
+    match fs::rename(made.path(), folder) {
+        Ok(()) => {
+            let _ = made.keep();
+            Ok(())
+        }
+        Err(_) if folder.is_dir() => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Returns the folder of the libraries, which is filled at the first time.
 fn find() -> Result<PathBuf, String> {
     if let Some(folder) = env::var_os(FOLDER) {
         return Ok(folder.into());
     }
-    let executable = env::current_exe().map_err(|error| error.to_string())?;
-    let target = executable.ancestors().nth(3).ok_or("no target folder")?;
+    let target = target()?;
     let folder = target.join("adbc-drivers");
     if !folder.is_dir() {
-        fill(target, &folder)?;
+        fill(&target, &folder)?;
     }
     Ok(folder)
 }
@@ -106,15 +173,7 @@ fn fill(target: &Path, folder: &Path) -> Result<(), String> {
         let name = library.file_name().unwrap_or_default();
         fs::rename(place.join(&library), kept.path().join(name)).map_err(failed)?;
     }
-    // Whole or not at all: another run may fill it at the same time.
-    match fs::rename(kept.path(), folder) {
-        Ok(()) => {
-            let _ = kept.keep();
-            Ok(())
-        }
-        Err(_) if folder.is_dir() => Ok(()),
-        Err(error) => Err(error.to_string()),
-    }
+    keep(kept, folder)
 }
 
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {

@@ -26,7 +26,7 @@ mod told;
 pub use binary::{Ran, binary, run, sameas};
 pub use disguise::{Disguise, disguises};
 pub use draw::Draw;
-pub use drivers::driver;
+pub use drivers::{deltalake, driver};
 pub use folder::{files_below, paths_below};
 pub use job::{options, rebuild, rebuild_with};
 pub use mariadb::MariaDb;

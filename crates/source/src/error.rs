@@ -5,6 +5,7 @@ use std::fmt;
 use datafusion::common::DataFusionError;
 
 use crate::database::DatabaseFault;
+use crate::files::DeltaFault;
 use crate::flaw::Flaw;
 use crate::hint::NameHint;
 
@@ -71,6 +72,17 @@ pub enum OpenError {
         folder: String,
         /// The extensions looked for.
         extensions: String,
+    },
+    /// A Delta table that cannot be read.
+    #[error("source `{source_name}`: the Delta table {table} cannot be read")]
+    Delta {
+        /// The source.
+        source_name: String,
+        /// The folder, without credentials.
+        table: String,
+        /// What is wrong, and what helps.
+        #[source]
+        cause: DeltaFault,
     },
     /// A file without content.
     #[error(

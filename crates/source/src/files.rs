@@ -3,6 +3,7 @@
 mod arrow;
 mod columns;
 mod csv;
+mod delta;
 mod findings;
 mod format;
 mod location;
@@ -20,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::TableProvider;
@@ -29,9 +30,12 @@ use datafusion::prelude::SessionContext;
 
 use self::arrow::{ArrowFile, ArrowPiece};
 use self::columns::Columns;
+pub use self::delta::DeltaFault;
+use self::delta::DeltaTable;
 use self::format::{Compression, compression_of, delimiter_of, format_of};
 use self::location::Located;
 pub(crate) use self::location::local_files;
+use self::parquet::TableColumns;
 use self::piece::{FilePartition, Piece, Reading, TextReading, spread};
 use self::places::{Places, TextFile};
 use self::probe::{Detail, Probe, probe_all};
@@ -74,6 +78,7 @@ pub(crate) struct Files {
     lacking: BTreeMap<String, SkippedFiles>,
     row_count: RowCount,
     places: Arc<Places>,
+    table: Option<DeltaTable>,
 }
 
 /// What the probes of all files found.
@@ -155,7 +160,11 @@ impl Files {
     pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
         let source_name: Arc<str> = settings.name.as_str().into();
         let delimiter = checked_delimiter(settings)?;
-        let Located { files, skipped } = location::locate(settings, base).await?;
+        let Located {
+            files,
+            skipped,
+            table,
+        } = location::locate(settings, base).await?;
         let format = common_format(settings, &files)?;
         for file in &files {
             check_file(&source_name, format, file)?;
@@ -174,7 +183,12 @@ impl Files {
         if let Content::Ndjson { keys } = &content {
             columns = Columns::of_keys(keys);
         }
-        let (schema, conflicts) = columns.finish();
+        let (mut schema, conflicts) = columns.finish();
+        if let Some(table) = &table {
+            let partition_fields = table.partition_fields.iter().cloned();
+            let fields = schema.fields().iter().cloned().chain(partition_fields);
+            schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        }
         Ok(Self {
             source_name,
             found: files,
@@ -185,6 +199,7 @@ impl Files {
             lacking,
             row_count,
             places: Arc::default(),
+            table,
         })
     }
 
@@ -245,6 +260,10 @@ impl Files {
     ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
         let schema = Arc::new(self.schema.project(used)?);
         if let Content::Parquet { .. } = self.content {
+            if self.table.as_ref().is_some_and(DeltaTable::is_partitioned) {
+                let columns = self.columns(used)?;
+                return parquet::partitioned(context, &self.found, columns, partition_count);
+            }
             return parquet::table(context, &self.found, schema);
         }
         let partitions = spread(self.pieces(&schema), partition_count)
@@ -266,7 +285,8 @@ impl Files {
         let schema = Arc::new(self.schema.project(asked.used)?);
         let name = &self.source_name;
         if let Content::Parquet { .. } = self.content {
-            return parquet::fetch(name, &self.found, &schema, asked).await;
+            let columns = self.columns(asked.used)?;
+            return parquet::fetch(name, &self.found, &columns, asked).await;
         }
         let Some(files) = self.text_files(&schema) else {
             return Ok(None);
@@ -274,6 +294,25 @@ impl Files {
         let (key, keys) = (asked.column, asked.keys);
         let fetched = self.places.fetch(name, &files, &schema, key, keys);
         Ok(fetched.await?)
+    }
+
+    /// Returns the given columns: first those of files, then those of the log of a table.
+    fn columns(&self, used: &[usize]) -> Result<TableColumns, DataFusionError> {
+        let in_log = self
+            .table
+            .as_ref()
+            .map_or(0, |table| table.partition_fields.len());
+        let in_files = self.schema.fields().len() - in_log;
+        let split = used.partition_point(|&at| at < in_files);
+        let (of_files, of_log) = used.split_at(split);
+        Ok(TableColumns {
+            of_files: Arc::new(self.schema.project(of_files)?),
+            of_log: of_log
+                .iter()
+                .map(|&at| Arc::clone(&self.schema.fields()[at]))
+                .collect(),
+            constants: of_log.iter().map(|&at| at - in_files).collect(),
+        })
     }
 
     /// Returns what is remembered of these files.
@@ -288,6 +327,9 @@ impl Files {
 
     /// Tells whether the settings name the files that were opened, and they are as they were.
     pub(crate) async fn is_current(&self, settings: &SourceSettings, base: &Path) -> bool {
+        if let Some(table) = &self.table {
+            return table.is_current().await;
+        }
         let Ok(Located { files, .. }) = location::locate(settings, base).await else {
             return false;
         };

@@ -51,6 +51,7 @@ pub use descriptor::{
 pub use error::{OpenError, ScanError, StoreCause};
 pub use expression::UpdatedKind;
 pub use fetch::FETCH_KEYS_MAX;
+pub use files::DeltaFault;
 pub use finding::{Finding, Standing, Topic};
 pub use flaw::{Flaw, Problem};
 pub use hint::NameHint;

@@ -13,10 +13,13 @@ impl Files {
     pub(crate) async fn findings(&self, asked: &Asked<'_>) -> Vec<Finding> {
         let mut findings = vec![self.files()];
         findings.extend(self.lacking_columns(asked));
-        findings.push(Finding::fine(
-            Topic::Snapshot,
-            "files have none: one that changes while it is read ends the scan, and nothing is published",
-        ));
+        let moment = match self.table {
+            Some(_) => "that of the newest version when the source is opened",
+            None => {
+                "files have none: one that changes while it is read ends the scan, and nothing is published"
+            }
+        };
+        findings.push(Finding::fine(Topic::Snapshot, moment));
         findings.push(self.parts(asked));
         findings.push(self.found_by_key(asked).await);
         findings
@@ -30,11 +33,14 @@ impl Files {
             Content::Parquet { .. } => "Parquet",
             Content::Arrow { .. } => "Arrow IPC",
         };
-        let files = format!(
+        let mut files = format!(
             "{} of {format}, {} in all",
             counted(self.found.len() as u64, "file"),
             length(len)
         );
+        if let Some(table) = &self.table {
+            files = format!("version {} of a Delta table: {files}", table.version());
+        }
         if self.skipped.count == 0 {
             return Finding::fine(Topic::Files, files);
         }

@@ -10,9 +10,12 @@ use std::path::{Path as LocalPath, PathBuf};
 use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
+use object_store::path::Path;
 use url::Url;
 
+use super::delta::{DeltaTable, LOG};
 use super::format::{extensions, format_of};
 use super::store::DataFile;
 use crate::descriptor::{FileFormat, SourceSettings};
@@ -38,6 +41,15 @@ pub(crate) struct Located {
     /// Each once, sorted by name.
     pub(crate) files: Vec<DataFile>,
     pub(crate) skipped: SkippedFiles,
+    /// The table that they are, if a log tells so.
+    pub(crate) table: Option<DeltaTable>,
+}
+
+/// What one address names.
+#[derive(Default)]
+struct Named {
+    files: Vec<DataFile>,
+    table: Option<DeltaTable>,
 }
 
 /// What a folder holds.
@@ -73,13 +85,20 @@ pub(crate) async fn locate(
         });
     }
     let local = Arc::new(LocalFileSystem::new());
-    let (mut files, mut skipped) = (Vec::new(), BTreeSet::new());
+    let (mut files, mut skipped, mut table) = (Vec::new(), BTreeSet::new(), None);
     for uri in uris {
         if let Some(scheme) = remote_scheme(uri) {
             if !REMOTE_SCHEMES.contains(&scheme) {
                 return Err(finder.address(uri, UNKNOWN_SCHEME));
             }
-            files.extend(finder.remote(uri, &mut skipped).await?);
+            let named = finder.remote(uri, &mut skipped).await?;
+            files.extend(named.files);
+            table = table.or(named.table);
+            continue;
+        }
+        if let Some(named) = finder.local_table(uri, &local).await? {
+            files.extend(named.files);
+            table = table.or(named.table);
             continue;
         }
         let found = finder.local(uri)?;
@@ -93,8 +112,15 @@ pub(crate) async fn locate(
     for file in &files {
         skipped.remove(&file.name);
     }
+    if let (Some(_), [first, _, ..]) = (&table, uris) {
+        return Err(finder.address(first, "a Delta table is a source of its own: name it alone"));
+    }
     let skipped = skipped.into();
-    Ok(Located { files, skipped })
+    Ok(Located {
+        files,
+        skipped,
+        table,
+    })
 }
 
 /// Returns the files of this machine that settings name, as far as they can be found.
@@ -134,6 +160,7 @@ impl Finder<'_> {
     fn local(&self, uri: &str) -> Result<Found, OpenError> {
         let path = self.path_of(uri)?;
         match std::fs::metadata(&path) {
+            Ok(meta) if meta.is_dir() && path.join(LOG).is_dir() => self.log(&path),
             Ok(meta) if meta.is_dir() => self.folder(&path),
             Ok(meta) if meta.is_file() => Ok(Found::of(vec![path])),
             Ok(_) => Err(self.address(uri, "it is neither a file nor a folder")),
@@ -198,6 +225,62 @@ impl Finder<'_> {
             return Err(self.empty_folder(&folder.display().to_string()));
         }
         Ok(found)
+    }
+
+    /// Opens a folder of this machine that is a table by its log.
+    async fn local_table(
+        &self,
+        uri: &str,
+        local: &Arc<LocalFileSystem>,
+    ) -> Result<Option<Named>, OpenError> {
+        let path = self.path_of(uri)?;
+        if !path.join(LOG).is_dir() {
+            return Ok(None);
+        }
+        let path = path
+            .canonicalize()
+            .map_err(|error| self.unreadable(&path, &error))?;
+        let odd = |_| self.address(uri, "its path is not valid UTF-8 or holds odd characters");
+        let root = Path::from_absolute_path(&path).map_err(odd)?;
+        let store = Arc::clone(local) as Arc<dyn ObjectStore>;
+        let shown = path.display().to_string();
+        self.table(&store, &root, &shown, |path| format!("/{path}"))
+            .await
+    }
+
+    /// Opens a folder that is a table by its log; nothing if it has none.
+    async fn table(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        root: &Path,
+        shown: &str,
+        name: impl Fn(&Path) -> String,
+    ) -> Result<Option<Named>, OpenError> {
+        let opened = DeltaTable::open(store, root, name).await;
+        let opened = opened.map_err(|cause| OpenError::Delta {
+            source_name: self.source_name.to_owned(),
+            table: shown.to_owned(),
+            cause,
+        })?;
+        let Some((table, files)) = opened else {
+            return Ok(None);
+        };
+        if files.is_empty() {
+            return Err(self.empty_folder(shown));
+        }
+        let table = Some(table);
+        Ok(Some(Named { files, table }))
+    }
+
+    /// Returns the files of a table's log, which tells of all its others.
+    fn log(&self, folder: &LocalPath) -> Result<Found, OpenError> {
+        let log = folder.join(LOG);
+        let fail = |error: std::io::Error| self.unreadable(&log, &error);
+        let entries = std::fs::read_dir(&log).map_err(fail)?;
+        let paths = entries.map(|entry| Ok(entry?.path()));
+        let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+        paths.sort();
+        Ok(Found::of(paths))
     }
 
     fn walk(&self, folder: &LocalPath, depth: usize, found: &mut Found) -> Result<(), OpenError> {
@@ -280,11 +363,7 @@ impl Finder<'_> {
         clippy::unused_async,
         reason = "a build with object stores awaits their answers"
     )]
-    async fn remote(
-        &self,
-        uri: &str,
-        _: &mut BTreeSet<String>,
-    ) -> Result<Vec<DataFile>, OpenError> {
+    async fn remote(&self, uri: &str, _: &mut BTreeSet<String>) -> Result<Named, OpenError> {
         Err(OpenError::ObjectStoresOff {
             source_name: self.source_name.to_owned(),
             uri: without_secrets(uri),

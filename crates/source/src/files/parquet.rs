@@ -4,20 +4,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::Session;
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::datasource::TableProvider;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::listing::{
     ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
 };
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
-use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource,
+};
+use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableType};
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
 use datafusion::physical_expr::expressions::{Column, in_list, lit};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use object_store::ObjectStore;
@@ -99,7 +107,89 @@ pub(crate) fn table(
     Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
-/// Reads the columns of `schema` of the records with these keys; nothing if keys are no values of
+/// Columns of a table, some of which stand beside its files.
+pub(crate) struct TableColumns {
+    pub(crate) of_files: SchemaRef,
+    pub(crate) of_log: Vec<FieldRef>,
+    /// Which of a file's constants those of the log are.
+    pub(crate) constants: Vec<usize>,
+}
+
+impl TableColumns {
+    fn schema(&self) -> TableSchema {
+        TableSchema::builder(Arc::clone(&self.of_files))
+            .with_table_partition_cols(self.of_log.clone())
+            .build()
+    }
+
+    /// Returns a file as the engine reads it.
+    fn of(&self, file: &DataFile) -> PartitionedFile {
+        let mut read = PartitionedFile::from(file.meta.clone());
+        let constants = self
+            .constants
+            .iter()
+            .filter_map(|&at| file.constants.get(at));
+        read.partition_values = constants.cloned().collect();
+        read
+    }
+}
+
+/// The files of a table some columns of which stand in its log.
+#[derive(Debug)]
+struct PartitionedTable {
+    reading: FileScanConfig,
+    schema: SchemaRef,
+}
+
+/// Returns the files, and the columns that stand beside them, as one table.
+pub(crate) fn partitioned(
+    context: &SessionContext,
+    files: &[DataFile],
+    columns: TableColumns,
+    partition_count: usize,
+) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let root = roots_of(context, files)?.into_iter().next();
+    let root = root.map_or_else(|| root_of(0), Ok)?;
+    let read: Vec<PartitionedFile> = files.iter().map(|file| columns.of(file)).collect();
+    let groups = read.chunks(read.len().div_ceil(partition_count).max(1));
+    let groups = groups.map(|files| FileGroup::new(files.to_vec())).collect();
+    let schema = columns.schema();
+    let known = Arc::clone(schema.table_schema());
+    let source = Arc::new(ParquetSource::new(schema));
+    let reading = FileScanConfigBuilder::new(ObjectStoreUrl::parse(root)?, source);
+    let reading = reading.with_file_groups(groups).build();
+    let schema = known;
+    Ok(Arc::new(PartitionedTable { reading, schema }))
+}
+
+#[async_trait]
+impl TableProvider for PartitionedTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let reading = FileScanConfigBuilder::from(self.reading.clone())
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        let options = state.default_table_options().parquet;
+        let format = ParquetFormat::default().with_options(options);
+        format.create_physical_plan(state, reading).await
+    }
+}
+
+/// Reads the given columns of the records with these keys; nothing if keys are no values of
 /// the type that their column has.
 ///
 /// Row groups and pages whose statistics or bloom filters know none of the keys are passed over; of
@@ -108,10 +198,14 @@ pub(crate) fn table(
 pub(crate) async fn fetch(
     source_name: &str,
     files: &[DataFile],
-    schema: &SchemaRef,
+    columns: &TableColumns,
     asked: &ByKey<'_>,
 ) -> Result<Option<Vec<RecordBatch>>, DataFusionError> {
-    let at = schema.index_of(asked.column)?;
+    let schema = &columns.of_files;
+    // A key that stands in no file is that of many records.
+    let Ok(at) = schema.index_of(asked.column) else {
+        return Ok(None);
+    };
     let Some(values) = keys::typed(asked.keys, schema.field(at).data_type()) else {
         return Ok(None);
     };
@@ -129,10 +223,10 @@ pub(crate) async fn fetch(
     let format = ParquetFormat::default().with_options(options);
     let mut wanted = Wanted::of(asked.keys, asked.duplicates);
     for (root, file) in roots_of(asked.context, files)?.into_iter().zip(files) {
-        let source = ParquetSource::new(Arc::clone(schema)).with_predicate(Arc::clone(&is_asked));
+        let source = ParquetSource::new(columns.schema()).with_predicate(Arc::clone(&is_asked));
         let store = ObjectStoreUrl::parse(root)?;
         let reading = FileScanConfigBuilder::new(store, Arc::new(source))
-            .with_file(file.meta.clone().into())
+            .with_file(columns.of(file))
             .build();
         let reading = format.create_physical_plan(&state, reading).await?;
         let mut rows = reading.execute(0, Arc::clone(&task))?;

@@ -3,6 +3,7 @@
 use std::path::Path as LocalPath;
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -16,6 +17,8 @@ pub(crate) struct DataFile {
     pub(crate) name: String,
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) meta: ObjectMeta,
+    /// The values of columns that a table keeps beside its files.
+    pub(crate) constants: Vec<ScalarValue>,
 }
 
 impl DataFile {
@@ -47,6 +50,7 @@ impl DataFile {
             store: Arc::clone(store) as Arc<dyn ObjectStore>,
             meta,
             name,
+            constants: Vec::new(),
         })
     }
 

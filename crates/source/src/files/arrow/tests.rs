@@ -71,7 +71,12 @@ async fn batches(bytes: Vec<u8>, columns: &[usize]) -> Result<Vec<RecordBatch>, 
     store.put(&location, bytes.into()).await.unwrap();
     let meta = store.head(&location).await.unwrap();
     let name = location.to_string();
-    let file = DataFile { name, store, meta };
+    let file = DataFile {
+        name,
+        store,
+        meta,
+        constants: Vec::new(),
+    };
     let content = Arc::new(probe(&file).await.ok_or("broken.arrow tells nothing")?);
     let schema = Arc::new(content.schema.project(columns).unwrap());
     let blocks = content.blocks.clone();
@@ -91,7 +96,14 @@ async fn blocks(bytes: Vec<u8>) -> Vec<Block> {
     store.put(&location, bytes.into()).await.unwrap();
     let meta = store.head(&location).await.unwrap();
     let name = location.to_string();
-    let found = probe(&DataFile { name, store, meta }).await.unwrap();
+    let found = probe(&DataFile {
+        name,
+        store,
+        meta,
+        constants: Vec::new(),
+    })
+    .await
+    .unwrap();
     [found.dictionaries, found.blocks].concat()
 }
 

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
-use super::{DataFile, Fate, Finder, GLOB, fate_of_folder, without_secrets};
+use super::{DataFile, Fate, Finder, GLOB, Named, fate_of_folder, without_secrets};
 use crate::error::{OpenError, StoreCause};
 
 /// The objects that one address may name.
@@ -25,7 +25,7 @@ impl Finder<'_> {
         &self,
         uri: &str,
         skipped: &mut BTreeSet<String>,
-    ) -> Result<Vec<DataFile>, OpenError> {
+    ) -> Result<Named, OpenError> {
         let (literal, pattern) = split_glob(uri);
         let url = Url::parse(literal).map_err(|error| self.address(uri, &error.to_string()))?;
         if url.query().is_some() {
@@ -46,10 +46,16 @@ impl Finder<'_> {
             origin,
             store: Arc::from(store),
         };
-        match pattern {
-            Some(pattern) => remote.matching(&path, pattern).await,
-            None => remote.object_or_folder(&path, skipped).await,
-        }
+        let files = match pattern {
+            Some(pattern) => remote.matching(&path, pattern).await?,
+            None => {
+                if let Some(named) = remote.table(&path).await? {
+                    return Ok(named);
+                }
+                remote.object_or_folder(&path, skipped).await?
+            }
+        };
+        Ok(Named { files, table: None })
     }
 
     fn store_failed(&self, uri: &str, error: &object_store::Error) -> OpenError {
@@ -63,6 +69,16 @@ impl Finder<'_> {
 }
 
 impl Remote<'_> {
+    /// Opens a table, if the address has a log; plain addresses of the web cannot be listed.
+    async fn table(&self, path: &Path) -> Result<Option<Named>, OpenError> {
+        if self.uri.starts_with("http") {
+            return Ok(None);
+        }
+        let name = |path: &Path| format!("{}/{path}", self.origin);
+        let shown = without_secrets(self.uri);
+        self.finder.table(&self.store, path, &shown, name).await
+    }
+
     async fn matching(&self, prefix: &Path, pattern: &str) -> Result<Vec<DataFile>, OpenError> {
         let separator = if prefix.as_ref().is_empty() { "" } else { "/" };
         let pattern = format!("{}{separator}{pattern}", Pattern::escape(prefix.as_ref()));
@@ -153,6 +169,7 @@ impl Remote<'_> {
             name,
             store: Arc::clone(&self.store),
             meta,
+            constants: Vec::new(),
         }
     }
 }

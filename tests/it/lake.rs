@@ -1,0 +1,250 @@
+//! Delta tables, written by another implementation of their protocol.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use arrow::array::{Array as _, AsArray as _};
+use sameas_source::{ScanRequest, Source, SourceSettings};
+use sameas_tests::{deltalake, sameas, told};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_stream::StreamExt as _;
+
+/// What every script begins with: `write(rows)` adds rows, and `table()` opens the table.
+const BEGIN: &str = r#"
+import sys
+from arro3.core import Array, DataType, Table
+from deltalake import DeltaTable, write_deltalake
+path = sys.argv[1]
+names = ["id", "name", "country"]
+def rows(texts):
+    columns = zip(*(text.split(",") for text in texts))
+    columns = [[cell or None for cell in column] for column in columns]
+    made = {n: Array(c, type=DataType.utf8()) for n, c in zip(names, columns)}
+    return Table.from_pydict(made)
+def write(*texts, **more):
+    write_deltalake(path, rows(texts), mode="append", **more)
+def table():
+    return DeltaTable(path)
+"#;
+
+struct Lake {
+    packages: PathBuf,
+    folder: TempDir,
+}
+
+impl Lake {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let packages = deltalake()?;
+        Some(Self { packages, folder })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("customers")
+    }
+
+    fn run(&self, script: &str) {
+        let ran = Command::new("python3")
+            .args(["-c", &format!("{BEGIN}\n{script}")])
+            .arg(self.path())
+            .env("PYTHONPATH", &self.packages)
+            .output();
+        let ran = ran.unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{said}");
+    }
+
+    fn log(&self, version: u64) -> PathBuf {
+        self.path().join(format!("_delta_log/{version:020}.json"))
+    }
+
+    /// Adds a commit of these actions.
+    fn commit(&self, version: u64, actions: &[Value]) {
+        let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
+        fs::write(self.log(version), lines.join("\n")).unwrap();
+    }
+
+    fn settings(&self) -> SourceSettings {
+        let settings = json!({
+            "name": "lake", "uri": "customers", "key": "id", "fields": {},
+        });
+        serde_json::from_value(settings).unwrap()
+    }
+
+    async fn open(&self) -> Result<Source, String> {
+        let opened = Source::open(&self.settings(), self.folder.path()).await;
+        opened.map_err(|error| told(&error))
+    }
+}
+
+fn request() -> ScanRequest {
+    ScanRequest {
+        key: "id".to_owned(),
+        columns: vec!["country".to_owned(), "name".to_owned()],
+        filter: None,
+    }
+}
+
+fn shown(batches: &[arrow::array::RecordBatch]) -> Vec<String> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        let cast = |column: &_| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8);
+        let columns: Vec<_> = batch.columns().iter().map(|c| cast(c).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            let cells = columns.iter().map(|column| match column.is_valid(row) {
+                true => column.as_string::<i32>().value(row),
+                false => "-",
+            });
+            rows.push(cells.collect::<Vec<_>>().join("|"));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+async fn scan(source: &Source) -> Vec<String> {
+    let mut batches = Vec::new();
+    for mut stream in source.scan(&request(), 2).await.unwrap() {
+        while let Some(batch) = stream.next().await {
+            batches.push(batch.unwrap());
+        }
+    }
+    shown(&batches)
+}
+
+async fn fetch(source: &Source, keys: &[&str]) -> Vec<String> {
+    shown(&source.fetch(&request(), keys).await.unwrap())
+}
+
+#[test]
+fn a_table_is_what_its_log_says() {
+    let Some(lake) = Lake::new() else {
+        return;
+    };
+    Runtime::new().unwrap().block_on(async {
+        for partition in ["", ", partition_by = [\"country\"]"] {
+            let _ = fs::remove_dir_all(lake.path());
+            lake.run(&format!(
+                "write('1,Ada,D E', '2,Bo,', '3,Cy,x/y%'{partition})\nwrite('4,Di,D E'{partition})"
+            ));
+            let source = lake.open().await.unwrap();
+            let first = ["1|D E|Ada", "2|-|Bo", "3|x/y%|Cy", "4|D E|Di"];
+            assert_eq!(scan(&source).await, first);
+            assert_eq!(fetch(&source, &["4", "2", "9"]).await, [first[1], first[3]]);
+            // Files that hold what was deleted are still there, and a checkpoint stands for the
+            // log before it.
+            lake.run(
+                "table().delete(\"id = '1'\")\ntable().update(updates = {'name': \"'Bob'\"}, predicate = \"id = '2'\")\n\
+                 table().create_checkpoint()\nwrite('5,Ed,x/y%')",
+            );
+            for version in 0..3 {
+                fs::remove_file(lake.log(version)).unwrap();
+            }
+            let then = ["2|-|Bob", "3|x/y%|Cy", "4|D E|Di", "5|x/y%|Ed"];
+            // A source that is open sees the new version at the next fetch.
+            assert_eq!(fetch(&source, &["1", "2", "5"]).await, [then[0], then[3]]);
+            let source = lake.open().await.unwrap();
+            assert_eq!(scan(&source).await, then);
+            let columns = source.columns().iter().map(|column| column.name.as_str());
+            let mut columns: Vec<_> = columns.collect();
+            columns.sort_unstable();
+            assert_eq!(columns, ["country", "id", "name"]);
+        }
+    });
+}
+
+#[test]
+fn a_table_that_cannot_be_read_right_is_refused() {
+    let Some(lake) = Lake::new() else {
+        return;
+    };
+    lake.run("write('1,Ada,DE')\nwrite('2,Bo,DE')");
+    let last = fs::read_to_string(lake.log(1)).unwrap();
+    let vector = json!({ "storageType": "u", "pathOrInlineDv": "ab", "offset": 1,
+        "sizeInBytes": 36, "cardinality": 1 });
+    let features = |features: &[&str]| {
+        json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7,
+            "readerFeatures": features, "writerFeatures": features } })
+    };
+    let mut added: Value = last
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .find(|action| action.get("add").is_some())
+        .unwrap();
+    added["add"]["deletionVector"] = vector;
+    let elsewhere = json!({ "add": { "path": "s3://other/a.parquet", "partitionValues": {},
+        "size": 1, "modificationTime": 1, "dataChange": true } });
+    let gone = json!({ "add": { "path": "gone.parquet", "partitionValues": {},
+        "size": 1, "modificationTime": 1, "dataChange": true } });
+    let cases: [(&[Value], &[&str]); 5] = [
+        (
+            &[features(&["deletionVectors"]), added],
+            &["deletion vectors", "REORG TABLE"],
+        ),
+        (
+            &[features(&["typeWidening"])],
+            &["`typeWidening`", "DROP FEATURE typeWidening"],
+        ),
+        (&[elsewhere], &["lie outside of its folder", "deep clone"]),
+        (&[gone], &["gone.parquet of version 2 is not there"]),
+        (
+            &[json!({ "protocol": { "minReaderVersion": 4, "minWriterVersion": 7 } })],
+            &["readers of version 4"],
+        ),
+    ];
+    let runtime = Runtime::new().unwrap();
+    let refused = || runtime.block_on(lake.open()).unwrap_err();
+    for (actions, says) in cases {
+        lake.commit(2, actions);
+        let error = refused();
+        for words in says.iter().chain(&["source `lake`", "customers"]) {
+            assert!(error.contains(words), "{words}: {error}");
+        }
+    }
+    // Features that nothing was done with are no hindrance.
+    lake.commit(2, &[features(&["deletionVectors", "timestampNtz"])]);
+    assert!(runtime.block_on(lake.open()).is_ok());
+    fs::write(lake.log(2), "{\"add\":\n").unwrap();
+    assert!(refused().contains("00000000000000000002.json, line 1, is no log"));
+    fs::remove_file(lake.log(2)).unwrap();
+    fs::remove_file(lake.log(0)).unwrap();
+    assert!(refused().contains("lacks version 0"));
+}
+
+#[test]
+fn a_graph_over_a_table_follows_its_versions() {
+    let Some(lake) = Lake::new() else {
+        return;
+    };
+    lake.run("write('1,Ada,DE', '2,Ada,DE', '3,Bo,DE', partition_by = ['country'])");
+    let settings = lake.folder.path().join("sameas.toml");
+    let text = "[[source]]\nname = \"lake\"\nuri = \"customers\"\nkey = \"id\"\n\
+                [source.fields]\nname = \"name\"\ncountry = \"country\"\n\
+                [fields]\nname = \"text\"\ncountry = \"text\"\n\
+                [[block]]\non = [\"name\"]\n[[rule]]\nname = \"name\"\nwhen = \"name: exact and country: exact\"\n";
+    fs::write(&settings, text).unwrap();
+    let run = |arguments: &[&str]| {
+        let ran = sameas(&settings, arguments);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stdout
+    };
+    run(&["rebuild", "--quiet"]);
+    let id = |key: &str| run(&["lookup", "lake", key]);
+    assert_eq!(id("1"), id("2"));
+    assert_ne!(id("1"), id("3"));
+    let checked = run(&["source", "check", "lake"]);
+    assert!(checked.contains("version 0 of a Delta table"), "{checked}");
+    lake.run("table().delete(\"id = '3'\")\nwrite('4,Ada,DE')");
+    let profile = run(&["profile", "lake", "1"]);
+    assert!(
+        profile.contains("Ada") && profile.contains("DE"),
+        "{profile}"
+    );
+    run(&["rebuild", "--quiet", "--allow-shrink"]);
+    assert_eq!(id("1"), id("4"));
+    assert_eq!(sameas(&settings, &["lookup", "lake", "3"]).code, Some(1));
+    assert!(Path::new(&lake.path()).is_dir());
+}
