@@ -1,7 +1,7 @@
 //! Delta tables, written by another implementation of their protocol.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use arrow::array::{Array as _, AsArray as _};
@@ -215,6 +215,34 @@ fn a_table_that_cannot_be_read_right_is_refused() {
 }
 
 #[test]
+fn files_of_a_table_are_not_read_past_its_log() {
+    let Some(lake) = Lake::new() else {
+        return;
+    };
+    lake.run("write('1,Ada,DE')\nwrite('2,Bo,DE')\ntable().delete(\"id = '2'\")");
+    let runtime = Runtime::new().unwrap();
+    for uri in [
+        json!("."),
+        json!("customers/*.parquet"),
+        json!("*/*.parquet"),
+    ] {
+        let settings = json!({ "name": "lake", "uri": uri, "key": "id", "fields": {} });
+        let settings: SourceSettings = serde_json::from_value(settings).unwrap();
+        let opened = runtime.block_on(Source::open(&settings, lake.folder.path()));
+        let error = told(&opened.unwrap_err());
+        for words in ["customers", "is a Delta table", "a source of its own"] {
+            assert!(error.contains(words), "{uri}: {error}");
+        }
+    }
+    fs::write(lake.folder.path().join("more.parquet"), "PAR1").unwrap();
+    let settings =
+        json!({ "name": "lake", "uri": ["customers", "more.parquet"], "key": "id", "fields": {} });
+    let settings: SourceSettings = serde_json::from_value(settings).unwrap();
+    let opened = runtime.block_on(Source::open(&settings, lake.folder.path()));
+    assert!(told(&opened.unwrap_err()).contains("name it alone"));
+}
+
+#[test]
 fn a_graph_over_a_table_follows_its_versions() {
     let Some(lake) = Lake::new() else {
         return;
@@ -243,8 +271,16 @@ fn a_graph_over_a_table_follows_its_versions() {
         profile.contains("Ada") && profile.contains("DE"),
         "{profile}"
     );
+    let rename = |to: &str| {
+        let script =
+            format!("table().update(updates = {{'name': \"'{to}'\"}}, predicate = \"id = '2'\")");
+        lake.run(&script);
+    };
+    rename("Eve");
+    let profile = run(&["profile", "lake", "1"]);
+    assert!(profile.contains("Eve"), "{profile}");
+    rename("Ada");
     run(&["rebuild", "--quiet", "--allow-shrink"]);
     assert_eq!(id("1"), id("4"));
     assert_eq!(sameas(&settings, &["lookup", "lake", "3"]).code, Some(1));
-    assert!(Path::new(&lake.path()).is_dir());
 }

@@ -50,7 +50,8 @@ pub(crate) struct ByKey<'a> {
     /// The column that the keys are in.
     pub(crate) column: &'a str,
     pub(crate) keys: &'a [&'a str],
-    pub(crate) duplicates: DuplicateKeys,
+    /// Whether one record of each key is all there is: not if a condition may rule that one out.
+    pub(crate) is_one_each: bool,
 }
 
 impl Source {
@@ -59,7 +60,7 @@ impl Source {
     ///
     /// If the key is a column, a database is asked with the keys as parameters, so that an index on
     /// it serves; of Parquet only the row groups and pages that may have a key are read, and of
-    /// them first the keys; of CSV and NDJSON the places of all keys are remembered from the second
+    /// them first the keys; of a Delta table its newest version is read; of CSV and NDJSON the places of all keys are remembered from the second
     /// fetch on. Else the source is searched, up to the last key if keys are unique by its settings.
     /// Files that changed since the source was opened are read as they are now.
     ///
@@ -101,7 +102,8 @@ impl Source {
             _ => opened,
         };
         let (settings, base) = (&self.settings, &self.base);
-        if is_just_opened || known.is_current(settings, base).await {
+        // Files of a table that are the table no more are there unchanged.
+        if (is_just_opened && !known.is_table()) || known.is_current(settings, base).await {
             return Ok(newest.clone());
         }
         let failed = |cause: OpenError| ScanError::Reopen {
@@ -148,15 +150,16 @@ impl Source {
         let column = is_asked.as_ref().and_then(column_of);
         let condition = is_asked.as_ref();
         let condition = condition.map(|asked| self.condition(asked, column, keys));
+        let has_filter = checked.filter.is_some();
         let filters = condition.transpose()?.into_iter().chain(checked.filter);
-        let duplicates = self.settings.duplicate_keys;
+        let is_unique = self.settings.duplicate_keys == DuplicateKeys::Refuse;
         if let Some(column) = column.and_then(name_of) {
             let asked = ByKey {
                 context,
                 used,
                 column,
                 keys,
-                duplicates,
+                is_one_each: is_unique && !has_filter,
             };
             if let Some(found) = self.connector.fetch(&asked).await? {
                 let schema = self.connector.schema().project(used)?;
@@ -170,7 +173,7 @@ impl Source {
             frame = frame.filter(filter)?;
         }
         let mut batches = Vec::new();
-        let mut wanted = Wanted::of(keys, duplicates);
+        let mut wanted = Wanted::of(keys, is_unique);
         let mut rows = frame.select(checked.outputs)?.execute_stream().await?;
         while let Some(batch) = rows.next().await {
             let batch = batch?;
@@ -260,10 +263,9 @@ pub(crate) struct Wanted<'k> {
 }
 
 impl<'k> Wanted<'k> {
-    pub(crate) fn of(keys: &[&'k str], duplicates: DuplicateKeys) -> Self {
-        let is_unique = duplicates == DuplicateKeys::Refuse;
+    pub(crate) fn of(keys: &[&'k str], is_one_each: bool) -> Self {
         Self {
-            missing: is_unique.then(|| keys.iter().copied().collect()),
+            missing: is_one_each.then(|| keys.iter().copied().collect()),
             row_count: 0,
         }
     }

@@ -178,15 +178,19 @@ impl Files {
                 columns.add(name, data_type, &file.name);
             }
         }
-        let lacking = lacking(&files, &probes);
+        let mut lacking = lacking(&files, &probes);
         let content = Content::gather(format, delimiter, &files, probes);
         if let Content::Ndjson { keys } = &content {
             columns = Columns::of_keys(keys);
         }
-        let (mut schema, conflicts) = columns.finish();
+        let (mut schema, mut conflicts) = columns.finish();
         if let Some(table) = &table {
-            let partition_fields = table.partition_fields.iter().cloned();
-            let fields = schema.fields().iter().cloned().chain(partition_fields);
+            // Some writers keep these columns in the files, too; what the log says counts.
+            let in_log = |name: &str| table.partition_fields.iter().any(|f| f.name() == name);
+            conflicts.retain(|name, _| !in_log(name));
+            lacking.retain(|name, _| !in_log(name));
+            let of_files = schema.fields().iter().filter(|field| !in_log(field.name()));
+            let fields = of_files.chain(&table.partition_fields).cloned();
             schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         }
         Ok(Self {
@@ -262,7 +266,7 @@ impl Files {
         if let Content::Parquet { .. } = self.content {
             if self.table.as_ref().is_some_and(DeltaTable::is_partitioned) {
                 let columns = self.columns(used)?;
-                return parquet::partitioned(context, &self.found, columns, partition_count);
+                return parquet::partitioned(context, &self.found, &columns, partition_count);
             }
             return parquet::table(context, &self.found, schema);
         }
@@ -323,6 +327,11 @@ impl Files {
     /// Takes over what was remembered before files changed.
     pub(crate) fn set_places(&mut self, places: Arc<Places>) {
         self.places = places;
+    }
+
+    /// Tells whether a log says which files count.
+    pub(crate) fn is_table(&self) -> bool {
+        self.table.is_some()
     }
 
     /// Tells whether the settings name the files that were opened, and they are as they were.

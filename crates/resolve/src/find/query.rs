@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use sameas_record::{Locale, Normalizer, Records, VALUE_LEN_MAX};
+use sameas_record::{FieldKind, Locale, Normalizer, Records, VALUE_LEN_MAX};
 use sameas_source::SourceSettings;
 use thiserror::Error;
 
@@ -112,7 +112,7 @@ impl Shared {
     fn locale(&self, source: Option<&str>) -> Result<Locale, FindError> {
         let sources = &self.settings.sources;
         let Some(name) = source else {
-            return Ok(common_locale(sources));
+            return Ok(common_locale(sources, &self.settings.fields));
         };
         let named = sources.iter().find(|source| source.name == name);
         let named = named.ok_or_else(|| {
@@ -134,12 +134,23 @@ impl Shared {
     }
 }
 
-/// Returns how the values of a record of no source are read. A source without a region has no
-/// telephone numbers to read by one, and has no say in it.
-fn common_locale(sources: &[SourceSettings]) -> Locale {
+/// Returns how the values of a record of no source are read. A source without telephone numbers has
+/// no say in how they are read.
+fn common_locale(sources: &[SourceSettings], kinds: &BTreeMap<String, FieldKind>) -> Locale {
+    let sources = sources.iter();
+    let is_phone = |field: &String| {
+        let known = kinds.get(field).copied();
+        known.unwrap_or_else(|| FieldKind::of_name(field)) == FieldKind::Phone
+    };
+    let with_phones = sources
+        .clone()
+        .filter(|source| source.fields.keys().any(is_phone));
+    let orders = sources.map(|source| source.date_order);
     Locale {
-        region: agreed(sources.iter().filter_map(|source| source.region.as_ref())).cloned(),
-        date_order: agreed(sources.iter().map(|source| source.date_order)).unwrap_or_default(),
+        region: agreed(with_phones.map(|source| &source.region))
+            .cloned()
+            .flatten(),
+        date_order: agreed(orders).unwrap_or_default(),
     }
 }
 
@@ -152,31 +163,37 @@ fn agreed<T: PartialEq>(mut said: impl Iterator<Item = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use sameas_record::DateOrder;
+    use sameas_source::{FieldMapping, OneOrMany};
 
     use super::*;
 
-    fn source(region: Option<&str>, date_order: DateOrder) -> SourceSettings {
-        SourceSettings {
-            region: region.map(str::to_owned),
-            date_order,
-            ..SourceSettings::default()
-        }
+    fn locale_of(sources: &[(Option<&str>, DateOrder, &str)]) -> Locale {
+        let sources = sources.iter().map(|&(region, date_order, field)| {
+            let column = FieldMapping::From(OneOrMany::One("x".to_owned()));
+            SourceSettings {
+                region: region.map(str::to_owned),
+                date_order,
+                fields: [(field.to_owned(), column)].into(),
+                ..SourceSettings::default()
+            }
+        });
+        common_locale(&sources.collect::<Vec<_>>(), &BTreeMap::new())
     }
 
     #[test]
     fn values_of_no_source_are_read_as_all_sources_agree() {
         let (plain, other) = (DateOrder::Dmy, DateOrder::Mdy);
-        let region = |sources: &[SourceSettings]| common_locale(sources).region;
-        let us = || source(Some("US"), plain);
-        assert_eq!(region(&[us(), us()]).as_deref(), Some("US"));
-        // A source without telephone numbers names no region, and another order of dates says
-        // nothing of telephones.
-        let silent = source(None, other);
-        assert_eq!(region(&[us(), silent]).as_deref(), Some("US"));
-        assert_eq!(region(&[us(), source(Some("DE"), plain)]), None);
-        assert_eq!(region(&[source(None, plain)]), None);
-        let order = |sources: &[SourceSettings]| common_locale(sources).date_order;
-        assert_eq!(order(&[source(None, other), source(None, other)]), other);
-        assert_eq!(order(&[us(), source(None, other)]), plain);
+        let us = (Some("US"), plain, "phone");
+        let region = |sources: &[_]| locale_of(sources).region;
+        assert_eq!(region(&[us, us]).as_deref(), Some("US"));
+        // Another order of dates, or a source without numbers, says nothing of telephones.
+        let silent = (None, other, "email");
+        assert_eq!(region(&[us, silent]).as_deref(), Some("US"));
+        assert_eq!(region(&[us, (Some("DE"), plain, "phone")]), None);
+        assert_eq!(region(&[us, (None, plain, "phone")]), None);
+        assert_eq!(region(&[silent]), None);
+        let order = |sources: &[_]| locale_of(sources).date_order;
+        assert_eq!(order(&[silent, silent]), other);
+        assert_eq!(order(&[us, silent]), plain);
     }
 }

@@ -30,6 +30,9 @@ const REMOTE_SCHEMES: [&str; 8] = ["s3", "s3a", "gs", "az", "abfs", "abfss", "ht
 const UNKNOWN_SCHEME: &str =
     "its scheme is none of file, s3, gs, az, http, https, postgres and mysql";
 
+const TABLE_INSIDE: &str =
+    "it is a Delta table, whose log tells which files count: make it a source of its own";
+
 const GLOB: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
@@ -50,6 +53,13 @@ pub(crate) struct Located {
 struct Named {
     files: Vec<DataFile>,
     table: Option<DeltaTable>,
+}
+
+#[cfg(feature = "object-stores")]
+impl Named {
+    fn files(files: Vec<DataFile>) -> Self {
+        Self { files, table: None }
+    }
 }
 
 /// What a folder holds.
@@ -108,12 +118,17 @@ pub(crate) async fn locate(
         }
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    files.dedup_by(|a, b| a.name == b.name);
+    files.dedup_by(|a, b| a.name == b.name && a.meta.location == b.meta.location);
     for file in &files {
         skipped.remove(&file.name);
     }
     if let (Some(_), [first, _, ..]) = (&table, uris) {
         return Err(finder.address(first, "a Delta table is a source of its own: name it alone"));
+    }
+    // Files that the table has removed lie beside those that it has.
+    let log = skipped.iter().find(|name| is_log(name));
+    if let Some(folder) = log.and_then(|log| log.rsplit_once(LOG)) {
+        return Err(finder.address(folder.0, TABLE_INSIDE));
     }
     let skipped = skipped.into();
     Ok(Located {
@@ -160,7 +175,7 @@ impl Finder<'_> {
     fn local(&self, uri: &str) -> Result<Found, OpenError> {
         let path = self.path_of(uri)?;
         match std::fs::metadata(&path) {
-            Ok(meta) if meta.is_dir() && path.join(LOG).is_dir() => self.log(&path),
+            Ok(meta) if meta.is_dir() && path.join(LOG).is_dir() => self.table_files(&path),
             Ok(meta) if meta.is_dir() => self.folder(&path),
             Ok(meta) if meta.is_file() => Ok(Found::of(vec![path])),
             Ok(_) => Err(self.address(uri, "it is neither a file nor a folder")),
@@ -191,6 +206,9 @@ impl Finder<'_> {
         let mut paths = Vec::new();
         for path in found {
             let path = path.map_err(|error| self.unreadable(error.path(), error.error()))?;
+            if let Some(folder) = path.parent().filter(|folder| folder.join(LOG).is_dir()) {
+                return Err(self.address(&folder.display().to_string(), TABLE_INSIDE));
+            }
             if path.is_file() {
                 paths.push(path);
             }
@@ -243,9 +261,7 @@ impl Finder<'_> {
         let odd = |_| self.address(uri, "its path is not valid UTF-8 or holds odd characters");
         let root = Path::from_absolute_path(&path).map_err(odd)?;
         let store = Arc::clone(local) as Arc<dyn ObjectStore>;
-        let shown = path.display().to_string();
-        self.table(&store, &root, &shown, |path| format!("/{path}"))
-            .await
+        self.table(&store, &root, &path.display().to_string()).await
     }
 
     /// Opens a folder that is a table by its log; nothing if it has none.
@@ -254,31 +270,29 @@ impl Finder<'_> {
         store: &Arc<dyn ObjectStore>,
         root: &Path,
         shown: &str,
-        name: impl Fn(&Path) -> String,
     ) -> Result<Option<Named>, OpenError> {
-        let opened = DeltaTable::open(store, root, name).await;
+        let opened = DeltaTable::open(store, root, shown).await;
         let opened = opened.map_err(|cause| OpenError::Delta {
             source_name: self.source_name.to_owned(),
             table: shown.to_owned(),
             cause,
         })?;
-        let Some((table, files)) = opened else {
-            return Ok(None);
-        };
-        if files.is_empty() {
-            return Err(self.empty_folder(shown));
-        }
-        let table = Some(table);
-        Ok(Some(Named { files, table }))
+        Ok(opened.map(|(table, files)| Named {
+            files,
+            table: Some(table),
+        }))
     }
 
-    /// Returns the files of a table's log, which tells of all its others.
-    fn log(&self, folder: &LocalPath) -> Result<Found, OpenError> {
+    /// Returns the files of a table, those of its log among them.
+    fn table_files(&self, folder: &LocalPath) -> Result<Found, OpenError> {
         let log = folder.join(LOG);
         let fail = |error: std::io::Error| self.unreadable(&log, &error);
         let entries = std::fs::read_dir(&log).map_err(fail)?;
         let paths = entries.map(|entry| Ok(entry?.path()));
         let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+        let mut found = Found::default();
+        self.walk(folder, 0, &mut found)?;
+        paths.extend(found.paths);
         paths.sort();
         Ok(Found::of(paths))
     }
@@ -373,6 +387,12 @@ impl Finder<'_> {
 
 fn has_glob(uri: &str) -> bool {
     uri.contains(['*', '?', '['])
+}
+
+/// Tells whether a name of what was skipped is that of a Delta table's log.
+fn is_log(name: &str) -> bool {
+    let folder = name.strip_suffix('/');
+    folder.and_then(|folder| folder.rsplit('/').next()) == Some(LOG)
 }
 
 fn fate_of_folder(name: &str) -> Fate {

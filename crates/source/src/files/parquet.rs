@@ -1,6 +1,7 @@
 //! Parquet files: their footers here, their content through the engine.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -135,17 +136,23 @@ impl TableColumns {
 }
 
 /// The files of a table some columns of which stand in its log.
-#[derive(Debug)]
 struct PartitionedTable {
     reading: FileScanConfig,
     schema: SchemaRef,
+}
+
+/// Prints no file: their paths and constants are values.
+impl fmt::Debug for PartitionedTable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("PartitionedTable").finish_non_exhaustive()
+    }
 }
 
 /// Returns the files, and the columns that stand beside them, as one table.
 pub(crate) fn partitioned(
     context: &SessionContext,
     files: &[DataFile],
-    columns: TableColumns,
+    columns: &TableColumns,
     partition_count: usize,
 ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let root = roots_of(context, files)?.into_iter().next();
@@ -189,8 +196,8 @@ impl TableProvider for PartitionedTable {
     }
 }
 
-/// Reads the given columns of the records with these keys; nothing if keys are no values of
-/// the type that their column has.
+/// Reads the given columns of the records with these keys; nothing if the keys are in no file, or of a
+/// type whose texts are not surely the same everywhere.
 ///
 /// Row groups and pages whose statistics or bloom filters know none of the keys are passed over; of
 /// the others the keys are read first, and the other columns where one hits. No plan is made of
@@ -202,7 +209,7 @@ pub(crate) async fn fetch(
     asked: &ByKey<'_>,
 ) -> Result<Option<Vec<RecordBatch>>, DataFusionError> {
     let schema = &columns.of_files;
-    // A key that stands in no file is that of many records.
+    // A column that the table is partitioned by is searched.
     let Ok(at) = schema.index_of(asked.column) else {
         return Ok(None);
     };
@@ -221,7 +228,7 @@ pub(crate) async fn fetch(
     let (state, task) = (asked.context.state(), asked.context.task_ctx());
     let options = asked.context.copied_table_options().parquet;
     let format = ParquetFormat::default().with_options(options);
-    let mut wanted = Wanted::of(asked.keys, asked.duplicates);
+    let mut wanted = Wanted::of(asked.keys, asked.is_one_each);
     for (root, file) in roots_of(asked.context, files)?.into_iter().zip(files) {
         let source = ParquetSource::new(columns.schema()).with_predicate(Arc::clone(&is_asked));
         let store = ObjectStoreUrl::parse(root)?;

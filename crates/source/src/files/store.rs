@@ -1,5 +1,6 @@
 //! Where files stand: the local file system, or an object store when the build has them.
 
+use std::fmt;
 use std::path::Path as LocalPath;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use crate::error::{OpenError, ScanError, StoreCause};
 
 /// A file as it was when the source was opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct DataFile {
     /// The file as messages name it.
     pub(crate) name: String,
@@ -19,6 +20,16 @@ pub(crate) struct DataFile {
     pub(crate) meta: ObjectMeta,
     /// The values of columns that a table keeps beside its files.
     pub(crate) constants: Vec<ScalarValue>,
+}
+
+/// Prints no place and no constant, which are values.
+impl fmt::Debug for DataFile {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("DataFile")
+            .field("name", &self.name)
+            .field("size", &self.meta.size)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DataFile {
@@ -82,10 +93,16 @@ impl DataFile {
     }
 }
 
-/// Tells whether a file is as it was.
+/// Tells whether a file is as it was. Stores tell more of an object alone than of one in a list, and
+/// the same otherwise: quotes around tags, fractions of seconds.
 pub(crate) fn is_same(before: &ObjectMeta, now: &ObjectMeta) -> bool {
+    let differs = |a: &Option<String>, b: &Option<String>| match (a, b) {
+        (Some(a), Some(b)) => a.trim_matches('"') != b.trim_matches('"'),
+        _ => false,
+    };
+    let have_tags = before.e_tag.is_some() && now.e_tag.is_some();
     before.size == now.size
-        && before.last_modified == now.last_modified
-        && before.e_tag == now.e_tag
-        && before.version == now.version
+        && (have_tags || before.last_modified == now.last_modified)
+        && !differs(&before.e_tag, &now.e_tag)
+        && !differs(&before.version, &now.version)
 }

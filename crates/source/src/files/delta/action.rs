@@ -26,7 +26,7 @@ const CHECKPOINT_COLUMNS: [&str; 7] = [
 const SIDECAR_COLUMN: &str = "sidecar.path";
 
 /// One line of a commit; others than these are of no concern to readers.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Action {
     pub(super) protocol: Option<Protocol>,
@@ -47,29 +47,21 @@ pub(super) struct Protocol {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metadata {
     schema_string: String,
-    #[serde(default)]
-    partition_columns: Vec<String>,
-    #[serde(default)]
-    pub(super) configuration: BTreeMap<String, String>,
+    partition_columns: Option<Vec<String>>,
+    configuration: Option<BTreeMap<String, Option<String>>>,
 }
 
-/// `Debug` is left out: values of partitions are values of records.
+/// Without `Debug`: paths and values of partitions are values of records.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Add {
     pub(super) path: String,
-    #[serde(default)]
-    partition_values: BTreeMap<String, Option<String>>,
+    partition_values: Option<BTreeMap<String, Option<String>>>,
     pub(super) deletion_vector: Option<DeletionVector>,
 }
 
-impl std::fmt::Debug for Add {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Add").finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Deserialize)]
+/// Without `Debug`, as [`Add`].
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Remove {
     pub(super) path: String,
@@ -98,8 +90,17 @@ struct TableField {
     data_type: Value,
 }
 
-/// Reads a commit; fails with the line that is none of one.
+/// Reads a commit; fails with the line that is none of one. One without any is not written yet.
 pub(super) fn of_commit(bytes: &[u8]) -> Result<Vec<Action>, usize> {
+    let actions = of_lines(bytes)?;
+    if actions.is_empty() {
+        Err(1)
+    } else {
+        Ok(actions)
+    }
+}
+
+fn of_lines(bytes: &[u8]) -> Result<Vec<Action>, usize> {
     let lines = bytes.split(|&byte| byte == b'\n').zip(1..);
     let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
     lines
@@ -111,23 +112,36 @@ pub(super) fn of_commit(bytes: &[u8]) -> Result<Vec<Action>, usize> {
 #[derive(Debug)]
 pub(super) struct Unreadable;
 
-/// Reads a part of a checkpoint.
-pub(super) fn of_checkpoint<R: ChunkReader + 'static>(bytes: R) -> Result<Vec<Action>, Unreadable> {
+/// Reads a part of a checkpoint, and hands its actions on until one is refused.
+pub(super) fn of_checkpoint<R: ChunkReader + 'static, E>(
+    bytes: R,
+    mut take: impl FnMut(Action) -> Result<(), E>,
+) -> Result<Result<(), E>, Unreadable> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|_| Unreadable)?;
     let columns = CHECKPOINT_COLUMNS.into_iter().chain([SIDECAR_COLUMN]);
     let mask = ProjectionMask::columns(reader.parquet_schema(), columns);
     let batches = reader.with_projection(mask).build();
-    let mut lines = Vec::new();
-    let mut writer = LineDelimitedWriter::new(&mut lines);
     for batch in batches.map_err(|_| Unreadable)? {
         let batch = batch.map_err(|_| Unreadable)?;
+        let mut lines = Vec::new();
+        let mut writer = LineDelimitedWriter::new(&mut lines);
         writer.write(&batch).map_err(|_| Unreadable)?;
+        writer.finish().map_err(|_| Unreadable)?;
+        for action in of_lines(&lines).map_err(|_| Unreadable)? {
+            if let Err(refused) = take(action) {
+                return Ok(Err(refused));
+            }
+        }
     }
-    writer.finish().map_err(|_| Unreadable)?;
-    of_commit(&lines).map_err(|_| Unreadable)
+    Ok(Ok(()))
 }
 
 impl Metadata {
+    /// Returns a property of the table.
+    pub(super) fn property(&self, name: &str) -> Option<&str> {
+        self.configuration.as_ref()?.get(name)?.as_deref()
+    }
+
     /// Returns the columns that the table is partitioned by.
     pub(super) fn partition_fields(&self) -> Result<Vec<Field>, DeltaFault> {
         let schema: Option<TableSchema> = serde_json::from_str(&self.schema_string).ok();
@@ -142,14 +156,15 @@ impl Metadata {
             })?;
             Ok(Field::new(name, data_type, true))
         };
-        self.partition_columns.iter().map(of).collect()
+        self.partition_columns.iter().flatten().map(of).collect()
     }
 }
 
 impl Add {
     /// Returns the value of a partition column in all rows of the file.
     pub(super) fn value_of(&self, field: &Field) -> Result<ScalarValue, DeltaFault> {
-        let text = self.partition_values.get(field.name()).cloned().flatten();
+        let known = self.partition_values.as_ref();
+        let text = known.and_then(|known| known.get(field.name())?.clone());
         // An empty text stands for none, whatever the type.
         let text = text.filter(|text| !text.is_empty());
         let value = match text {

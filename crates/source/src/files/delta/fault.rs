@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::READER_VERSION_MAX;
 use crate::error::StoreCause;
 
 /// Why a Delta table cannot be read, and what helps. No message quotes a value.
@@ -37,7 +38,7 @@ pub enum DeltaFault {
     },
     /// A protocol of the future.
     #[error(
-        "it asks for readers of version {version}, and this one is of version 3; read it through its warehouse by `driver`"
+        "it asks for readers of version {version}, and this one is of version {READER_VERSION_MAX}; read it through its warehouse by `driver`"
     )]
     ReaderVersion {
         /// The version.
@@ -72,6 +73,12 @@ pub enum DeltaFault {
         column: String,
         /// Its type, as Delta names it.
         data_type: String,
+    },
+    /// A table of no files.
+    #[error("it has no rows at version {version}; load it, or take the source out of the settings")]
+    NoRows {
+        /// The version.
+        version: u64,
     },
     /// A store that failed.
     #[error("{0}")]

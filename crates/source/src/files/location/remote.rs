@@ -46,16 +46,10 @@ impl Finder<'_> {
             origin,
             store: Arc::from(store),
         };
-        let files = match pattern {
-            Some(pattern) => remote.matching(&path, pattern).await?,
-            None => {
-                if let Some(named) = remote.table(&path).await? {
-                    return Ok(named);
-                }
-                remote.object_or_folder(&path, skipped).await?
-            }
-        };
-        Ok(Named { files, table: None })
+        match pattern {
+            Some(pattern) => Ok(Named::files(remote.matching(&path, pattern).await?)),
+            None => remote.object_or_folder(&path, skipped).await,
+        }
     }
 
     fn store_failed(&self, uri: &str, error: &object_store::Error) -> OpenError {
@@ -69,16 +63,6 @@ impl Finder<'_> {
 }
 
 impl Remote<'_> {
-    /// Opens a table, if the address has a log; plain addresses of the web cannot be listed.
-    async fn table(&self, path: &Path) -> Result<Option<Named>, OpenError> {
-        if self.uri.starts_with("http") {
-            return Ok(None);
-        }
-        let name = |path: &Path| format!("{}/{path}", self.origin);
-        let shown = without_secrets(self.uri);
-        self.finder.table(&self.store, path, &shown, name).await
-    }
-
     async fn matching(&self, prefix: &Path, pattern: &str) -> Result<Vec<DataFile>, OpenError> {
         let separator = if prefix.as_ref().is_empty() { "" } else { "/" };
         let pattern = format!("{}{separator}{pattern}", Pattern::escape(prefix.as_ref()));
@@ -102,16 +86,21 @@ impl Remote<'_> {
         &self,
         path: &Path,
         skipped: &mut BTreeSet<String>,
-    ) -> Result<Vec<DataFile>, OpenError> {
+    ) -> Result<Named, OpenError> {
         if !self.uri.ends_with('/') {
             match self.store.head(path).await {
-                Ok(meta) => return Ok(vec![self.file(meta)]),
+                Ok(meta) => return Ok(Named::files(vec![self.file(meta)])),
                 Err(object_store::Error::NotFound { .. }) if !self.uri.starts_with("http") => {}
                 Err(object_store::Error::NotFound { .. }) => {
                     return Err(self.finder.missing(&without_secrets(self.uri)));
                 }
                 Err(error) => return Err(self.finder.store_failed(self.uri, &error)),
             }
+        }
+        let shown = without_secrets(self.uri);
+        let shown = shown.trim_end_matches('/');
+        if let Some(table) = self.finder.table(&self.store, path, shown).await? {
+            return Ok(table);
         }
         let prefix_len = path.as_ref().len();
         let is_wanted = |name: &str| {
@@ -123,9 +112,9 @@ impl Remote<'_> {
         };
         let found = self.list(path, is_wanted).await?;
         if found.is_empty() {
-            return Err(self.finder.empty_folder(&without_secrets(self.uri)));
+            return Err(self.finder.empty_folder(shown));
         }
-        Ok(found)
+        Ok(Named::files(found))
     }
 
     /// Returns what becomes of an object of a folder, and the name that tells it: its own, or that of

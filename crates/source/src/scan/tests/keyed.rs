@@ -287,6 +287,22 @@ async fn a_file_that_changes_between_two_fetches_is_read_as_it_is_now() {
 }
 
 #[tokio::test]
+async fn a_record_that_a_condition_rules_out_does_not_stand_for_its_key() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("d")).unwrap();
+    let pair = |key: &str, name: &str| (key.to_owned(), name.to_owned());
+    write_with_bloom(&folder.path("d/a.parquet"), &[pair("one", "old")]);
+    write_with_bloom(&folder.path("d/b.parquet"), &[pair("one", "new")]);
+    let source = opened(&folder, "d", DuplicateKeys::Refuse).await;
+    let request = ScanRequest {
+        filter: Some("name = 'new'".to_owned()),
+        ..request("id", &["name"])
+    };
+    let found = fetched(&source, &request, &["one"]).await;
+    assert_eq!(found, expected(&[pair("one", "new")], &["one"]));
+}
+
+#[tokio::test]
 async fn parquet_that_changes_and_files_that_are_added_are_seen() {
     let records = records(500);
     let folder = Folder::new();
