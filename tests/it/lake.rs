@@ -219,12 +219,15 @@ fn files_of_a_table_are_not_read_past_its_log() {
     let Some(lake) = Lake::new() else {
         return;
     };
-    lake.run("write('1,Ada,DE')\nwrite('2,Bo,DE')\ntable().delete(\"id = '2'\")");
+    let part = ", partition_by = ['country']";
+    lake.run(&format!(
+        "write('1,Ada,DE'{part})\nwrite('2,Bo,DE'{part})\ntable().delete(\"id = '2'\")"
+    ));
     let runtime = Runtime::new().unwrap();
     for uri in [
         json!("."),
-        json!("customers/*.parquet"),
-        json!("*/*.parquet"),
+        json!("customers/*/*.parquet"),
+        json!("**/*.parquet"),
     ] {
         let settings = json!({ "name": "lake", "uri": uri, "key": "id", "fields": {} });
         let settings: SourceSettings = serde_json::from_value(settings).unwrap();

@@ -203,11 +203,16 @@ impl Finder<'_> {
         let pattern = self.pattern_of(uri)?;
         let found =
             glob::glob_with(&pattern, GLOB).map_err(|error| self.address(uri, error.msg))?;
-        let mut paths = Vec::new();
+        let (mut paths, mut seen) = (Vec::new(), None);
         for path in found {
             let path = path.map_err(|error| self.unreadable(error.path(), error.error()))?;
-            if let Some(folder) = path.parent().filter(|folder| folder.join(LOG).is_dir()) {
-                return Err(self.address(&folder.display().to_string(), TABLE_INSIDE));
+            let folder = path.parent().unwrap_or(&path);
+            if seen.as_deref() != Some(folder) {
+                let mut above = folder.ancestors();
+                if let Some(table) = above.find(|folder| folder.join(LOG).is_dir()) {
+                    return Err(self.address(&table.display().to_string(), TABLE_INSIDE));
+                }
+                seen = Some(folder.to_owned());
             }
             if path.is_file() {
                 paths.push(path);
