@@ -210,8 +210,15 @@ fn a_table_that_cannot_be_read_right_is_refused() {
     fs::write(lake.log(2), "{\"add\":\n").unwrap();
     assert!(refused().contains("00000000000000000002.json, line 1, is no log"));
     fs::remove_file(lake.log(2)).unwrap();
+    // The end of the log is lost.
+    let last = lake.path().join("_delta_log/_last_checkpoint");
+    fs::write(&last, "{\"version\":2,\"size\":3}").unwrap();
+    assert!(refused().contains("lacks version 2"));
+    fs::remove_file(last).unwrap();
     fs::remove_file(lake.log(0)).unwrap();
     assert!(refused().contains("lacks version 0"));
+    fs::remove_file(lake.log(1)).unwrap();
+    assert!(refused().contains("neither a protocol nor a schema"));
 }
 
 #[test]
@@ -227,6 +234,7 @@ fn files_of_a_table_are_not_read_past_its_log() {
     for uri in [
         json!("."),
         json!("customers/*/*.parquet"),
+        json!("customers/country=DE"),
         json!("**/*.parquet"),
     ] {
         let settings = json!({ "name": "lake", "uri": uri, "key": "id", "fields": {} });

@@ -62,6 +62,9 @@ impl Secret {
     }
 }
 
+/// The bytes of a file that is a secret.
+const FILE_LEN_MAX: u64 = 64 << 10;
+
 impl SecretPlace {
     /// Reads the secret; relative paths start at `base`.
     ///
@@ -78,8 +81,15 @@ impl SecretPlace {
                     file: file.clone(),
                     reason: error.kind().to_string(),
                 };
-                let read = std::fs::read_to_string(base.join(file));
-                (read.map_err(unreadable)?, file)
+                let path = base.join(file);
+                let meta = std::fs::metadata(&path).map_err(unreadable)?;
+                if !meta.is_file() || meta.len() > FILE_LEN_MAX {
+                    return Err(SecretError::Unreadable {
+                        file: file.clone(),
+                        reason: "it is no file of at most 64 KiB".to_owned(),
+                    });
+                }
+                (std::fs::read_to_string(path).map_err(unreadable)?, file)
             }
             _ => return Err(SecretError::Place),
         };

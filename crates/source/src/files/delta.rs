@@ -25,6 +25,7 @@ use super::store::{DataFile, is_same};
 
 /// The folder of the log, below that of the table.
 pub(crate) const LOG: &str = "_delta_log";
+const LAST_CHECKPOINT: &str = "_last_checkpoint";
 const VERSION_DIGITS: usize = 20;
 /// The protocol's reader versions that are known.
 const READER_VERSION_MAX: i32 = 3;
@@ -59,6 +60,8 @@ struct Log {
     checkpoints: BTreeMap<(u64, u32), BTreeMap<u32, ObjectMeta>>,
     /// Whether there are checkpoints of a form that is not read.
     has_others: bool,
+    /// The file that tells the version of the last checkpoint.
+    last_checkpoint: Option<Path>,
 }
 
 /// What all actions so far have made.
@@ -106,6 +109,13 @@ impl DeltaTable {
             }
             return Ok(None);
         };
+        if let Some(told) = log
+            .last_checkpoint(store)
+            .await?
+            .filter(|&told| told > version)
+        {
+            return Err(DeltaFault::Gap { version: told });
+        }
         let state = log.replay(store, version, shown).await?;
         let protocol = state.protocol.ok_or(DeltaFault::Empty)?;
         let metadata = state.metadata.ok_or(DeltaFault::Empty)?;
@@ -174,6 +184,10 @@ impl Log {
         let folder = root.clone().join(LOG);
         for meta in store.list_with_delimiter(Some(&folder)).await?.objects {
             let name = meta.location.filename().unwrap_or_default();
+            if name == LAST_CHECKPOINT {
+                log.last_checkpoint = Some(meta.location);
+                continue;
+            }
             match Entry::of(name) {
                 Some(Entry::Commit(version)) => {
                     log.commits.insert(version, meta);
@@ -193,6 +207,20 @@ impl Log {
         log.checkpoints
             .retain(|(_, parts), found| found.keys().copied().eq(1..=*parts));
         Ok(log)
+    }
+
+    /// Returns the version of the last checkpoint, if a file tells it: a log that ends before has
+    /// lost its end.
+    async fn last_checkpoint(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+    ) -> Result<Option<u64>, DeltaFault> {
+        let Some(location) = &self.last_checkpoint else {
+            return Ok(None);
+        };
+        let bytes = store.get(location).await?.bytes().await?;
+        let told: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+        Ok(told.and_then(|told| told.get("version")?.as_u64()))
     }
 
     /// Returns the newest version, and a file that tells it.

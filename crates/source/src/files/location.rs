@@ -15,7 +15,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use url::Url;
 
-use super::delta::{DeltaTable, LOG};
+use super::delta::{DeltaFault, DeltaTable, LOG};
 use super::format::{extensions, format_of};
 use super::store::DataFile;
 use crate::descriptor::{FileFormat, SourceSettings};
@@ -208,8 +208,7 @@ impl Finder<'_> {
             let path = path.map_err(|error| self.unreadable(error.path(), error.error()))?;
             let folder = path.parent().unwrap_or(&path);
             if seen.as_deref() != Some(folder) {
-                let mut above = folder.ancestors();
-                if let Some(table) = above.find(|folder| folder.join(LOG).is_dir()) {
+                if let Some(table) = table_above(folder) {
                     return Err(self.address(&table.display().to_string(), TABLE_INSIDE));
                 }
                 seen = Some(folder.to_owned());
@@ -242,6 +241,9 @@ impl Finder<'_> {
     }
 
     fn folder(&self, folder: &LocalPath) -> Result<Found, OpenError> {
+        if let Some(table) = table_above(folder) {
+            return Err(self.address(&table.display().to_string(), TABLE_INSIDE));
+        }
         let mut found = Found::default();
         self.walk(folder, 0, &mut found)?;
         if found.paths.is_empty() {
@@ -266,7 +268,15 @@ impl Finder<'_> {
         let odd = |_| self.address(uri, "its path is not valid UTF-8 or holds odd characters");
         let root = Path::from_absolute_path(&path).map_err(odd)?;
         let store = Arc::clone(local) as Arc<dyn ObjectStore>;
-        self.table(&store, &root, &path.display().to_string()).await
+        let shown = path.display().to_string();
+        let named = self.table(&store, &root, &shown).await?;
+        // A log without a commit is no reason to take all files for the table.
+        let empty = || OpenError::Delta {
+            source_name: self.source_name.to_owned(),
+            table: shown,
+            cause: DeltaFault::Empty,
+        };
+        named.ok_or_else(empty).map(Some)
     }
 
     /// Opens a folder that is a table by its log; nothing if it has none.
@@ -392,6 +402,11 @@ impl Finder<'_> {
 
 fn has_glob(uri: &str) -> bool {
     uri.contains(['*', '?', '['])
+}
+
+/// Returns the table that a folder is, or is in.
+fn table_above(folder: &LocalPath) -> Option<&LocalPath> {
+    folder.ancestors().find(|folder| folder.join(LOG).is_dir())
 }
 
 /// Tells whether a name of what was skipped is that of a Delta table's log.
