@@ -60,9 +60,10 @@ impl Source {
     ///
     /// If the key is a column, a database is asked with the keys as parameters, so that an index on
     /// it serves; of Parquet only the row groups and pages that may have a key are read, and of
-    /// them first the keys; of a Delta table its newest version is read; of CSV and NDJSON the places of all keys are remembered from the second
-    /// fetch on. Else the source is searched, up to the last key if keys are unique by its settings.
-    /// Files that changed since the source was opened are read as they are now.
+    /// them first the keys; of a Delta table its newest version is read; of CSV and NDJSON the
+    /// places of all keys are remembered from the second fetch on. Else the source is searched. A
+    /// search, and one of Parquet, ends at the last key if keys are unique by the settings. Files that
+    /// changed since the source was opened are read as they are now.
     ///
     /// Dropping the future ends the session, and with it (since PostgreSQL 14, within a second or
     /// two) the query.

@@ -38,15 +38,26 @@ pub(crate) fn condition(
     keys: &[&str],
     data_type: &DataType,
 ) -> Result<Option<Expr>, DataFusionError> {
-    let Some(values) = typed(keys, data_type) else {
+    let Some(values) = values(keys, data_type)? else {
         return Ok(None);
     };
     if values.is_empty() {
         return Ok(Some(lit(false)));
     }
-    let literal = |at| Ok(lit(ScalarValue::try_from_array(&values, at)?));
-    let literals: Result<Vec<_>, DataFusionError> = (0..values.len()).map(literal).collect();
-    Ok(Some(column.clone().in_list(literals?, false)))
+    let literals = values.into_iter().map(lit).collect();
+    Ok(Some(column.clone().in_list(literals, false)))
+}
+
+/// Returns what [`typed`] does, value by value.
+pub(crate) fn values(
+    keys: &[&str],
+    data_type: &DataType,
+) -> Result<Option<Vec<ScalarValue>>, DataFusionError> {
+    let value_of = |values: ArrayRef| {
+        let value = |at| ScalarValue::try_from_array(&values, at);
+        (0..values.len()).map(value).collect()
+    };
+    typed(keys, data_type).map(value_of).transpose()
 }
 
 /// Returns a column of keys as texts.

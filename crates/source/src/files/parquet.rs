@@ -8,13 +8,12 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::common::DataFusionError;
 use datafusion::datasource::TableProvider;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::listing::{
-    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl, PartitionedFile,
 };
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{
@@ -160,12 +159,11 @@ pub(crate) fn partitioned(
     let read: Vec<PartitionedFile> = files.iter().map(|file| columns.of(file)).collect();
     let groups = read.chunks(read.len().div_ceil(partition_count).max(1));
     let groups = groups.map(|files| FileGroup::new(files.to_vec())).collect();
-    let schema = columns.schema();
-    let known = Arc::clone(schema.table_schema());
-    let source = Arc::new(ParquetSource::new(schema));
+    let columns = columns.schema();
+    let schema = Arc::clone(columns.table_schema());
+    let source = Arc::new(ParquetSource::new(columns));
     let reading = FileScanConfigBuilder::new(ObjectStoreUrl::parse(root)?, source);
     let reading = reading.with_file_groups(groups).build();
-    let schema = known;
     Ok(Arc::new(PartitionedTable { reading, schema }))
 }
 
@@ -213,16 +211,14 @@ pub(crate) async fn fetch(
     let Ok(at) = schema.index_of(asked.column) else {
         return Ok(None);
     };
-    let Some(values) = keys::typed(asked.keys, schema.field(at).data_type()) else {
+    let Some(values) = keys::values(asked.keys, schema.field(at).data_type())? else {
         return Ok(None);
     };
     let mut batches = Vec::new();
     if values.is_empty() {
         return Ok(Some(batches));
     }
-    let literal = |at| Ok(lit(ScalarValue::try_from_array(&values, at)?));
-    let literals = (0..values.len()).map(literal);
-    let literals = literals.collect::<Result<Vec<_>, DataFusionError>>()?;
+    let literals = values.into_iter().map(lit).collect();
     let column = Arc::new(Column::new(asked.column, at));
     let is_asked = in_list(column, literals, &false, schema)?;
     let (state, task) = (asked.context.state(), asked.context.task_ctx());
