@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use sameas_api::v1::match_service_client::MatchServiceClient;
+use sameas_api::v1::{Attribute, FindRequest, FindResponse};
 use sameas_resolve::{
-    Candidate, FindError, FindQuery, Finder, MatchStanding, RecordName, Settings, rank,
+    Candidate, FindError, FindQuery, Finder, MatchStanding, RankOptions, RecordName, Settings, rank,
 };
 use sameas_store::GraphFolder;
-use sameas_tests::{Layout, Systems, options, rebuild, sameas};
+use sameas_tests::{Layout, Serving, Systems, options, rebuild, sameas};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
 
 fn load(settings: &Settings) -> Finder {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -43,6 +48,7 @@ fn queries(folder: &Path, settings: &Settings) -> Vec<FindQuery> {
             values: values.collect(),
             source: Some("crm".to_owned()),
             key: Some(cell(&row, &crm.key)),
+            visible: None,
         }
     })
     .collect()
@@ -107,6 +113,11 @@ fn a_record_is_found_to_be_of_its_own_entity() {
     let finder = load(&settings);
     let snapshot = GraphFolder::open(&settings.graph_path()).unwrap();
     let snapshot = snapshot.current().unwrap().unwrap();
+    let told = RankOptions {
+        least: 0.0,
+        limit: 10,
+        comparisons: finder.visible_comparisons(None),
+    };
     let (mut of_others, mut same) = (0, 0);
     for query in queries(folder.path(), &settings) {
         let key = query.key.clone().unwrap();
@@ -117,8 +128,7 @@ fn a_record_is_found_to_be_of_its_own_entity() {
             &find(&finder, query).unwrap(),
             finder.legend(),
             &snapshot,
-            0.0,
-            10,
+            &told,
         );
         let ranked = ranked.unwrap();
         let best = ranked
@@ -218,7 +228,7 @@ fn every_row_of_a_file_gets_its_answer() {
     }
     let rows: usize = standings.values().sum();
     assert_eq!(rows, queries.len() + 1);
-    assert_eq!(standings["none"], 1, "{standings:?}");
+    assert_eq!(standings["not searched"], 1, "{standings:?}");
     assert!(standings["match"] * 10 > rows * 9, "{standings:?}");
     fs::write(&file, "surname,surnam\na,b\n").unwrap();
     let ran = sameas(
@@ -232,4 +242,198 @@ fn every_row_of_a_file_gets_its_answer() {
         "{}",
         ran.stderr
     );
+}
+
+/// The settings of systems, with a level that looks at two fields.
+fn with_level_across_fields(path: &Path) -> Settings {
+    let text = fs::read_to_string(path).unwrap();
+    let plain = "[[compare]]\nfield = \"surname\"\nfrequency = true\n";
+    assert!(text.contains(plain), "{text}");
+    let across = "[[compare]]\nfield = \"surname\"\nlevel = [\n  \
+        { name = \"same and known\", when = \"surname_l = surname_r AND email_r IS NOT NULL\" },\n  \
+        { name = \"same\", when = \"surname_l = surname_r\" },\n]\n";
+    fs::write(path, text.replace(plain, across)).unwrap();
+    Settings::load(path).unwrap()
+}
+
+/// Whoever may see some fields learns nothing of the others: neither by a level that looks at both,
+/// nor by a rule, nor by a weight.
+#[test]
+fn what_may_not_be_seen_weighs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Systems::new(300, 12).write(folder.path(), &Layout::default());
+    let settings = with_level_across_fields(&path);
+    rebuild(&path, 2);
+    let finder = load(&settings);
+    let visible = ["given_name", "surname", "street", "postcode"].map(str::to_owned);
+    let visible = BTreeSet::from(visible);
+    let shown = finder.visible_comparisons(Some(&visible));
+    let name = |number: &usize| finder.legend().comparisons[*number].name.clone();
+    let names: Vec<String> = shown.iter().map(name).collect();
+    assert_eq!(names, ["given_name", "surname", "street", "postcode"]);
+    let surname = shown[1];
+    let (mut known, mut compared) = (0, 0);
+    for query in queries(folder.path(), &settings) {
+        let mut some = query.clone();
+        some.values.retain(|field, _| visible.contains(field));
+        let all_seen = find(&finder, some.clone());
+        some.visible = Some(visible.clone());
+        let (Ok(all_seen), Ok(found)) = (all_seen, find(&finder, some)) else {
+            continue;
+        };
+        let level = |candidate: &Candidate| candidate.pattern.level(surname);
+        known += all_seen.candidates.iter().filter(|c| level(c) == 1).count();
+        assert_eq!(all_seen.candidates.len(), found.candidates.len());
+        for candidate in found.candidates {
+            compared += 1;
+            assert_ne!(level(&candidate), 1, "the e-mail address was looked at");
+            for number in 0..finder.legend().comparisons.len() {
+                let level = candidate.pattern.level(number);
+                assert!(shown.contains(&number) || level == 0, "{}", name(&number));
+            }
+        }
+    }
+    assert!(known > 50 && compared > 100, "{known} of {compared}");
+    let hint = finder.what_would_do(Some(&visible));
+    assert!(hint.ends_with("give street and postcode"), "{hint}");
+    let hint = finder.what_would_do(Some(&BTreeSet::new()));
+    assert!(!hint.contains("street"), "{hint}");
+}
+
+/// A value that cannot be read is named, and the others are searched by; a source that cannot be
+/// read is a gap, and the others are searched.
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_searched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Systems::new(200, 13).write(folder.path(), &Layout::default());
+    rebuild(&path, 2);
+    let settings = Settings::load(&path).unwrap();
+    let mut query = queries(folder.path(), &settings).remove(2);
+    query
+        .values
+        .insert("dob".to_owned(), vec!["1987-13-41".to_owned()]);
+    let whole = load(&settings);
+    let found = find(&whole, query.clone()).unwrap();
+    assert_eq!(
+        (&*found.unreadable, found.gaps.len()),
+        (&["dob".to_owned()][..], 0)
+    );
+    assert!(found.rules_asked > 0);
+
+    let shop = folder.path().join("shop");
+    let away = folder.path().join("away");
+    fs::rename(&shop, &away).unwrap();
+    let partial = load(&settings);
+    let found = find(&partial, query).unwrap();
+    let gaps: Vec<&str> = found.gaps.iter().map(|gap| gap.source.as_str()).collect();
+    assert_eq!(gaps, ["shop"]);
+    assert!(found.candidates.iter().all(|c| c.source != "shop"));
+    assert!(partial.reference_count() < whole.reference_count());
+    let asked = ["find", "--quiet", "city=Nowhere", "dob=1987-13-41"];
+    let ran = sameas(&path, &asked);
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    for told in [
+        "`dob`: a value cannot be read",
+        "not all sources could be searched",
+    ] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+    // With none that can be read there is nothing to search.
+    for source in ["crm", "desk"] {
+        fs::rename(
+            folder.path().join(source),
+            folder.path().join(format!("{source}-away")),
+        )
+        .unwrap();
+    }
+    let ran = sameas(&path, &asked);
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    assert!(ran.stderr.contains("source `crm`"), "{}", ran.stderr);
+}
+
+const CLERK: &str = "canarytokenqc0123456789abcdef0123456789";
+
+async fn ask(channel: &Channel, known: &[(&str, &str)]) -> Result<FindResponse, Status> {
+    let attributes = known.iter().map(|(field, value)| Attribute {
+        field: (*field).to_owned(),
+        value: (*value).to_owned(),
+    });
+    let mut request = Request::new(FindRequest {
+        attributes: attributes.collect(),
+        ..FindRequest::default()
+    });
+    let shown = format!("Bearer {CLERK}").parse().unwrap();
+    request.metadata_mut().insert("authorization", shown);
+    let answer = MatchServiceClient::new(channel.clone()).find(request).await;
+    answer.map(tonic::Response::into_inner)
+}
+
+/// Asks until the server has read what it searches.
+async fn ask_until(
+    channel: &Channel,
+    known: &[(&str, &str)],
+    is_enough: impl Fn(&FindResponse) -> bool,
+) -> FindResponse {
+    let began = Instant::now();
+    loop {
+        match ask(channel, known).await {
+            Ok(answer) if is_enough(&answer) => return answer,
+            Ok(_) => {}
+            Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status:?}"),
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "never");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The same over the wire: a caller that may see some fields is told of those alone; a source
+/// that was down when the server began is searched once it is back.
+#[tokio::test]
+async fn a_server_finds_with_what_it_can_read_for_callers_that_may_see_some_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Systems::new(200, 14).write(folder.path(), &Layout::default());
+    let rebuilt = sameas(&path, &["rebuild", "--quiet"]);
+    assert_eq!(rebuilt.code, Some(0), "{}", rebuilt.stderr);
+    let settings = Settings::load(&path).unwrap();
+    let query = queries(folder.path(), &settings).remove(5);
+    fs::write(folder.path().join("clerk.token"), CLERK).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let caller = "\n[[caller]]\nname = \"clerk\"\ntoken = { file = \"clerk.token\" }\nmay = [\"find\"]\n\
+                  fields = [\"surname\", \"given_name\", \"street\", \"postcode\", \"dob\"]\n";
+    fs::write(&path, text + caller).unwrap();
+    let (shop, away) = (folder.path().join("shop"), folder.path().join("away"));
+    fs::rename(&shop, &away).unwrap();
+    let server = Serving::start(&path, &[]);
+    let channel = server.channel().await;
+    let value = |field: &str| query.values[field].first().map_or("", String::as_str);
+    let known = [
+        ("surname", value("surname")),
+        ("street", value("street")),
+        ("postcode", value("postcode")),
+        ("dob", "1987-13-41"),
+    ];
+    let answer = ask_until(&channel, &known, |_| true).await;
+    let gaps: Vec<&str> = answer.gaps.iter().map(|gap| gap.source.as_str()).collect();
+    assert_eq!(gaps, ["shop"]);
+    assert_eq!(answer.unreadable_fields, ["dob"]);
+    let told = answer.entities.iter().flat_map(|entity| &entity.references);
+    let told: BTreeSet<&str> = told
+        .flat_map(|reference| &reference.comparisons)
+        .map(|comparison| comparison.comparison.as_str())
+        .collect();
+    let seen = ["dob", "given_name", "postcode", "street", "surname"];
+    assert_eq!(told, BTreeSet::from(seen));
+    let hidden = ask(&channel, &[("email", "a@b.example")])
+        .await
+        .unwrap_err();
+    assert_eq!(hidden.code(), Code::PermissionDenied);
+    let little = ask(&channel, &[("given_name", "x")]).await.unwrap_err();
+    assert_eq!(little.code(), Code::InvalidArgument, "{little:?}");
+    for field in ["email", "phone", "city"] {
+        assert!(!little.message().contains(field), "{little:?}");
+    }
+    fs::rename(&away, &shop).unwrap();
+    ask_until(&channel, &known, |answer| answer.gaps.is_empty()).await;
+    let said = server.stop().stderr;
+    assert!(said.contains("shop"), "{said}");
 }

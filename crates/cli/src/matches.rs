@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use sameas_api::v1 as wire;
 use sameas_resolve::{
-    FindError, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, MatchStanding, Settings,
-    Shrink, Silent, rank,
+    FindError, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, MatchStanding, RankOptions,
+    Settings, Shrink, Silent, rank,
 };
 use sameas_server::{
     FOUND_REFERENCE_COUNT_MAX, FindAnswer, FindFailure, FindQuestion, Finding, Matches,
@@ -20,8 +20,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::args::Shared;
-use crate::job;
 use crate::values::{Ending, GapLog};
+use crate::{job, output};
 
 /// How long a reading that failed is not tried again: at first, and at most.
 const PAUSE_MIN: Duration = Duration::from_secs(5);
@@ -48,19 +48,21 @@ impl Known {
         };
         let (wanted, heard) = watch::channel(revision);
         let finder = Arc::default();
+        let log: Arc<GapLog> = Arc::default();
         let reading = job::runtime(shared)?;
         reading.spawn(keep_reading(
             settings.clone(),
             options,
             Arc::clone(&finder),
             heard,
+            Arc::clone(&log),
         ));
         Ok(Self {
             answering: Some(job::runtime(shared)?),
             reading: Some(reading),
             finder,
             wanted,
-            log: Arc::default(),
+            log,
         })
     }
 
@@ -94,6 +96,7 @@ async fn keep_reading(
     options: JobOptions,
     finder: Arc<RwLock<Option<Arc<Finder>>>>,
     mut wanted: watch::Receiver<u64>,
+    log: Arc<GapLog>,
 ) {
     let (settings, options) = (Arc::new(settings), Arc::new(options));
     let mut pause = PAUSE_MIN;
@@ -102,21 +105,29 @@ async fn keep_reading(
         let (settings, options) = (Arc::clone(&settings), Arc::clone(&options));
         // A task of its own: a defect in it is a reading that failed.
         let reading = tokio::spawn(async move { Finder::load(&settings, &options).await });
-        let failure = match reading.await {
+        match reading.await {
             Ok(Ok(read)) => {
                 tracing::info!(references = read.reference_count(), "records can be found");
+                for gap in read.unread() {
+                    log.note(&gap.source, &gap.reason);
+                }
+                let is_whole = read.unread().is_empty();
                 // The one before is freed here, where nobody waits for the lock.
                 drop(replaced(&finder, read));
-                pause = PAUSE_MIN;
-                if wanted.changed().await.is_err() {
-                    return;
+                if is_whole {
+                    pause = PAUSE_MIN;
+                    if wanted.changed().await.is_err() {
+                        return;
+                    }
+                    continue;
                 }
-                continue;
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the task that reads has died".to_owned(),
-        };
-        tracing::error!(failure, "records cannot be found, or not among the newest");
+            Ok(Err(error)) => {
+                let failure = output::error_text(&error.into());
+                tracing::error!(failure, "records cannot be found, or not among the newest");
+            }
+            Err(_) => tracing::error!("records cannot be found: the task that reads has died"),
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
@@ -158,7 +169,12 @@ async fn answer(
 ) -> Result<FindAnswer, FindFailure> {
     let fields: Vec<String> = question.attributes.iter().map(|(f, _)| f.clone()).collect();
     let position = |field: &str| fields.iter().position(|one| one == field).unwrap_or(0);
-    let (time, least, limit) = (question.time, question.min_probability, question.limit);
+    let (time, visible) = (question.time, question.visible.clone());
+    let options = RankOptions {
+        least: question.min_probability,
+        limit: question.limit,
+        comparisons: finder.visible_comparisons(visible.as_ref()),
+    };
     let found = finder.find(query(question), time).await;
     let found = found.map_err(|error| match &error {
         FindError::UnknownField { field, .. } => FindFailure::FieldUnknown {
@@ -174,10 +190,10 @@ async fn answer(
         },
     })?;
     if found.rules_asked == 0 {
-        let what = finder.what_would_do();
+        let what = finder.what_would_do(visible.as_ref());
         return Err(FindFailure::Insufficient { what });
     }
-    let entities = rank(&found, finder.legend(), snapshot, least, limit);
+    let entities = rank(&found, finder.legend(), snapshot, &options);
     let entities = entities.map_err(|error| failed(&error.to_string()))?;
     let gaps = found.gaps.into_iter().map(|gap| {
         log.note(&gap.source, &gap.reason);
@@ -190,6 +206,7 @@ async fn answer(
     Ok(FindAnswer {
         entities: entities.into_iter().map(entity).collect(),
         gaps: gaps.collect(),
+        unreadable_fields: found.unreadable,
         decision_model: decision_model(finder.legend()),
     })
 }
@@ -203,6 +220,7 @@ fn query(question: FindQuestion) -> FindQuery {
         values,
         source: question.source,
         key: question.key,
+        visible: question.visible,
     }
 }
 

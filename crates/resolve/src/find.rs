@@ -28,9 +28,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::query::{FindError, FindQuery};
-pub use self::rank::{FoundEntity, FoundRecord, MatchStanding, rank};
+pub use self::rank::{FoundEntity, FoundRecord, MatchStanding, RankOptions, rank};
+use crate::ingest::{OnFailure, Unread};
 use crate::job::{JobError, JobOptions, Stages};
-use crate::opened::OpenedSources;
+use crate::opened::{OpenedSources, told};
 use crate::rebuild::{Job, threads};
 use crate::{Settings, ingest, model_file};
 
@@ -84,7 +85,10 @@ pub struct Found {
     pub candidates: Vec<Candidate>,
     /// How many blocking rules have a key of the record; without one nothing can be found.
     pub rules_asked: usize,
-    /// Sources that did not tell their candidates.
+    /// The fields of the query that have a value which cannot be read as what the field holds. It
+    /// was taken for missing.
+    pub unreadable: Vec<String>,
+    /// Sources that were not searched, or did not tell their candidates.
     pub gaps: Vec<FindGap>,
     /// The source of the record and its key there, if that source holds each customer once: no
     /// entity with another record of the source is its own.
@@ -122,6 +126,8 @@ struct Shared {
     resident: Records,
     /// The sources that are asked for their candidates, and what of them.
     fetched: BTreeMap<SourceId, Fetched>,
+    /// The sources that could not be read.
+    unread: Vec<FindGap>,
     opened: OpenedSources,
     /// Content hashes of values that too many records share.
     ignored: BTreeMap<FieldId, HashSet<u64>>,
@@ -130,10 +136,12 @@ struct Shared {
 }
 
 impl Finder {
-    /// Reads all sources and indexes the keys of their records.
+    /// Reads all sources and indexes the keys of their records. A source that cannot be read is
+    /// done without, and is a gap of every answer.
     ///
     /// # Errors
-    /// Names what is wrong with the settings, a source or the model, of which there must be one.
+    /// Names what is wrong with the settings or the model, of which there must be one, or with the
+    /// first source if none can be read.
     pub async fn load(settings: &Settings, options: &JobOptions) -> Result<Self, JobError> {
         let mut stages = Stages::new(&*options.progress);
         let threads = threads(options)?;
@@ -147,9 +155,10 @@ impl Finder {
         }
         model_file::refuse_lost_key(&path)?;
         let key = model_file::secret(&path, options.new_key)?;
-        let job = Job::read(settings, options, &threads, &mut stages).await?;
+        let reading = Job::read_what_can_be(settings, options, &threads, &mut stages).await;
+        let (job, mut unread) = reading?;
         let model = model_file::read(&path, &job.plan, &key)?.ok_or_else(none)?;
-        let fetched = fetched(settings, &job.records, options).await?;
+        let fetched = fetched(settings, &job.records, options, &mut unread).await?;
         let shared = threads.install(|| {
             stages.begin("prepare", None);
             let threshold = Threshold::of(&settings.decide);
@@ -176,6 +185,7 @@ impl Finder {
                 index,
                 resident,
                 fetched,
+                unread: unread.into_iter().map(gap).collect(),
                 opened: OpenedSources::new(&settings.sources, &settings.base),
                 ignored,
                 judge,
@@ -207,40 +217,66 @@ impl Finder {
         let began = Instant::now();
         let only_of = self.shared.only_of(&query);
         let shared = Arc::clone(&self.shared);
+        let hidden = shared.hidden(query.visible.as_ref());
         let asked = self.compute(move || {
-            let probe = shared.probe(&query)?;
+            let (probe, unreadable) = shared.probe(&query)?;
             let (nodes, rules_asked) = shared.candidates(&probe, &query)?;
-            Ok::<_, FindError>((probe, nodes, rules_asked))
+            Ok::<_, FindError>((probe, unreadable, nodes, rules_asked))
         });
-        let (probe, nodes, rules_asked) = asked.await??;
+        let (probe, unreadable, nodes, rules_asked) = asked.await??;
         let (resident, asked) = self.shared.by_place(&nodes);
         let left = time.saturating_sub(began.elapsed());
-        let (fetched, gaps) = self.shared.fetch(&asked, left).await;
+        let (fetched, mut gaps) = self.shared.fetch(&asked, left).await;
+        gaps.extend(self.shared.unread.iter().cloned());
         let shared = Arc::clone(&self.shared);
-        let candidates = self.compute(move || shared.weigh(&probe, &resident, &fetched));
+        let candidates = self.compute(move || shared.weigh(&probe, &hidden, &resident, &fetched));
         Ok(Found {
             candidates: candidates.await?,
             rules_asked,
+            unreadable,
             gaps,
             only_of,
         })
     }
 
-    /// Says which fields would do to look for a record.
-    pub fn what_would_do(&self) -> String {
+    /// Says which fields would do to look for a record, of these if not of all.
+    pub fn what_would_do(&self, visible: Option<&BTreeSet<String>>) -> String {
         let shared = &self.shared;
+        let hidden = shared.hidden(visible);
         let name = |part: &KeyPart| shared.schema.field(part.field).name.as_str();
-        let rules = shared.plan.rules.iter().map(|rule| {
+        let rules = shared.plan.rules.iter();
+        let usable = rules.filter(|rule| {
+            let mut fields = rule.parts.iter().map(|part| part.field);
+            !fields.any(|field| hidden.contains(&field))
+        });
+        let rules = usable.map(|rule| {
             let mut names: Vec<&str> = rule.parts.iter().map(name).collect();
             names.dedup();
             names.join(" and ")
         });
         let rules: BTreeSet<String> = rules.collect();
         let rules: Vec<String> = rules.into_iter().collect();
+        if rules.is_empty() {
+            return "no blocking rule looks at these fields alone, so nothing can be looked up"
+                .to_owned();
+        }
         format!(
             "no blocking rule has all its values, so nothing could be looked up; give {}",
             rules.join(", or ")
         )
+    }
+
+    /// Returns the numbers of the comparisons of these fields, or of all.
+    pub fn visible_comparisons(&self, visible: Option<&BTreeSet<String>>) -> Vec<usize> {
+        let hidden = self.shared.hidden(visible);
+        let comparisons = self.shared.plan.comparisons.iter().enumerate();
+        let shown = comparisons.filter(|(_, comparison)| !hidden.contains(&comparison.field));
+        shown.map(|(number, _)| number).collect()
+    }
+
+    /// Returns the sources that could not be read.
+    pub fn unread(&self) -> &[FindGap] {
+        &self.shared.unread
     }
 
     /// Returns the fields that records are compared by.
@@ -300,15 +336,26 @@ struct Fetched {
     plan: Arc<SourcePlan>,
 }
 
+fn gap(unread: Unread) -> FindGap {
+    FindGap {
+        source: unread.source,
+        reason: told(&unread.why),
+    }
+}
+
 /// Says what is asked of the sources whose candidates are fetched.
 async fn fetched(
     settings: &Settings,
     records: &Records,
     options: &JobOptions,
+    unread: &mut Vec<Unread>,
 ) -> Result<BTreeMap<SourceId, Fetched>, JobError> {
     let mut some = settings.clone();
-    some.sources.retain(SourceSettings::fetches_candidates);
-    let opened = ingest::open(&some, records.schema(), &*options.progress).await?;
+    let is_read = |source: &SourceSettings| !unread.iter().any(|u| u.source == source.name);
+    some.sources
+        .retain(|source| source.fetches_candidates() && is_read(source));
+    let mut on_failure = OnFailure::GoOn(unread);
+    let opened = ingest::open(&some, records.schema(), &*options.progress, &mut on_failure).await?;
     let numbered = opened.into_iter().filter_map(|open| {
         let source = records.references().source_id(&open.plan.name)?;
         let (request, plan) = (open.request, open.plan);
@@ -425,8 +472,24 @@ impl Shared {
         (fetched, gaps)
     }
 
-    /// Weighs a record against the candidates at hand and those that were fetched.
-    fn weigh(&self, probe: &Records, resident: &[u32], fetched: &[Records]) -> Vec<Candidate> {
+    /// Returns the fields that are none of these.
+    fn hidden(&self, visible: Option<&BTreeSet<String>>) -> Vec<FieldId> {
+        let is_hidden = |name: &str| visible.is_some_and(|visible| !visible.contains(name));
+        let fields = self.schema.fields().iter();
+        let hidden = fields.filter(|field| is_hidden(&field.name));
+        let ids = hidden.filter_map(|field| self.schema.field_id(&field.name));
+        ids.collect()
+    }
+
+    /// Weighs a record against the candidates at hand and those that were fetched, as if the hidden
+    /// fields had no values: what depends on none tells nothing of any.
+    fn weigh(
+        &self,
+        probe: &Records,
+        hidden: &[FieldId],
+        resident: &[u32],
+        fetched: &[Records],
+    ) -> Vec<Candidate> {
         let of_fetched = fetched.iter().map(|records| nodes_of(records).collect());
         let of_fetched: Vec<Vec<u32>> = of_fetched.collect();
         let mut parts = vec![(probe, &[0][..]), (&self.resident, resident)];
@@ -434,6 +497,9 @@ impl Shared {
         let mut records = Records::excerpt(&parts);
         for (field, ignored) in &self.ignored {
             records.ignore(*field, &|hash| ignored.contains(&hash));
+        }
+        for field in hidden {
+            records.ignore(*field, &|_| true);
         }
         let judged = self.judge.judge(&records);
         let names = resident.iter().map(|&node| (self.references(), node));

@@ -15,14 +15,14 @@ use sameas_record::{
 use sameas_source::{
     FieldMapping, RowCount, ScanError, ScanRequest, SkippedFiles, Source, SourceSettings,
 };
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Settings;
 use crate::job::{JobError, JobOptions, Progress};
 use crate::report::skipped_text;
 
-/// What was read from all sources, and what was left out of it.
+/// What was read from sources, and what was left out of it.
 pub(crate) struct Scanned {
     sources: Vec<SourceParts>,
     /// Cells that were too long.
@@ -67,38 +67,84 @@ pub(crate) struct OpenSource {
     pub(crate) plan: Arc<SourcePlan>,
 }
 
+/// A source that could not be read, and why.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) source: String,
+    pub(crate) why: JobError,
+}
+
+/// What to do about a source that cannot be read.
+#[derive(Debug)]
+pub(crate) enum OnFailure<'u> {
+    /// Do without all.
+    Stop,
+    /// Do without it, and keep it here.
+    GoOn(&'u mut Vec<Unread>),
+}
+
+impl OnFailure<'_> {
+    /// Returns what a source gave, or nothing if it is done without.
+    fn unless_failed<T>(
+        &mut self,
+        source: &str,
+        outcome: Result<T, JobError>,
+    ) -> Result<Option<T>, JobError> {
+        match (outcome, self) {
+            (Ok(given), _) => Ok(Some(given)),
+            (Err(why), Self::Stop) => Err(why),
+            (Err(why), Self::GoOn(unread)) => {
+                let source = source.to_owned();
+                unread.push(Unread { source, why });
+                Ok(None)
+            }
+        }
+    }
+}
+
 /// Opens every source, checks every mapped name and says which files are left out, before
 /// anything is read.
 pub(crate) async fn open(
     settings: &Settings,
     schema: &Schema,
     progress: &dyn Progress,
+    on_failure: &mut OnFailure<'_>,
 ) -> Result<Vec<OpenSource>, JobError> {
     let mut opened = Vec::with_capacity(settings.sources.len());
-    for source_settings in &settings.sources {
-        let source = Source::open(source_settings, &settings.base).await?;
-        let mut compared = source_settings.clone();
-        compared
-            .fields
-            .retain(|field, _| !settings.is_for_profiles_only(field));
-        let source_settings = &compared;
-        let (request, columns) = ScanRequest::for_settings(source_settings);
-        source.check(&request)?;
-        source.updated_kind()?;
-        if let Some(note) = skipped_note(&source_settings.name, source.skipped_files()) {
-            progress.note(&note);
-        }
-        for (column, files) in source.lacking_files(&request) {
-            progress.note(&lacking_note(&source_settings.name, column, files));
-        }
-        let plan = Arc::new(source_plan(source_settings, schema, &request, &columns));
-        opened.push(OpenSource {
-            source,
-            request,
-            plan,
-        });
+    for source in &settings.sources {
+        let open = open_one(source, settings, schema, progress).await;
+        opened.extend(on_failure.unless_failed(&source.name, open)?);
     }
     Ok(opened)
+}
+
+async fn open_one(
+    source_settings: &SourceSettings,
+    settings: &Settings,
+    schema: &Schema,
+    progress: &dyn Progress,
+) -> Result<OpenSource, JobError> {
+    let source = Source::open(source_settings, &settings.base).await?;
+    let mut compared = source_settings.clone();
+    compared
+        .fields
+        .retain(|field, _| !settings.is_for_profiles_only(field));
+    let source_settings = &compared;
+    let (request, columns) = ScanRequest::for_settings(source_settings);
+    source.check(&request)?;
+    source.updated_kind()?;
+    if let Some(note) = skipped_note(&source_settings.name, source.skipped_files()) {
+        progress.note(&note);
+    }
+    for (column, files) in source.lacking_files(&request) {
+        progress.note(&lacking_note(&source_settings.name, column, files));
+    }
+    let plan = Arc::new(source_plan(source_settings, schema, &request, &columns));
+    Ok(OpenSource {
+        source,
+        request,
+        plan,
+    })
 }
 
 fn skipped_note(source_name: &str, skipped: &SkippedFiles) -> Option<String> {
@@ -166,23 +212,19 @@ pub(crate) async fn expected_rows(sources: &[OpenSource]) -> Option<u64> {
     Some(rows)
 }
 
-/// Scans all partitions of all sources in parallel.
-pub(crate) async fn scan(
-    sources: Vec<OpenSource>,
-    options: &JobOptions,
-    take: Take,
-) -> Result<Scanned, JobError> {
-    let skipped = sources
-        .iter()
-        .map(|open| (open.plan.name.clone(), open.source.skipped_files().clone()))
-        .collect();
-    let mut tasks = Vec::new();
-    for open in &sources {
-        let mut parts = Vec::new();
-        for stream in open.source.scan(&open.request, options.threads).await? {
+/// A source that is being read.
+struct Reading {
+    plan: Arc<SourcePlan>,
+    parts: Vec<JoinHandle<Result<RawPart, JobError>>>,
+}
+
+impl Reading {
+    /// Begins to read all partitions of a source in parallel.
+    async fn begin(open: &OpenSource, options: &JobOptions, take: Take) -> Result<Self, JobError> {
+        let streams = open.source.scan(&open.request, options.threads).await?;
+        let parts = streams.into_iter().map(|mut stream| {
             let (plan, progress) = (Arc::clone(&open.plan), Arc::clone(&options.progress));
-            parts.push(tokio::spawn(async move {
-                let mut stream = stream;
+            tokio::spawn(async move {
                 let mut ingest = PartitionIngest::new(&plan);
                 while let Some(batch) = stream.next().await {
                     let batch = batch.map_err(|e| ScanError::from_stream(&plan.name, &e))?;
@@ -193,15 +235,20 @@ pub(crate) async fn scan(
                     })?;
                     ingest.push(&batch)?;
                 }
-                Ok::<RawPart, JobError>(ingest.finish())
-            }));
-        }
-        tasks.push((SourcePlan::clone(&open.plan), parts));
+                Ok(ingest.finish())
+            })
+        });
+        Ok(Self {
+            plan: Arc::clone(&open.plan),
+            parts: parts.collect(),
+        })
     }
-    let mut scanned = Vec::with_capacity(tasks.len());
-    for (plan, tasks) in tasks {
-        let mut parts = Vec::with_capacity(tasks.len());
-        for task in tasks {
+
+    /// Waits until all has been read.
+    async fn end(self) -> Result<SourceParts, JobError> {
+        let plan = SourcePlan::clone(&self.plan);
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for task in self.parts {
             parts.push(part_of(&plan.name, task.await)?);
         }
         if parts.iter().all(RawPart::is_empty) && parts.iter().all(|part| part.refused() == 0) {
@@ -209,7 +256,30 @@ pub(crate) async fn scan(
                 source_name: plan.name,
             });
         }
-        scanned.push(SourceParts { plan, parts });
+        Ok(SourceParts { plan, parts })
+    }
+}
+
+/// Scans all partitions of all sources in parallel.
+pub(crate) async fn scan(
+    sources: Vec<OpenSource>,
+    options: &JobOptions,
+    take: Take,
+    on_failure: &mut OnFailure<'_>,
+) -> Result<Scanned, JobError> {
+    let skipped = sources
+        .iter()
+        .map(|open| (open.plan.name.clone(), open.source.skipped_files().clone()))
+        .collect();
+    let mut readings = Vec::with_capacity(sources.len());
+    for open in &sources {
+        let reading = Reading::begin(open, options, take).await;
+        readings.extend(on_failure.unless_failed(&open.plan.name, reading)?);
+    }
+    let mut scanned = Vec::with_capacity(readings.len());
+    for reading in readings {
+        let plan = Arc::clone(&reading.plan);
+        scanned.extend(on_failure.unless_failed(&plan.name, reading.end().await)?);
     }
     let long_cells = scanned
         .iter()

@@ -32,7 +32,7 @@ use sameas_source::{OneOrMany, OpenError, ScanError, Source, SourceSettings};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::ingest::{self, Take};
+use crate::ingest::{self, OnFailure, Take};
 use crate::job::{JobError, JobOptions};
 use crate::{Settings, SettingsError, model_file};
 use block::{Choice, Ground};
@@ -481,8 +481,8 @@ async fn ground(
         Take::All
     };
     let schema = settings.schema();
-    let sources = ingest::open(settings, &schema, &*options.progress).await?;
-    let scanned = ingest::scan(sources, options, take).await?;
+    let sources = ingest::open(settings, &schema, &*options.progress, &mut OnFailure::Stop).await?;
+    let scanned = ingest::scan(sources, options, take, &mut OnFailure::Stop).await?;
     let records = threads.install(|| scanned.assemble(schema))?;
     Ok((records, share))
 }

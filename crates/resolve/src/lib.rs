@@ -34,7 +34,7 @@ pub use export::{ExportError, ExportReport, export, export_csv, write_text};
 pub use figures::{Captures, LevelCount, RebuildFigures, WeightBin};
 pub use find::{
     Candidate, FindError, FindGap, FindQuery, FindSettings, Finder, Found, FoundEntity,
-    FoundRecord, MatchStanding, rank,
+    FoundRecord, MatchStanding, RankOptions, rank,
 };
 pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};

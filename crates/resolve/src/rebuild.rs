@@ -21,7 +21,7 @@ use sameas_source::SkippedFiles;
 use sameas_store::{FolderError, GraphFolder, Publisher};
 
 use crate::figures::{Captures, RebuildFigures, Tally};
-use crate::ingest::Take;
+use crate::ingest::{OnFailure, Take, Unread};
 use crate::job::{JobError, JobOptions, Shrink, Stages};
 use crate::report::{
     FieldReport, PlanReport, RebuildReport, RuleReport, SourceReport, TrainReport,
@@ -223,7 +223,35 @@ pub(crate) struct Job<'s> {
 }
 
 impl<'s> Job<'s> {
+    /// Reads all sources.
     pub(crate) async fn read(
+        settings: &'s Settings,
+        options: &JobOptions,
+        threads: &rayon::ThreadPool,
+        stages: &mut Stages<'_>,
+    ) -> Result<Self, JobError> {
+        Self::read_or(OnFailure::Stop, settings, options, threads, stages).await
+    }
+
+    /// Reads all sources that can be read, and returns the others. If none can, says why of the
+    /// first.
+    pub(crate) async fn read_what_can_be(
+        settings: &'s Settings,
+        options: &JobOptions,
+        threads: &rayon::ThreadPool,
+        stages: &mut Stages<'_>,
+    ) -> Result<(Self, Vec<Unread>), JobError> {
+        let mut unread = Vec::new();
+        let on_failure = OnFailure::GoOn(&mut unread);
+        let job = Self::read_or(on_failure, settings, options, threads, stages).await?;
+        if !unread.is_empty() && unread.len() == settings.sources.len() {
+            return Err(unread.swap_remove(0).why);
+        }
+        Ok((job, unread))
+    }
+
+    async fn read_or(
+        mut on_failure: OnFailure<'_>,
         settings: &'s Settings,
         options: &JobOptions,
         threads: &rayon::ThreadPool,
@@ -238,10 +266,10 @@ impl<'s> Job<'s> {
             &settings.rules,
         )
         .map_err(JobError::Matching)?;
-        let sources = ingest::open(settings, &schema, &*options.progress).await?;
+        let sources = ingest::open(settings, &schema, &*options.progress, &mut on_failure).await?;
         let expected = ingest::expected_rows(&sources).await;
         stages.begin("read", expected);
-        let scanned = ingest::scan(sources, options, Take::All).await?;
+        let scanned = ingest::scan(sources, options, Take::All, &mut on_failure).await?;
         let (long_cells, skipped) = (scanned.long_cells, scanned.skipped.clone());
         let mut records = threads.install(|| {
             stages.begin("encode", None);

@@ -77,6 +77,7 @@ impl LiveMatches {
             revision,
             entities: told.entities,
             gaps: told.gaps,
+            unreadable_fields: told.unreadable_fields,
             decision_model: Some(told.decision_model),
         };
         if response.encoded_len() > RESPONSE_LEN_MAX {
@@ -153,6 +154,7 @@ fn question(
         attributes: attributes.map(|one| (one.field, one.value)).collect(),
         source: given(request.source),
         key: given(request.key),
+        visible: rights.fields.clone(),
         min_probability: request.min_probability,
         limit,
         time: time_of(admitted.until.saturating_duration_since(Instant::now())),

@@ -4,6 +4,7 @@
 //! values pass through the server on their way to the caller. A server that is handed nothing
 //! never holds a value.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct FindQuestion {
     pub source: Option<String>,
     /// Its key there.
     pub key: Option<String>,
+    /// The fields that the answer may depend on; all if none are named.
+    pub visible: Option<BTreeSet<String>>,
     /// The least probability of an entity that is told.
     pub min_probability: f64,
     /// The most entities to tell.
@@ -90,8 +93,10 @@ impl fmt::Debug for FindQuestion {
 pub struct FindAnswer {
     /// The entities, most likely first.
     pub entities: Vec<wire::FoundEntity>,
-    /// The sources that did not tell what their candidates are like, by name.
+    /// The sources that were not searched, by name.
     pub gaps: Vec<wire::FindGap>,
+    /// The fields of the question with a value that cannot be read, by name.
+    pub unreadable_fields: Vec<String>,
     /// What turned weights into decisions.
     pub decision_model: wire::DecisionModel,
 }

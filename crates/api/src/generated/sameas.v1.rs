@@ -1460,7 +1460,8 @@ pub mod identity_service_server {
 pub struct FindRequest {
     /// What is known of the record. At most 256, at most 16 of one field, at most
     /// 64 KiB in all. A caller whose `fields` the settings bound may name those
-    /// alone.
+    /// alone, and what it is told depends on them alone: records are weighed as if
+    /// they had no other.
     #[prost(message, repeated, tag = "1")]
     pub attributes: ::prost::alloc::vec::Vec<Attribute>,
     /// The name of the source that the record is of, if it is of one: its values
@@ -1503,13 +1504,17 @@ pub struct FindResponse {
     /// The entities, most likely first.
     #[prost(message, repeated, tag = "2")]
     pub entities: ::prost::alloc::vec::Vec<FoundEntity>,
-    /// The sources that did not tell what their candidates are like, by name.
-    /// Without one, the answer is whole.
+    /// The sources that could not be searched, or did not tell what their
+    /// candidates are like, by name. Without one, the answer is whole.
     #[prost(message, repeated, tag = "3")]
     pub gaps: ::prost::alloc::vec::Vec<FindGap>,
     /// The part of the model that turned weights into decisions.
     #[prost(message, optional, tag = "4")]
     pub decision_model: ::core::option::Option<DecisionModel>,
+    /// The fields of the request that have a value which cannot be read as what
+    /// the field holds, by name. The value was taken for missing.
+    #[prost(string, repeated, tag = "5")]
+    pub unreadable_fields: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// An entity that the record may be of.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1549,11 +1554,12 @@ pub struct FoundReference {
     /// The comparison in which they differ and must not; empty if there is none.
     #[prost(string, tag = "5")]
     pub apart_comparison: ::prost::alloc::string::String,
-    /// What each comparison said, in the order of the settings; at most 16.
+    /// What each comparison said, in the order of the settings, without those of
+    /// fields that the caller may not see; at most 16.
     #[prost(message, repeated, tag = "6")]
     pub comparisons: ::prost::alloc::vec::Vec<ComparisonEvidence>,
 }
-/// A source that did not tell what its candidates are like.
+/// A source that was not searched, or did not tell what its candidates are like.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FindGap {
     /// The name of the source.

@@ -1,17 +1,17 @@
 //! `sameas find`: whose record is this?
 
-use std::collections::{BTreeMap, BTreeSet};
+mod rows;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
-use csv::StringRecord;
 use sameas_resolve::{
-    FindError, FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, MatchStanding, Shrink,
-    rank,
+    FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, MatchStanding, RankOptions,
+    Shrink, rank,
 };
 use sameas_store::Snapshot;
 use serde::Serialize;
@@ -58,6 +58,8 @@ struct FindAnswer {
     revision: u64,
     is_partial: bool,
     gaps: Vec<FindGap>,
+    /// Fields whose value cannot be read; it was taken for missing.
+    unreadable: Vec<String>,
     entities: Vec<FoundEntity>,
 }
 
@@ -154,7 +156,16 @@ fn query(args: &FindArgs) -> Result<FindQuery> {
         values,
         source: args.source.clone(),
         key: args.key.clone(),
+        visible: None,
     })
+}
+
+fn note_unreadable(fields: &[String]) {
+    for field in fields {
+        output::note(&format!(
+            "`{field}`: a value cannot be read as what the field holds, so it was not compared"
+        ));
+    }
 }
 
 /// A finder, and what its answers are told by.
@@ -168,8 +179,9 @@ impl Search<'_> {
     /// Looks for one record and prints what was found.
     async fn one(&self, query: FindQuery, format: Format) -> Result<Outcome> {
         let found = self.finder.find(query, Duration::MAX).await?;
+        note_unreadable(&found.unreadable);
         let Some(answer) = self.answer(found)? else {
-            output::note(&self.finder.what_would_do());
+            output::note(&self.finder.what_would_do(None));
             return Ok(Outcome::No);
         };
         output::print(format, &answer)?;
@@ -187,104 +199,18 @@ impl Search<'_> {
         if found.rules_asked == 0 {
             return Ok(None);
         }
-        let (least, limit) = (self.args.least, usize::from(self.args.limit));
-        let entities = rank(&found, self.finder.legend(), self.snapshot, least, limit)?;
+        let options = RankOptions {
+            least: self.args.least,
+            limit: self.args.limit.into(),
+            comparisons: self.finder.visible_comparisons(None),
+        };
+        let entities = rank(&found, self.finder.legend(), self.snapshot, &options)?;
         Ok(Some(FindAnswer {
             revision: self.snapshot.revision().get(),
             is_partial: !found.gaps.is_empty(),
             gaps: found.gaps,
+            unreadable: found.unreadable,
             entities,
         }))
     }
-
-    /// Looks for every row of a file, and prints the best entity of each as it is found.
-    async fn rows(&self, path: &Path, format: Format) -> Result<Outcome> {
-        let place = || path.display();
-        let reader = csv::Reader::from_path(path);
-        let mut reader = reader.with_context(|| format!("{}: cannot be read", place()))?;
-        let header = reader.headers();
-        let header = header.with_context(|| format!("{}: has no header", place()))?;
-        let header = header.clone();
-        // A file without a header begins with values, which no error tells.
-        let is_field = |name: &str| self.finder.fields().any(|field| field == name);
-        if let Some(column) = header.iter().position(|name| !is_field(name)) {
-            bail!(
-                "{}: the header names no field in column {}; fields are {}",
-                place(),
-                column + 1,
-                self.finder.fields().collect::<Vec<_>>().join(", ")
-            );
-        }
-        let mut silent: BTreeSet<String> = BTreeSet::new();
-        let mut table = (format == Format::Text).then(|| csv::Writer::from_writer(io::stdout()));
-        if let Some(table) = &mut table {
-            table.write_record(["row", "standing", "probability", "unified_id"])?;
-        }
-        for (row, cells) in (1..).zip(reader.records()) {
-            // What is wrong with a row may quote it, so its number alone is told.
-            let cells = cells.map_err(|_| {
-                anyhow!(
-                    "{}: row {row} has other cells than the header, or is no UTF-8",
-                    place()
-                )
-            })?;
-            let found = self
-                .finder
-                .find(self.query_of(&header, &cells), Duration::MAX)
-                .await;
-            let answer = match found {
-                Err(FindError::Nothing) => None,
-                Err(error) => bail!("{}: row {row}: {error}", place()),
-                Ok(found) => self.answer(found)?,
-            };
-            let best = answer.as_ref().and_then(|answer| answer.entities.first());
-            let gaps = answer.as_ref().map_or(&[][..], |answer| &answer.gaps);
-            for gap in gaps.iter().filter(|gap| !silent.contains(&gap.source)) {
-                output::note(&format!("{}: not searched, {}", gap.source, gap.reason));
-            }
-            silent.extend(gaps.iter().map(|gap| gap.source.clone()));
-            let unknown = if gaps.is_empty() { "none" } else { "partial" };
-            let Some(table) = &mut table else {
-                output::print_text(&serde_json::to_string(&RowAnswer { row, best, gaps })?)?;
-                continue;
-            };
-            table.write_record([
-                row.to_string(),
-                best.map_or(unknown, |best| word_of(best.standing))
-                    .to_owned(),
-                best.map_or_else(String::new, |best| format!("{:.4}", best.probability)),
-                best.map_or_else(String::new, |best| best.unified_id.clone()),
-            ])?;
-        }
-        if let Some(mut table) = table {
-            table.flush()?;
-        }
-        ensure!(silent.is_empty(), "not all sources could be searched");
-        Ok(Outcome::Done)
-    }
-
-    fn query_of(&self, header: &StringRecord, cells: &StringRecord) -> FindQuery {
-        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (field, cell) in header
-            .iter()
-            .zip(cells)
-            .filter(|(_, cell)| !cell.is_empty())
-        {
-            let values = values.entry(field.to_owned()).or_default();
-            values.push(cell.to_owned());
-        }
-        FindQuery {
-            values,
-            source: self.args.source.clone(),
-            key: None,
-        }
-    }
-}
-
-/// The best entity for a row.
-#[derive(Serialize)]
-struct RowAnswer<'a> {
-    row: u64,
-    best: Option<&'a FoundEntity>,
-    gaps: &'a [FindGap],
 }

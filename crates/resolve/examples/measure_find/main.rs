@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use sameas_graph::Namespace;
 use sameas_resolve::{
-    FindQuery, Finder, JobOptions, MatchStanding, Settings, Shrink, Silent, rank, rebuild,
+    FindQuery, Finder, JobOptions, MatchStanding, RankOptions, Settings, Shrink, Silent, rank,
+    rebuild,
 };
 use sameas_store::{GraphFolder, Snapshot};
 
@@ -65,18 +66,22 @@ async fn measure(path: &Path, truth: &Path, count: usize) -> Result<(), Failure>
         values / records,
         keys / records
     );
+    let told = RankOptions {
+        least: 0.01,
+        limit: 10,
+        comparisons: finder.visible_comparisons(None),
+    };
     let mut times = Vec::new();
     let mut compared = 0;
     let mut found = BTreeMap::new();
     for fuzzy in &fuzzy {
         let query = FindQuery {
             values: fuzzy.values.clone(),
-            source: None,
-            key: None,
+            ..FindQuery::default()
         };
         let started = Instant::now();
         let answer = finder.find(query, Duration::MAX).await?;
-        let ranked = rank(&answer, finder.legend(), &snapshot, 0.01, 10)?;
+        let ranked = rank(&answer, finder.legend(), &snapshot, &told)?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
         compared += answer.candidates.len();
         // A record that matches several entities would bring them together.

@@ -1,6 +1,6 @@
 //! What is looked for, checked and normalised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use sameas_record::{FieldKind, Locale, Normalizer, Records, VALUE_LEN_MAX};
@@ -24,6 +24,9 @@ pub struct FindQuery {
     pub source: Option<String>,
     /// The key of the record in that source; it is not compared with itself.
     pub key: Option<String>,
+    /// The fields by which records are weighed; all if none are named. Whoever may not see a field
+    /// must not learn of it from a weight either.
+    pub visible: Option<BTreeSet<String>>,
 }
 
 impl fmt::Debug for FindQuery {
@@ -71,15 +74,27 @@ pub enum FindError {
     Defect,
     /// No field has a value that can be read.
     #[error(
-        "nothing is left to look for: no field has a value that can be read as what the field holds"
+        "nothing is left to look for: no field has a value that can be read as what the field holds{}",
+        among(.unreadable)
     )]
-    Nothing,
+    Nothing {
+        /// The fields that have a value which cannot be read.
+        unreadable: Vec<String>,
+    },
+}
+
+fn among(unreadable: &[String]) -> String {
+    match unreadable {
+        [] => String::new(),
+        fields => format!(", neither {}", fields.join(" nor ")),
+    }
 }
 
 impl Shared {
-    /// Reads a query as a record.
-    pub(super) fn probe(&self, query: &FindQuery) -> Result<Records, FindError> {
+    /// Reads a query as a record, and names the fields that have a value which cannot be read.
+    pub(super) fn probe(&self, query: &FindQuery) -> Result<(Records, Vec<String>), FindError> {
         let locale = self.locale(query.source.as_deref())?;
+        let mut unreadable = Vec::new();
         let mut lists = vec![Vec::new(); self.schema.fields().len()];
         let mut text_len = 0;
         for (field, values) in &query.values {
@@ -91,21 +106,27 @@ impl Shared {
                 return Err(FindError::TooLarge { field });
             }
             let normalizer = Normalizer::new(self.schema.field(id).kind, None, &locale);
+            let mut is_readable = true;
             for value in values {
                 let mut text = String::new();
                 if normalizer.normalize(value, &mut text) {
                     lists[id.index()].push(text);
+                } else {
+                    is_readable &= value.trim().is_empty();
                 }
+            }
+            if !is_readable {
+                unreadable.push(field.clone());
             }
         }
         if lists.iter().flatten().all(String::is_empty) {
-            return Err(FindError::Nothing);
+            return Err(FindError::Nothing { unreadable });
         }
         let mut probe = Records::of_one(self.schema.clone(), &lists);
         for (field, ignored) in &self.ignored {
             probe.ignore(*field, &|hash| ignored.contains(&hash));
         }
-        Ok(probe)
+        Ok((probe, unreadable))
     }
 
     /// Returns how values are read: as those of the source, or as all sources agree.

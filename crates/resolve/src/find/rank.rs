@@ -43,7 +43,7 @@ pub struct FoundRecord {
     /// The comparison in which the two differ and must not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_apart_by: Option<String>,
-    /// Every comparison with its level and what that weighs, in bits.
+    /// The comparisons that are told, with their levels and what these weigh, in bits.
     pub comparisons: Vec<(String, String, f64)>,
 }
 
@@ -69,8 +69,18 @@ struct Group<'f> {
     candidates: Vec<&'f Candidate>,
 }
 
-/// Ranks the entities that candidates are of, most likely first, so many at most, and leaves out those
-/// below a probability.
+/// What of the found entities is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankOptions {
+    /// The least probability of an entity.
+    pub least: f64,
+    /// The most entities.
+    pub limit: usize,
+    /// The comparisons that are told, by number.
+    pub comparisons: Vec<usize>,
+}
+
+/// Ranks the entities that candidates are of, most likely first.
 ///
 /// An entity is as likely as its most likely record. Candidates that the revision does not know yet are left out.
 ///
@@ -80,8 +90,7 @@ pub fn rank(
     found: &Found,
     legend: &Legend,
     snapshot: &Snapshot,
-    least: f64,
-    limit: usize,
+    options: &RankOptions,
 ) -> Result<Vec<FoundEntity>, CorruptError> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: BTreeMap<UnifiedId, usize> = BTreeMap::new();
@@ -106,18 +115,19 @@ pub fn rank(
         let by_weight = bits(b).total_cmp(&bits(a));
         by_weight.then_with(|| a.id.cmp(&b.id))
     });
-    groups.retain(|group| probability_of(group.candidates[0].bits) >= least);
-    groups.truncate(limit);
+    groups.retain(|group| probability_of(group.candidates[0].bits) >= options.least);
+    groups.truncate(options.limit);
+    let told = &*options.comparisons;
     let entities = groups
         .iter()
-        .map(|group| entity(group, found, legend, snapshot));
+        .map(|group| entity(group, found, (legend, told), snapshot));
     entities.collect()
 }
 
 fn entity(
     group: &Group<'_>,
     found: &Found,
-    legend: &Legend,
+    (legend, comparisons): (&Legend, &[usize]),
     snapshot: &Snapshot,
 ) -> Result<FoundEntity, CorruptError> {
     let Group {
@@ -141,7 +151,9 @@ fn entity(
         standing,
         probability: probability_of(best.bits),
         record_count: view.member_count().into(),
-        records: told.map(|candidate| record(candidate, legend)).collect(),
+        records: told
+            .map(|candidate| record(candidate, legend, comparisons))
+            .collect(),
     })
 }
 
@@ -165,9 +177,9 @@ fn has_another(found: &Found, snapshot: &Snapshot, member: Member) -> Result<boo
     Ok(false)
 }
 
-fn record(candidate: &Candidate, legend: &Legend) -> FoundRecord {
-    let comparisons = legend.comparisons.iter().enumerate();
-    let comparisons = comparisons.map(|(index, comparison)| {
+fn record(candidate: &Candidate, legend: &Legend, comparisons: &[usize]) -> FoundRecord {
+    let comparisons = comparisons.iter().map(|&index| {
+        let comparison = &legend.comparisons[index];
         let level = &comparison.levels[candidate.pattern.level(index) as usize];
         (
             comparison.name.clone(),
