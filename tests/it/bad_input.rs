@@ -716,6 +716,33 @@ fn a_column_that_a_file_lacks_or_that_is_empty_is_told() {
     assert!(ran.stdout.contains("for `phone`"), "{ran:?}");
 }
 
+/// A column of dates that are none was taken for missing without a word.
+#[test]
+fn values_that_cannot_be_read_are_counted_by_source_and_a_part_of_a_name_is_spelt_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(
+        path("d.csv"),
+        "id,name,born\n1,Dr. Zoë McQuill,1987-13-41\n2,\"ZWACK, Ann\",n/a\n3,Ann Zwack,1987-03-04\n4,Bo Xu,\n",
+    )
+    .unwrap();
+    let settings = path("sameas.toml");
+    fs::write(
+        &settings,
+        "[[source]]\nname = \"d\"\nuri = \"d.csv\"\nkey = \"id\"\n[source.fields]\nsurname = { from = \"name\", part = \"surname\" }\ndob = \"born\"\n\
+         [[block]]\non = [\"surname\"]\n[[compare]]\nfield = \"surname\"\n[[compare]]\nfield = \"dob\"\n",
+    )
+    .unwrap();
+    let ran = sameas(&settings, &["rebuild"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("2 values of `dob`"), "{ran:?}");
+    assert!(!ran.stdout.contains("`surname`"), "{ran:?}");
+    let ran = sameas(&settings, &["profile", "d", "1", "--quiet"]);
+    assert!(ran.stdout.contains("McQuill  (d 1)"), "{ran:?}");
+    let ran = sameas(&settings, &["profile", "d", "2", "--quiet"]);
+    assert!(ran.stdout.contains("ZWACK  (d 2"), "{ran:?}");
+}
+
 #[test]
 fn a_first_rebuild_that_fails_leaves_nothing_in_the_way() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,10 +3,15 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _};
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray,
+};
+use parquet::arrow::ArrowWriter;
 use sameas_source::{ScanRequest, Source, SourceSettings};
-use sameas_tests::{deltalake, sameas, told};
+use sameas_tests::{Scanner, deltalake, paths_below, sameas, told};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -294,4 +299,109 @@ fn a_graph_over_a_table_follows_its_versions() {
     run(&["rebuild", "--quiet", "--allow-shrink"]);
     assert_eq!(id("1"), id("4"));
     assert_eq!(sameas(&settings, &["lookup", "lake", "3"]).code, Some(1));
+}
+
+/// Files that say the same in types of their own, and a column that none of them has yet: the table
+/// tells the types.
+#[test]
+fn types_are_those_of_the_table_where_files_do_not_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("customers");
+    fs::create_dir_all(table.join("_delta_log")).unwrap();
+    let moments: [ArrayRef; 2] = [
+        Arc::new(TimestampMicrosecondArray::from(vec![1_000_000]).with_timezone("UTC")),
+        Arc::new(TimestampNanosecondArray::from(vec![2_000_000_000])),
+    ];
+    let mut adds = Vec::new();
+    for (number, moment) in (1..).zip(moments) {
+        let id: ArrayRef = Arc::new(StringArray::from(vec![number.to_string()]));
+        let columns = [("id", id), ("country", moment)];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let name = format!("part-{number}.parquet");
+        let file = fs::File::create(table.join(&name)).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        adds.push(json!({"add": {"path": name, "partitionValues": {}, "dataChange": true}}));
+    }
+    let field =
+        |name: &str, of: &str| json!({"name": name, "type": of, "nullable": true, "metadata": {}});
+    let fields = [
+        field("id", "string"),
+        field("country", "timestamp"),
+        field("name", "string"),
+    ];
+    let schema = json!({"type": "struct", "fields": fields}).to_string();
+    let mut actions = vec![
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+        json!({"metaData": {"id": "x", "format": {"provider": "parquet"}, "schemaString": schema, "partitionColumns": []}}),
+    ];
+    actions.extend(adds);
+    let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
+    let log = table.join("_delta_log").join(format!("{:020}.json", 0));
+    fs::write(log, lines.join("\n")).unwrap();
+    let settings = json!({"name": "lake", "uri": "customers", "key": "id", "fields": {}});
+    let settings: SourceSettings = serde_json::from_value(settings).unwrap();
+    Runtime::new().unwrap().block_on(async {
+        let source = Source::open(&settings, folder.path()).await.unwrap();
+        let all = ["1|1970-01-01T00:00:01Z|-", "2|1970-01-01T00:00:02Z|-"];
+        assert_eq!(scan(&source).await, all);
+        assert_eq!(fetch(&source, &["2"]).await, all[1..]);
+    });
+}
+
+/// Values that name folders are values: neither commands that succeed nor those that fail tell them,
+/// not at trace level either, and nothing keeps them.
+#[test]
+fn values_that_folders_are_named_by_are_told_to_nobody() {
+    let Some(lake) = Lake::new() else {
+        return;
+    };
+    let values = ["Canarylandqx", "Canarylandqy", "Canarynameqz"];
+    let [country, other, name] = values;
+    let scanner = Scanner::new(values.map(|value| (value, Some(value.to_lowercase()))));
+    lake.run(&format!(
+        "write('1,{name},{country}', '2,{name},{country}', '3,Bo,{other}', partition_by = ['country'])"
+    ));
+    let settings = lake.folder.path().join("sameas.toml");
+    let text = "[[source]]\nname = \"lake\"\nuri = \"customers\"\nkey = \"id\"\n\
+                [source.fields]\nname = \"name\"\ncountry = \"country\"\n\
+                [fields]\nname = \"text\"\ncountry = \"text\"\n\
+                [[block]]\non = [\"country\"]\n[[rule]]\nname = \"name\"\nwhen = \"name: exact and country: exact\"\n";
+    fs::write(&settings, text).unwrap();
+    let clean = |arguments: &[&str], code: i32| {
+        let ran = sameas(&settings, &[&["--log-level", "trace"], arguments].concat());
+        assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
+        for said in [&ran.stdout, &ran.stderr] {
+            let leaks = scanner.scan("output", said.as_bytes());
+            assert!(leaks.is_empty(), "{arguments:?}: {leaks:?} in {said}");
+        }
+    };
+    clean(&["rebuild"], 0);
+    clean(&["source", "check", "lake"], 0);
+    clean(&["explain", "lake", "1", "lake", "2"], 0);
+    let shown = sameas(&settings, &["profile", "lake", "1"]);
+    assert!(!scanner.scan("profile", shown.stdout.as_bytes()).is_empty());
+    // A file of a partition is cut short, then gone; then the log itself breaks inside of a value.
+    let files = paths_below(&lake.path()).into_iter();
+    let file = files.map(|path| lake.path().join(path)).find(|path| {
+        let path = path.to_string_lossy();
+        path.ends_with(".parquet") && path.contains(country)
+    });
+    let file = file.unwrap();
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    clean(&["rebuild"], 2);
+    clean(&["profile", "lake", "1"], 2);
+    fs::remove_file(&file).unwrap();
+    clean(&["rebuild"], 2);
+    clean(&["profile", "lake", "1"], 2);
+    let log = fs::read_to_string(lake.log(0)).unwrap();
+    let inside = log.find(country).unwrap() + country.len();
+    fs::write(lake.log(0), &log[..inside]).unwrap();
+    clean(&["rebuild"], 2);
+    clean(&["source", "check", "lake"], 1);
+    let graph = lake.folder.path().join("graph");
+    let leaks = scanner.scan_folder(&graph);
+    assert!(leaks.is_empty(), "{leaks:?}");
 }

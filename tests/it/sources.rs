@@ -45,7 +45,7 @@ fn duckdb(library: &Path, path: &Path, statement: &str) {
     running.execute_update().unwrap();
 }
 
-fn texts(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+pub(crate) fn texts(batches: &[RecordBatch]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for batch in batches {
         let columns = batch.columns().iter();

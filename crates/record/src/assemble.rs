@@ -46,12 +46,14 @@ pub fn assemble(mut sources: Vec<SourceParts>, schema: Schema) -> Result<Records
     let references = reference_table(&sources, &orders);
     drop_keys(&mut sources);
     let rows_of_fields = take_columns(&mut sources, &schema);
-    let columns = rows_of_fields
+    let (columns, unreadable) = rows_of_fields
         .into_par_iter()
         .zip(schema.ids().collect::<Vec<_>>())
         .map(|(parts, field)| build_column(parts, field, &schema, &sources, &orders))
-        .collect();
-    Ok(Records::new(references, schema, columns))
+        .unzip();
+    let mut records = Records::new(references, schema, columns);
+    records.unreadable = unreadable;
+    Ok(records)
 }
 
 fn refuse_bad_keys(source: &SourceParts) -> Result<(), IngestError> {
@@ -254,13 +256,15 @@ fn take_columns(sources: &mut [SourceParts], schema: &Schema) -> Vec<FieldParts>
     taken
 }
 
+/// Returns the column of a field, and how many values of each source are none.
 fn build_column(
     parts: FieldParts,
     field: FieldId,
     schema: &Schema,
     sources: &[SourceParts],
     orders: &[Vec<u32>],
-) -> Column {
+) -> (Column, Vec<u64>) {
+    let mut unreadable = vec![0; sources.len()];
     let mut dictionary = Dictionary::default();
     let mut by_row: Vec<Vec<u32>> = vec![Vec::new(); sources.len()];
     let mut more_by_row: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sources.len()];
@@ -276,6 +280,12 @@ fn build_column(
         let rows = &mut by_row[source];
         rows.resize(base as usize, 0);
         rows.extend(column.first.iter().map(|&id| map[id as usize]));
+        let all = column
+            .first
+            .iter()
+            .chain(column.more.iter().map(|(_, id)| id));
+        let is_unreadable = |id: &&u32| **id != 0 && map[**id as usize] == 0;
+        unreadable[source] += all.filter(is_unreadable).count() as u64;
         let more = column
             .more
             .iter()
@@ -290,11 +300,12 @@ fn build_column(
     });
     let mut first: Vec<u32> = order.collect();
     let more = more_values(&mut first, &mut more_by_row, orders);
-    Column {
+    let column = Column {
         dictionary,
         first,
         more,
-    }
+    };
+    (column, unreadable)
 }
 
 /// Interns the normalised form of every raw value and returns raw number to normalised number.

@@ -18,6 +18,7 @@ mod number;
 mod phone;
 mod placeholder;
 mod postcode;
+mod spelling;
 mod street;
 mod text;
 mod word_filter;

@@ -1,6 +1,6 @@
 //! All records of a job in flight: references and columns, in node order.
 
-use sameas_graph::ReferenceTable;
+use sameas_graph::{ReferenceTable, SourceId};
 
 use crate::{Column, FieldId, Schema};
 
@@ -10,6 +10,8 @@ pub struct Records {
     references: ReferenceTable,
     schema: Schema,
     pub(crate) columns: Vec<Column>,
+    /// Values that were taken for missing, by field and source.
+    pub(crate) unreadable: Vec<Vec<u64>>,
 }
 
 impl Records {
@@ -27,7 +29,18 @@ impl Records {
             references,
             schema,
             columns,
+            unreadable: Vec::new(),
         }
+    }
+
+    /// Returns how many values of a field a source has that cannot be read as what the field holds
+    /// or stand for a missing one, counted when they were read.
+    pub fn unreadable_count(&self, source: SourceId, field: FieldId) -> u64 {
+        let of_field = self.unreadable.get(field.index());
+        of_field
+            .and_then(|counts| counts.get(source.index()))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Returns how many records there are.

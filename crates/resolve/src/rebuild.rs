@@ -9,8 +9,8 @@ use std::path::Path;
 
 use hashbrown::HashSet;
 use sameas_graph::{
-    Bridges, Evidence, GraphRevision, LineageKind, NextRevision, Partition, Retention, retain,
-    succeed_as,
+    Bridges, Evidence, GraphRevision, LineageKind, NextRevision, Partition, Retention, SourceId,
+    retain, succeed_as,
 };
 use sameas_matching::{
     Apart, Blocking, BudgetSettings, Clustered, Comparer, FrequencyKey, Labels, MatchingPlan,
@@ -300,7 +300,7 @@ impl<'s> Job<'s> {
     }
 
     /// Returns the numbers of the sources that hold each customer once.
-    fn one_per_source(&self) -> Vec<sameas_graph::SourceId> {
+    fn one_per_source(&self) -> Vec<SourceId> {
         let references = self.records.references();
         let names = self.settings.decide.one_per_source.iter();
         names
@@ -345,10 +345,21 @@ impl<'s> Job<'s> {
         mapped.filter(is_empty).cloned().collect()
     }
 
+    /// Counts the values of a source that cannot be read, by field.
+    fn unreadable_values(&self, source: SourceId) -> BTreeMap<String, u64> {
+        let schema = self.records.schema();
+        let counts = schema.ids().map(|field| {
+            let name = schema.field(field).name.clone();
+            (name, self.records.unreadable_count(source, field))
+        });
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
     fn source_reports(&self) -> Vec<SourceReport> {
         let references = self.records.references();
         let report = |(index, name): (usize, &String)| {
-            let nodes = references.nodes_of(sameas_graph::SourceId::new(index as u16));
+            let source = SourceId::new(index as u16);
+            let nodes = references.nodes_of(source);
             let skipped = self.skipped.get(name).cloned().unwrap_or_default();
             SourceReport {
                 source: name.clone(),
@@ -356,6 +367,7 @@ impl<'s> Job<'s> {
                 skipped_files: skipped.count,
                 skipped_names: skipped.names,
                 empty_fields: self.empty_fields(name, nodes),
+                unreadable_values: self.unreadable_values(source),
             }
         };
         references
@@ -472,7 +484,7 @@ impl<'s> Job<'s> {
         for (index, name) in previous.references.sources().iter().enumerate() {
             let before = previous
                 .references
-                .nodes_of(sameas_graph::SourceId::new(index as u16))
+                .nodes_of(SourceId::new(index as u16))
                 .len();
             let references = self.records.references();
             let now = references

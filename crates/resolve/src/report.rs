@@ -2,6 +2,7 @@
 
 mod labels;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sameas_matching::{Interaction, Model, RuleCost, Sighting, Training, without_literals};
@@ -36,6 +37,10 @@ pub struct SourceReport {
     /// Its mapped fields of which none of its records has a value.
     #[serde(default)]
     pub empty_fields: Vec<String>,
+    /// Values that cannot be read as what their field holds, or stand for a missing one
+    /// (`n/a`, `1900-01-01`), by field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable_values: BTreeMap<String, u64>,
 }
 
 /// What one field holds.
@@ -494,6 +499,12 @@ fn render_sources(text: &mut String, sources: &[SourceReport]) {
             &format!("source {}", source.source),
             format!("{} records{skipped}", source.records),
         );
+        for (field, count) in &source.unreadable_values {
+            let what = format!(
+                "{count} values of `{field}` cannot be read as such, or stand for none; taken for missing"
+            );
+            line(text, &format!("source {}", source.source), what);
+        }
         for field in &source.empty_fields {
             let what = format!(
                 "source {}: no record has a value that can be read for `{field}`; check its column, or take the field out",

@@ -189,7 +189,15 @@ impl Files {
             let in_log = |name: &str| table.partition_fields.iter().any(|f| f.name() == name);
             conflicts.retain(|name, _| !in_log(name));
             lacking.retain(|name, _| !in_log(name));
+            // What files do not agree on, or none has yet, is of the type that the table gives it.
+            let is_open = |name: &str| schema.field_with_name(name).is_err();
+            let given = table
+                .data_fields
+                .iter()
+                .filter(|field| is_open(field.name()));
+            conflicts.retain(|name, _| !table.data_fields.iter().any(|f| f.name() == name));
             let of_files = schema.fields().iter().filter(|field| !in_log(field.name()));
+            let of_files = of_files.chain(given);
             let fields = of_files.chain(&table.partition_fields).cloned();
             schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         }

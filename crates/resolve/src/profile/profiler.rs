@@ -227,7 +227,8 @@ impl Answer {
                 FieldMapping::Part { part, .. } => Some(*part),
                 FieldMapping::From(_) => None,
             };
-            (field, columns, part, Normalizer::new(kind, part, &locale))
+            let normalizer = Normalizer::new(kind, part, &locale);
+            (field, columns, part.is_some(), normalizer)
         });
         let fields: Vec<_> = fields.collect();
         for row in 0..batch.num_rows() {
@@ -236,17 +237,21 @@ impl Answer {
                 continue;
             };
             let updated = updated.and_then(|column| cells.get(column)?.moment(row));
-            for (field, columns, part, normalizer) in &fields {
+            for (field, columns, is_part, normalizer) in &fields {
                 let raw = columns.iter().flat_map(|&column| texts_of(column + 1));
                 for (position, raw) in raw.enumerate() {
                     let mut meaning = String::new();
                     if !normalizer.normalize(&raw, &mut meaning) {
                         continue;
                     }
+                    // Of a composite value the part is what the field has.
+                    let raw = match is_part {
+                        true => normalizer.spelling(&raw, &meaning).unwrap_or(&meaning),
+                        false => &raw,
+                    };
                     self.candidates.push(Candidate {
                         field: (*field).clone(),
-                        // Of a composite value the part is what the field has.
-                        raw: if part.is_some() { meaning.clone() } else { raw },
+                        raw: raw.to_owned(),
                         meaning,
                         source: source.name.clone(),
                         key: key.clone(),

@@ -50,6 +50,8 @@ pub(crate) struct DeltaTable {
     newest: ObjectMeta,
     /// The columns whose values stand in the log and not in the files.
     pub(crate) partition_fields: Vec<FieldRef>,
+    /// The other columns of simple types.
+    pub(crate) data_fields: Vec<FieldRef>,
 }
 
 /// What the log holds, by version.
@@ -154,6 +156,7 @@ impl DeltaTable {
             version,
             newest: newest.clone(),
             partition_fields: partition_fields.into_iter().map(Arc::new).collect(),
+            data_fields: metadata.data_fields().into_iter().map(Arc::new).collect(),
         };
         Ok(Some((table, files)))
     }

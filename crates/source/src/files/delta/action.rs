@@ -144,8 +144,7 @@ impl Metadata {
 
     /// Returns the columns that the table is partitioned by.
     pub(super) fn partition_fields(&self) -> Result<Vec<Field>, DeltaFault> {
-        let schema: Option<TableSchema> = serde_json::from_str(&self.schema_string).ok();
-        let fields = schema.map(|schema| schema.fields).unwrap_or_default();
+        let fields = self.fields();
         let of = |name: &String| {
             let field = fields.iter().find(|field| field.name == *name);
             let written = field.map(|field| &field.data_type);
@@ -157,6 +156,26 @@ impl Metadata {
             Ok(Field::new(name, data_type, true))
         };
         self.partition_columns.iter().flatten().map(of).collect()
+    }
+
+    /// Returns the other columns of simple types, as the table has them; files may have others.
+    pub(super) fn data_fields(&self) -> Vec<Field> {
+        let is_partition =
+            |name: &String| self.partition_columns.iter().flatten().any(|p| p == name);
+        let fields = self
+            .fields()
+            .into_iter()
+            .filter(|field| !is_partition(&field.name));
+        let typed = fields.filter_map(|field| {
+            let data_type = type_of(field.data_type.as_str()?)?;
+            Some(Field::new(field.name, data_type, true))
+        });
+        typed.collect()
+    }
+
+    fn fields(&self) -> Vec<TableField> {
+        let schema: Option<TableSchema> = serde_json::from_str(&self.schema_string).ok();
+        schema.map(|schema| schema.fields).unwrap_or_default()
     }
 }
 
