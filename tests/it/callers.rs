@@ -347,7 +347,7 @@ fn what_is_wrong_with_callers_is_told_with_its_remedy() {
         (
             "{ file = \"ui.token\" }",
             "\"canary-token-0123456789abcdef0123456789\"",
-            "caller[0].token: expected a table, found a text",
+            "caller[0].token: expected a table such as { env = … } or { file = … }, found a text",
         ),
     ] {
         assert!(text.contains(from), "{from}");

@@ -96,7 +96,7 @@ pub enum OpenError {
     },
     /// The extension tells no format.
     #[error(
-        "source `{source_name}`: the name of {file} tells no format; set `format` to csv, ndjson, parquet or arrow"
+        "source `{source_name}`: the name of {file} tells no format; set `format` to csv, ndjson, parquet or arrow, or `driver` if it is a database of SQLite or DuckDB"
     )]
     UnknownFormat {
         /// The source.

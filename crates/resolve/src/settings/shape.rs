@@ -10,6 +10,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::{Finding, KeyPath};
 
+/// The most keys of a table that are shown where one is expected.
+const KEY_COUNT_SHOWN_MAX: usize = 3;
+
 /// Returns all differences between a document and a schema.
 pub(super) fn check(root: &Spanned<DeValue<'_>>, schema: &Value) -> Vec<Finding> {
     let mut shape = Shape {
@@ -173,8 +176,28 @@ impl<'s> Shape<'s> {
             self.expected(schema, &mut expected);
         }
         let found = type_of(value);
-        let message = format!("expected {}, found {found}", expected.join(" or "));
+        let keys: Vec<String> = schemas.iter().flat_map(|s| self.keys_of_small(s)).collect();
+        let such_as = match &*keys {
+            [] => String::new(),
+            keys => format!(" such as {}", keys.join(" or ")),
+        };
+        let expected = expected.join(" or ");
+        let message = format!("expected {expected}{such_as}, found {found}");
         self.findings.push(Finding::new(path.clone(), message));
+    }
+
+    /// Returns what tables look like that have few keys and need none of them: one will do.
+    fn keys_of_small(&self, schema: &'s Value) -> Vec<String> {
+        let schema = self.resolve(schema);
+        let options = options_of(schema).into_iter().flatten();
+        let mut tables: Vec<String> = options.flat_map(|o| self.keys_of_small(o)).collect();
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let is_small =
+            |keys: &usize| *keys <= KEY_COUNT_SHOWN_MAX && schema.get("required").is_none();
+        if let Some(properties) = properties.filter(|properties| is_small(&properties.len())) {
+            tables.extend(properties.keys().map(|name| format!("{{ {name} = … }}")));
+        }
+        tables
     }
 
     fn expected(&self, schema: &'s Value, into: &mut Vec<&'static str>) {

@@ -174,6 +174,12 @@ pub enum DatabaseFault {
     /// The file is of another kind.
     #[error("the file is no database of this kind, or damaged; check `uri` and `driver`")]
     OtherFile,
+    /// The file is of a version that the driver does not read.
+    #[error(
+        "the file was written by another version of its system than the driver's; set `driver` to \
+         one of the version that wrote it, or a newer one"
+    )]
+    OtherVersion,
     /// Somebody else writes.
     #[error("another process holds the database for writing; try again when it has ended")]
     InUse,

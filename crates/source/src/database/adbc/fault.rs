@@ -71,6 +71,8 @@ impl DatabaseFault {
         {
             let table = table.to_owned();
             Some(Self::NoTable { table })
+        } else if has(&["with version number", "newer version of", "storage version"]) {
+            Some(Self::OtherVersion)
         } else if has(&["not a database", "not a valid duckdb database", "malformed"]) {
             Some(Self::OtherFile)
         } else if has(&["database is locked", "set lock on file", "conflicting lock"]) {
@@ -123,6 +125,12 @@ mod tests {
     #[test]
     fn what_a_driver_says_is_told_without_its_words() {
         for (message, status, state, says) in [
+            (
+                "Trying to read a database file with version number 99, but we can only read version number 64.",
+                Status::Internal,
+                b"\0\0\0\0\0",
+                "set `driver` to one of the version that wrote it",
+            ),
             (
                 "no such table: x",
                 Status::InvalidArguments,
