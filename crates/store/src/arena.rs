@@ -161,9 +161,15 @@ impl Group<'_> {
         self.offset + header_len(self.count)
     }
 
-    /// Returns the fingerprint of its n-th entry.
-    pub(crate) fn fingerprint(self, at: usize) -> Option<u8> {
-        self.bytes.get(at).copied()
+    /// Returns the numbers of its entries with this fingerprint.
+    pub(crate) fn matches(self, fingerprint: u8) -> impl Iterator<Item = usize> {
+        let fingerprints = self.bytes.first_chunk().unwrap_or(&[EMPTY; GROUP_LEN]);
+        let mut left = equal_bytes(fingerprints, fingerprint);
+        std::iter::from_fn(move || {
+            let at = left.trailing_zeros();
+            left = left.checked_sub(1)? & left;
+            Some(at as usize)
+        })
     }
 
     /// Returns where its n-th entry starts.
@@ -179,6 +185,10 @@ pub(crate) struct Arena<'a> {
     bytes: &'a [u8],
     index_width: usize,
 }
+
+/// One group does not tell, or not by its first match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unsure;
 
 /// An entry that a look-up found.
 #[derive(Clone, Copy, Debug)]
@@ -226,18 +236,17 @@ impl<'a> Arena<'a> {
     pub(crate) fn group(self, offset: u64) -> Option<Group<'a>> {
         let bytes = self.bytes.get(usize::try_from(offset).ok()?..)?;
         let fingerprints: &[u8; GROUP_LEN] = bytes.first_chunk()?;
-        let empty = fingerprints.iter().position(|&other| other == EMPTY);
-        let (used, rest) = fingerprints.split_at_checked(empty.unwrap_or(GROUP_LEN))?;
-        let is_group = !used.is_empty() && rest.iter().all(|&other| other == EMPTY);
-        is_group.then_some(Group {
+        let used = equal_bytes(fingerprints, EMPTY) ^ u32::from(u16::MAX);
+        let is_filled_from_front = used & (used + 1) == 0;
+        (used != 0 && is_filled_from_front).then_some(Group {
             offset,
             bytes,
-            count: used.len(),
+            count: used.count_ones() as usize,
         })
     }
 
-    /// Returns the entry of a reference if it is the first with its fingerprint in the group at
-    /// an offset, and revision indices are short.
+    /// Returns the entry of a reference, or that there is none, from the first group of its
+    /// cell, at an offset: if it is the first with its fingerprint, or none has it.
     #[expect(
         clippy::inline_always,
         reason = "calls cost so many instructions that the next look-up starts later: measured, a tenth"
@@ -249,11 +258,11 @@ impl<'a> Arena<'a> {
         hash: KeyHash,
         source: u16,
         key: &[u8],
-    ) -> Option<Found> {
+    ) -> Result<Option<Found>, Unsure> {
         match self.index_width {
             1 => self.first_match_of::<1>(group, hash, source, key),
             2 => self.first_match_of::<2>(group, hash, source, key),
-            _ => None,
+            _ => Err(Unsure),
         }
     }
 
@@ -273,32 +282,28 @@ impl<'a> Arena<'a> {
         hash: KeyHash,
         source: u16,
         key: &[u8],
-    ) -> Option<Found> {
-        let bytes = self.bytes.get(usize::try_from(group).ok()?..)?;
+    ) -> Result<Option<Found>, Unsure> {
+        let bytes = self.bytes.get(group as usize..).ok_or(Unsure)?;
         // Only the last group of the arena may be shorter than that.
-        let header: &[u8; HEADER_LEN_MAX] = bytes.first_chunk()?;
-        let (fingerprints, starts) = header.split_first_chunk::<GROUP_LEN>()?;
+        let header: &[u8; HEADER_LEN_MAX] = bytes.first_chunk().ok_or(Unsure)?;
+        let fingerprints = header.first_chunk().ok_or(Unsure)?;
         let matches = equal_bytes(fingerprints, fingerprint(hash));
         if matches == 0 {
-            return None;
+            // A cell has a second group only if its first one is full.
+            let is_full = fingerprints.last() != Some(&EMPTY);
+            return if is_full { Err(Unsure) } else { Ok(None) };
         }
         let at = matches.trailing_zeros() as usize % GROUP_LEN;
-        let start = usize::from(u16_at(starts, START_LEN * at)?);
-        let fixed_len = entry_len(INDEX_WIDTH, 0);
-        let entry = bytes.get(start..start + fixed_len + key.len())?;
-        let (fixed, found) = entry.split_at_checked(fixed_len)?;
-        let word = u64_at(fixed, 0)?;
-        if word & KIND_MAX != kind(source, key.len()) || !is_equal(found, key) {
-            return None;
-        }
-        let index_bits = 8 * INDEX_WIDTH;
-        let index = |shift: usize| (word >> shift & ((1 << index_bits) - 1)) as u32;
-        Some(Found {
+        let start = u16_at(header, GROUP_LEN + START_LEN * at).ok_or(Unsure)?;
+        let start = usize::from(start);
+        let entry = entry_if_equal::<INDEX_WIDTH>(bytes, start, source, key);
+        let (since, born, id) = entry.ok_or(Unsure)?;
+        Ok(Some(Found {
             offset: group + start as u64,
-            since: index(8 * KIND_LEN),
-            born: index(8 * KIND_LEN + index_bits),
-            id: *fixed.last_chunk()?,
-        })
+            since,
+            born,
+            id,
+        }))
     }
 
     /// Asks the processor to fetch all that a usual group takes.
@@ -338,6 +343,31 @@ impl<'a> Arena<'a> {
     }
 }
 
+/// Returns what is at the start of an entry, if it is this reference's.
+#[expect(
+    clippy::inline_always,
+    reason = "calls cost so many instructions that the next look-up starts later: measured, a tenth"
+)]
+#[inline(always)]
+fn entry_if_equal<const INDEX_WIDTH: usize>(
+    group: &[u8],
+    start: usize,
+    source: u16,
+    key: &[u8],
+) -> Option<(u32, u32, [u8; ID_LEN])> {
+    let fixed_len = entry_len(INDEX_WIDTH, 0);
+    let entry = group.get(start..start + fixed_len + key.len())?;
+    let (fixed, found) = entry.split_at_checked(fixed_len)?;
+    let word = u64_at(fixed, 0)?;
+    if word & KIND_MAX != kind(source, key.len()) || !is_equal(found, key) {
+        return None;
+    }
+    let index_bits = 8 * INDEX_WIDTH;
+    let index = |shift: usize| (word >> shift & ((1 << index_bits) - 1)) as u32;
+    let (since, born) = (index(8 * KIND_LEN), index(8 * KIND_LEN + index_bits));
+    Some((since, born, *fixed.last_chunk()?))
+}
+
 /// Compares two keys of one length, those of usual length without a call.
 #[expect(
     clippy::inline_always,
@@ -358,11 +388,17 @@ pub(crate) fn is_equal(a: &[u8], b: &[u8]) -> bool {
         Some((u128::from_ne_bytes(*first), u128::from_ne_bytes(*last)))
     };
     let bytes = |key: &[u8]| Some((*key.first()?, *key.get(key.len() / 2)?, *key.last()?));
-    match a.len() {
-        1..4 => bytes(a) == bytes(b),
-        4..8 => half_words(a) == half_words(b),
-        8..=16 => words(a) == words(b),
-        17..=32 => double_words(a) == double_words(b),
-        _ => a == b,
+    // The usual lengths first: each that is passed over costs instructions.
+    let len = a.len();
+    if (17..=32).contains(&len) {
+        double_words(a) == double_words(b)
+    } else if (8..=16).contains(&len) {
+        words(a) == words(b)
+    } else if (4..8).contains(&len) {
+        half_words(a) == half_words(b)
+    } else if (1..4).contains(&len) {
+        bytes(a) == bytes(b)
+    } else {
+        a == b
     }
 }

@@ -10,7 +10,7 @@ use sameas_graph::{Entity, Revision};
 
 use super::Snapshot;
 use super::slots::unified_id;
-use crate::arena::{ArenaEntry, Group, fingerprint, is_equal};
+use crate::arena::{ArenaEntry, Group, Unsure, fingerprint, is_equal};
 use crate::error::CorruptError;
 use crate::format::Section;
 use crate::key_hash::KeyHash;
@@ -78,27 +78,27 @@ impl Snapshot {
         key: &str,
     ) -> Result<Option<Located>, CorruptError> {
         match self.lookup_usual(source, key.as_bytes()) {
-            Some(located) => Ok(Some(located)),
-            None => self.lookup_thoroughly(source, key.as_bytes()),
+            Ok(answer) => Ok(answer),
+            Err(Unsure) => self.lookup_thoroughly(source, key.as_bytes()),
         }
     }
 
-    /// Looks a reference up that is known and like most: without a call, for which registers
-    /// would have to be saved.
+    /// Looks a reference up that is like most: without a call, for which registers would have to
+    /// be saved.
     #[expect(
         clippy::inline_always,
         reason = "calls cost so many instructions that the next look-up starts later: measured, a tenth"
     )]
     #[inline(always)]
-    fn lookup_usual(&self, source: SourceHandle, key: &[u8]) -> Option<Located> {
-        let hash = KeyHash::of_short(source.seed, key)?;
-        let group = self.directory().start(hash)?;
+    fn lookup_usual(&self, source: SourceHandle, key: &[u8]) -> Result<Option<Located>, Unsure> {
+        let hash = KeyHash::of_short(source.seed, key).ok_or(Unsure)?;
+        let group = self.directory().start(hash).ok_or(Unsure)?;
         self.arena().prefetch_group(group);
         self.locate_first(group, hash, source, key)
     }
 
-    /// Looks a reference up that is unknown, has a long key, is not the first of its fingerprint
-    /// or in the first group of its cell, or in a corrupt file.
+    /// Looks a reference up that has a long key, is not the first of its fingerprint or not in
+    /// the first group of its cell, or is in a corrupt file.
     #[inline(never)]
     fn lookup_thoroughly(
         &self,
@@ -111,10 +111,7 @@ impl Snapshot {
         let mut offset = range.start;
         while offset < range.end {
             let group = self.group_at(offset)?;
-            for at in 0..group.count {
-                if group.fingerprint(at) != Some(fingerprint(hash)) {
-                    continue;
-                }
+            for at in group.matches(fingerprint(hash)) {
                 let (offset, entry) = self.entry_of(group, at)?;
                 if entry.source == source.index && entry.key == key {
                     return Ok(Some(Located {
@@ -149,8 +146,8 @@ impl Snapshot {
         Ok(end.max(group.entries_start()))
     }
 
-    /// Returns what is known of a reference if it is the first of its fingerprint in a group and
-    /// nothing is wrong.
+    /// Returns what is known of a reference if the first group of its cell tells and nothing is
+    /// wrong.
     ///
     /// Free of error values, which would cost instructions that wait for memory.
     #[expect(
@@ -164,16 +161,20 @@ impl Snapshot {
         hash: KeyHash,
         source: SourceHandle,
         key: &[u8],
-    ) -> Option<Located> {
+    ) -> Result<Option<Located>, Unsure> {
         let found = self.arena().first_match(group, hash, source.index, key)?;
-        Some(Located {
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let revision = |index| self.numbered_revision(index).ok_or(Unsure);
+        Ok(Some(Located {
             member: Member(found.offset),
             entity: Entity {
                 id: unified_id(found.id),
-                born: self.numbered_revision(found.born)?,
+                born: revision(found.born)?,
             },
-            since: self.numbered_revision(found.since)?,
-        })
+            since: revision(found.since)?,
+        }))
     }
 
     /// Looks many references up, (source, key) each, and answers in their order.
@@ -224,10 +225,11 @@ impl Snapshot {
                 continue;
             };
             let key = key.as_bytes();
-            let first = group.and_then(|(group, hash)| self.locate_first(group, hash, source, key));
+            let first = group.ok_or(Unsure);
+            let first = first.and_then(|(group, hash)| self.locate_first(group, hash, source, key));
             answers.push(match first {
-                Some(located) => Some(located),
-                None => self.lookup_thoroughly(source, key)?,
+                Ok(answer) => answer,
+                Err(Unsure) => self.lookup_thoroughly(source, key)?,
             });
         }
         Ok(())
