@@ -43,9 +43,9 @@
 //! | 2 | `sources` | u32 count; each: name (u32 length, bytes), number of references u64; in byte order of the names |
 //! | 3 | `legend` | u16 count of comparisons; each: name, u16 count of levels, each: name, weight i16. u16 count of rules; each: name, kind u8 (0 deterministic, 1 blocking). prior, link, review i16; model u64 |
 //! | 4 | `revisions` | u64 × R, ascending: what revision indexes point into |
-//! | 5 | `arena` | the groups of cell after cell (see below). A group: how many entries it has u8, 1 to 16; of each its fingerprint u8; of each how many bytes behind the start of the group it starts u16; the entries one after the other. An entry: a 24-bit number (bits 0-12 source, 13-23 key length), since when it belongs to its entity (revision index), the entity's birth (revision index), the entity's unified id 16 bytes, key bytes |
+//! | 5 | `arena` | the groups of cell after cell (see below). A group of 1 to 16 entries: their fingerprints u8, and zeros up to 16 bytes; of each entry how many bytes behind the start of the group it starts u16; the entries one after the other. An entry: a 24-bit number (bits 0-12 source, 13-23 key length), since when it belongs to its entity (revision index), the entity's birth (revision index), the entity's unified id 16 bytes, key bytes |
 //! | 6 | `positions` | u40 × N: the offset in `arena` of the entry of each slot |
-//! | 7 | `directory` | L = ceil(N / 112) lines, at least one, of 32 bytes and 14 cells: the line's base u32, in units of 256 bytes of `arena`, at or less than 256 bytes before where its first cell starts; of each cell how many bytes behind the base it starts u16, 65,535 if they are that or more |
+//! | 7 | `directory` | L = ceil(N / 112) lines, at least one, of 32 bytes and 14 cells: the line's base u32, in units of 256 bytes of `arena`: where its first cell starts, rounded down; of each cell how many bytes behind the base it starts u16, 65,535 if they are that or more. An empty cell starts where the next one does, or `arena` ends |
 //! | 8 | `order` | u32 × N: the slot of each node (nodes ascend by source name, then key) |
 //! | 9 | `marks` | rank bits over slots: the first member of each cluster |
 //! | 10 | `id_table` | u32 × (ceil(4 C / 3) + 1): the first slot of the cluster whose id hashes here; all ones is empty |
@@ -77,18 +77,20 @@
 //!
 //! The entries of a cell ascend by hash, then source, then key, eight on average, and lie in
 //! groups of sixteen, of which the last has what is left; an empty cell has no group. The
-//! lowest 8 bits of the hash are the fingerprint. The bytes of an entry decide, and it tells
-//! the entity, too. The directory is small enough to stay in the processor's caches, and all
-//! that a group usually takes is fetched together, so there is one wait for memory.
+//! lowest 8 bits of the hash are the fingerprint (zero becomes one). The bytes of an entry
+//! decide, and it tells the entity, too. The directory is small enough to stay in the
+//! processor's caches, and all that a group usually takes is fetched together, so there is one
+//! wait for memory.
 //!
-//! A cell that starts too far behind its base (which takes entries of 580 bytes on average)
-//! lies somewhere between the last one of its line that does not and the next line.
+//! A cell that starts too far behind its base (where entries take 580 bytes on average) lies
+//! somewhere between the start of the last cell of its line that does not and the start of the
+//! next line's first one, or the end of `arena`.
 //!
 //! # Looking a unified id up
 //!
 //! The hash is xxh3-64 of the id, seeded with xxh3-64 of the namespace seeded with all ones.
-//! The upper half of the hash times the number of words chooses a word of `id_table`; a word in use passes on
-//! to the next, from the last to the first. The entity of the slot's entry decides.
+//! The upper half of the hash times the number of words chooses a word of `id_table`; a word in
+//! use passes on to the next, from the last to the first. The entity of the slot's entry decides.
 
 use crate::error::CorruptError;
 
