@@ -7,7 +7,7 @@
 //!          0 ┌────────────────────────────────────────────┐
 //!            │ header, 64 bytes                           │
 //!            │   0  magic      "SAMEAS\x1a\n"             │
-//!            │   8  version    u32, here 3                │
+//!            │   8  version    u32, here 4                │
 //!            │  12  sections   u32, here 23               │
 //!            │  16  file_len   u64                        │
 //!            │  24  checksum   u64, xxh3-64 of header     │
@@ -43,9 +43,9 @@
 //! | 2 | `sources` | u32 count; each: name (u32 length, bytes), number of references u64; in byte order of the names |
 //! | 3 | `legend` | u16 count of comparisons; each: name, u16 count of levels, each: name, weight i16. u16 count of rules; each: name, kind u8 (0 deterministic, 1 blocking). prior, link, review i16; model u64 |
 //! | 4 | `revisions` | u64 × R, ascending: what revision indexes point into |
-//! | 5 | `arena` | cluster after cluster: unified id 16 bytes, birth (revision index), then one entry a slot: a 40-bit number (bits 0-15 how many bytes before the entry the cluster starts, 65,535 if they are that or more; 16-28 source; 29-39 key length), since when it belongs to the entity (revision index), key bytes |
-//! | 6 | `arena_samples` | u64: offset in `arena` of the entries of slots 0, 8, 16, … |
-//! | 7 | `key_table` | ceil(N / 10) buckets, at least one, of 16 keys (two cache lines): 16 fingerprints u16, then the offsets of the keys' entries in `arena`: the 16 upper parts u16, then the 16 lower parts u32; an empty place is all ones |
+//! | 5 | `arena` | the groups of cell after cell (see below). A group of 1 to 16 entries: their fingerprints u8, and zeros up to 16 bytes; of each entry how many bytes behind the start of the group it starts u16; the entries one after the other. An entry: a 24-bit number (bits 0-12 source, 13-23 key length), since when it belongs to its entity (revision index), the entity's birth (revision index), the entity's unified id 16 bytes, key bytes |
+//! | 6 | `positions` | u40 × N: the offset in `arena` of the entry of each slot |
+//! | 7 | `directory` | L = ceil(N / 112) lines, at least one, of 32 bytes and 14 cells: the line's base u32, in units of 256 bytes of `arena`: where its first cell starts, rounded down; of each cell how many bytes behind the base it starts u16, 65,535 if they are that or more. An empty cell starts where the next one does, or `arena` ends |
 //! | 8 | `order` | u32 × N: the slot of each node (nodes ascend by source name, then key) |
 //! | 9 | `marks` | rank bits over slots: the first member of each cluster |
 //! | 10 | `id_table` | u32 × (ceil(4 C / 3) + 1): the first slot of the cluster whose id hashes here; all ones is empty |
@@ -61,7 +61,7 @@
 //! | 20 | `past_keys` | key bytes of `past`; neighbours with one key share them |
 //! | 21 | `changed` | roaring bitmap (portable form) of the slots whose entity changed in this revision |
 //! | 22 | `source_sets` | u64 × (sources + 1) ends, then a roaring bitmap a source: its slots |
-//! | 23 | `probes` | how many buckets of `key_table` and words of `id_table` a search passes over at most: u32 each |
+//! | 23 | `probes` | u32: how many words of `id_table` a search passes over at most |
 //!
 //! *Rank bits* over N slots are `ceil(N / 32)` words u64: 32 bits below, and above them
 //! how many bits are set in all words before. One load answers "is it set" and "how many
@@ -70,25 +70,34 @@
 //! # Looking a reference up
 //!
 //! The hash is xxh3-64 of the key, seeded with xxh3-64 of the namespace seeded with the
-//! source's number: whoever does not know the namespace cannot aim at one bucket. Its
-//! upper bits choose a bucket (multiply and shift), its lowest 16 bits are the fingerprint
-//! (all ones becomes all ones but the lowest bit). A full bucket overflows into the next;
-//! `probes` says how far at most. A match gives the offset of an arena entry, whose bytes
-//! decide, and the entity lies a few bytes before it: two waits for memory, bucket and
-//! entry.
+//! source's number: whoever does not know the namespace cannot aim at one cell. The hash times
+//! L is a number of 128 bits: its upper half is the line of the directory, and the upper half
+//! of 14 times its lower half is the cell in the line. The cell starts where the line says and
+//! ends where the next one starts, or, for the last one, where `arena` ends.
+//!
+//! The entries of a cell ascend by hash, then source, then key, eight on average, and lie in
+//! groups of sixteen, of which the last has what is left; an empty cell has no group. The
+//! lowest 8 bits of the hash are the fingerprint (zero becomes one). The bytes of an entry
+//! decide, and it tells the entity, too. The directory is small enough to stay in the
+//! processor's caches, and all that a group usually takes is fetched together, so there is one
+//! wait for memory.
+//!
+//! A cell that starts too far behind its base (where entries take 580 bytes on average) lies
+//! somewhere between the start of the last cell of its line that does not and the start of the
+//! next line's first one, or the end of `arena`.
 //!
 //! # Looking a unified id up
 //!
 //! The hash is xxh3-64 of the id, seeded with xxh3-64 of the namespace seeded with all ones.
-//! Multiplied and shifted as above it chooses a word of `id_table`; a word in use passes on
-//! to the next, from the last to the first. The entity that the slot's cluster starts with decides.
+//! The upper half of the hash times the number of words chooses a word of `id_table`; a word in
+//! use passes on to the next, from the last to the first. The entity of the slot's entry decides.
 
 use crate::error::CorruptError;
 
 /// The first eight bytes of every snapshot.
 pub(crate) const MAGIC: [u8; 8] = *b"SAMEAS\x1a\n";
 /// The only version this build reads and writes.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 /// Bytes before the section table.
 pub(crate) const HEADER_LEN: usize = 64;
 /// Bytes of one entry of the section table.
@@ -103,8 +112,6 @@ pub(crate) const PAST_KEYS_LEN_MAX: u64 = 1 << 40;
 /// Where the checksum of header and table stands.
 const CHECKSUM_AT: usize = 24;
 
-/// Slots between two samples of arena offsets.
-pub(crate) const SAMPLE_STEP: u32 = 8;
 /// Bytes of a unified id.
 pub(crate) const ID_LEN: usize = 16;
 /// Bytes of an entry of `kinds`.
@@ -128,12 +135,12 @@ pub enum Section {
     Legend,
     /// Distinct revision numbers.
     Revisions,
-    /// Entities and keys in slot order.
+    /// References by hash, each with its entity.
     Arena,
-    /// Every eighth arena offset.
-    ArenaSamples,
-    /// From hashed reference to arena entry.
-    KeyTable,
+    /// From slot to arena entry.
+    Positions,
+    /// From hashed reference to arena entries.
+    Directory,
     /// From node to slot.
     Order,
     /// First members of clusters.
@@ -164,7 +171,7 @@ pub enum Section {
     Changed,
     /// Slots of each source.
     SourceSets,
-    /// How far searches in the tables go.
+    /// How far a search for a unified id goes.
     Probes,
 }
 
@@ -179,8 +186,8 @@ impl Section {
         Self::Legend,
         Self::Revisions,
         Self::Arena,
-        Self::ArenaSamples,
-        Self::KeyTable,
+        Self::Positions,
+        Self::Directory,
         Self::Order,
         Self::Marks,
         Self::IdTable,
@@ -207,8 +214,8 @@ impl Section {
             Self::Legend => "legend",
             Self::Revisions => "revisions",
             Self::Arena => "arena",
-            Self::ArenaSamples => "arena_samples",
-            Self::KeyTable => "key_table",
+            Self::Positions => "positions",
+            Self::Directory => "directory",
             Self::Order => "order",
             Self::Marks => "marks",
             Self::IdTable => "id_table",
@@ -435,31 +442,6 @@ impl Meta {
             cluster_count: count(32).filter(|&clusters| clusters <= reference_count)?,
             edge_count: count(40)?,
             key_bytes: u64_at(bytes, 48)?,
-        })
-    }
-}
-
-/// How far searches in the two hash tables go at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Probes {
-    pub(crate) key_max: u32,
-    pub(crate) id_max: u32,
-}
-
-impl Probes {
-    /// Returns the section's bytes.
-    pub(crate) fn encode(self) -> [u8; 8] {
-        (u64::from(self.key_max) | u64::from(self.id_max) << 32).to_le_bytes()
-    }
-
-    /// Reads the section.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != 8 {
-            return None;
-        }
-        Some(Self {
-            key_max: u32_at(bytes, 0)?,
-            id_max: u32_at(bytes, 4)?,
         })
     }
 }

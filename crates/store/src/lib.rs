@@ -24,6 +24,7 @@
 mod arena;
 mod catalog;
 mod codec;
+mod directory;
 mod edge;
 mod error;
 #[cfg(test)]
@@ -31,9 +32,10 @@ mod fixture;
 mod folder;
 mod format;
 mod id_table;
-mod key_table;
+mod key_hash;
 mod machine;
 mod map;
+mod positions;
 mod rank_bits;
 mod reader;
 mod size_breakdown;

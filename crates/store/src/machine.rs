@@ -7,6 +7,10 @@
     )
 )]
 
+/// Bytes of a cache line.
+#[cfg(target_arch = "x86_64")]
+const LINE_LEN: usize = 64;
+
 /// Asks the processor to fetch an item that is needed soon; without effect beyond the slice.
 #[inline]
 pub(crate) fn prefetch<T>(items: &[T], index: usize) {
@@ -21,40 +25,64 @@ pub(crate) fn prefetch<T>(items: &[T], index: usize) {
     let _ = (items, index);
 }
 
-/// Returns a bit for each 16-bit lane of four words that equals a number, that of the first
-/// lane lowest; words are little endian as they lie in a file.
+/// Asks the processor to fetch some cache lines, to be kept in all its caches.
 #[inline]
-pub(crate) fn equal_lanes(words: [u64; 4], number: u16) -> u32 {
+pub(crate) fn prefetch_near<const LINES: usize>(bytes: &[u8], from: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in lines::<LINES>(bytes, from) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: as for `prefetch`, wherever the address leads.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, from);
+}
+
+/// Asks the processor to fetch some cache lines that are read once: they take the place of
+/// nothing in its larger caches.
+#[inline]
+pub(crate) fn prefetch_far<const LINES: usize>(bytes: &[u8], from: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in lines::<LINES>(bytes, from) {
+        use std::arch::x86_64::{_MM_HINT_NTA, _mm_prefetch};
+        // SAFETY: as for `prefetch`, wherever the address leads.
+        unsafe { _mm_prefetch::<_MM_HINT_NTA>(line) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, from);
+}
+
+/// Returns an address in each of some cache lines; those behind the bytes are not checked for.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn lines<const LINES: usize>(bytes: &[u8], from: usize) -> [*const i8; LINES] {
+    let first = bytes.as_ptr().wrapping_add(from);
+    std::array::from_fn(|line| first.wrapping_add(line * LINE_LEN).cast())
+}
+
+/// Returns a bit for each of sixteen bytes that equals a byte, that of the first one lowest.
+#[inline]
+pub(crate) fn equal_bytes(bytes: &[u8; 16], byte: u8) -> u32 {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{
-            _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi16,
-        };
-        let [a, b, c, d] = words;
-        let pair = |low: u64, high: u64| (high.cast_signed(), low.cast_signed());
-        let ((b, a), (d, c)) = (pair(a, b), pair(c, d));
+        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+        let number = u128::from_le_bytes(*bytes);
+        let (low, high) = (number as i64, (number >> 64) as i64);
         // SAFETY: these instructions (SSE2) are part of every x86-64 processor, and they take
         // and return values only.
         unsafe {
-            let wanted = _mm_set1_epi16(number.cast_signed());
-            let low = _mm_cmpeq_epi16(_mm_set_epi64x(b, a), wanted);
-            let high = _mm_cmpeq_epi16(_mm_set_epi64x(d, c), wanted);
-            // Lanes are all ones or all zeros, so a lane of half the width says the same.
-            _mm_movemask_epi8(_mm_packs_epi16(low, high)).cast_unsigned()
+            let equal = _mm_cmpeq_epi8(_mm_set_epi64x(high, low), _mm_set1_epi8(byte as i8));
+            _mm_movemask_epi8(equal).cast_unsigned()
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    plain_equal_lanes(words, number)
+    plain_equal_bytes(bytes, byte)
 }
 
-/// Says what [`equal_lanes`] says, on any processor.
+/// Says what [`equal_bytes`] says, on any processor.
 #[cfg(any(test, not(target_arch = "x86_64")))]
-fn plain_equal_lanes(words: [u64; 4], number: u16) -> u32 {
-    let lanes = words.iter().flat_map(|word| {
-        let word = u64::from_le(*word);
-        (0..4).map(move |lane| (word >> (16 * lane)) as u16)
-    });
-    let equal = lanes.map(|lane| u32::from(lane == number));
+fn plain_equal_bytes(bytes: &[u8; 16], byte: u8) -> u32 {
+    let equal = bytes.iter().map(|&other| u32::from(other == byte));
     equal.enumerate().map(|(at, bit)| bit << at).sum()
 }
 
@@ -66,19 +94,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn this_processor_and_any_other_find_the_same_lanes(
-            lanes in prop::array::uniform16(prop_oneof![Just(0_u16), Just(u16::MAX), Just(7), any::<u16>()]),
-            number in prop_oneof![Just(0_u16), Just(u16::MAX), Just(7), any::<u16>()],
+        fn this_processor_and_any_other_find_the_same_bytes(
+            bytes in prop::array::uniform16(prop_oneof![Just(0_u8), Just(u8::MAX), Just(7), any::<u8>()]),
+            byte in prop_oneof![Just(0_u8), Just(u8::MAX), Just(7), any::<u8>()],
         ) {
-            let word = |lanes: &[u16]| {
-                lanes.iter().rev().fold(0_u64, |word, &lane| word << 16 | u64::from(lane)).to_le()
-            };
-            let mut words = lanes.chunks(4).map(word);
-            let words = [(); 4].map(|()| words.next().expect("four times four lanes"));
-            let equal = lanes.iter().map(|&lane| u32::from(lane == number));
-            let expected: u32 = equal.enumerate().map(|(at, bit)| bit << at).sum();
-            prop_assert_eq!(plain_equal_lanes(words, number), expected);
-            prop_assert_eq!(equal_lanes(words, number), expected);
+            let mut expected = 0_u32;
+            for (at, _) in bytes.iter().enumerate().filter(|(_, other)| **other == byte) {
+                expected |= 1 << at;
+            }
+            prop_assert_eq!(plain_equal_bytes(&bytes, byte), expected);
+            prop_assert_eq!(equal_bytes(&bytes, byte), expected);
         }
     }
 }

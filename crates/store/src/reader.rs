@@ -22,14 +22,15 @@ use self::lookup::SourceNames;
 pub use self::lookup::{Located, Member, SourceHandle};
 pub use self::rows::{Row, Rows};
 pub(crate) use self::sets::is_intact;
-pub(crate) use self::slots::Step;
+pub(crate) use self::slots::{Step, WalkOrder};
 use crate::arena::Arena;
 use crate::codec::SourceSummary;
+use crate::directory::{Directory, Line};
 use crate::error::CorruptError;
-use crate::format::{Meta, Prefix, Probes, Section, index_width};
+use crate::format::{Meta, Prefix, Section, index_width};
 use crate::id_table::IdTable;
-use crate::key_table::{Bucket, KeyTable};
 use crate::map::{Map, MapSlice};
+use crate::positions::Position;
 use crate::rank_bits::RankBits;
 
 /// One published revision, open for reading.
@@ -49,7 +50,7 @@ struct Inner {
     map: Map,
     prefix: Prefix,
     meta: Meta,
-    probes: Probes,
+    id_probe_max: u32,
     sources: Vec<SourceSummary>,
     seeds: Vec<u64>,
     source_names: SourceNames,
@@ -63,8 +64,8 @@ struct Inner {
 #[derive(Debug)]
 struct HotSections {
     arena: MapSlice<u8>,
-    arena_samples: MapSlice<u64>,
-    key_table: MapSlice<Bucket>,
+    positions: MapSlice<Position>,
+    directory: MapSlice<Line>,
     marks: MapSlice<u64>,
     revisions: MapSlice<u64>,
 }
@@ -160,12 +161,12 @@ impl Snapshot {
     }
 
     #[inline]
-    pub(crate) fn key_table(&self) -> KeyTable<'_> {
-        KeyTable::new(&self.inner.hot.key_table, self.inner.probes.key_max)
+    pub(crate) fn directory(&self) -> Directory<'_> {
+        Directory::new(&self.inner.hot.directory)
     }
 
     pub(crate) fn id_table(&self) -> IdTable<'_> {
-        IdTable::new(self.words(Section::IdTable), self.inner.probes.id_max)
+        IdTable::new(self.words(Section::IdTable), self.inner.id_probe_max)
     }
 
     /// Returns the revision of an index.

@@ -3,21 +3,98 @@
 use roaring::RoaringBitmap;
 use sameas_graph::KEY_LEN_MAX;
 
-use crate::arena::{ArenaEntry, BACK_MAX};
+use crate::arena::{ArenaEntry, GROUP_LEN, fingerprint};
+use crate::directory::{Cell, DirectoryBuilder};
 use crate::edge::EdgeKind;
 use crate::error::{CorruptError, VerifyError};
-use crate::format::{Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, SAMPLE_STEP, Section, u32_at};
-use crate::key_table::KeyHash;
-use crate::reader::{Snapshot, Step, is_intact};
+use crate::format::{Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, Section, u32_at};
+use crate::key_hash::KeyHash;
+use crate::reader::{Snapshot, Step, WalkOrder, is_intact};
 
-/// References that are looked for together, so that their buckets come from memory together.
-const SOUGHT_LEN: usize = 32;
+/// What the arena has been found to hold so far.
+struct ArenaChecker<'s> {
+    snapshot: &'s Snapshot,
+    last: Option<(KeyHash, u16, &'s [u8])>,
+    /// The cell of the last group, and how many entries that group has.
+    last_group: Option<(Cell, usize)>,
+    directory: DirectoryBuilder,
+    starts: EntryStarts,
+}
 
-/// A reference that must find itself.
-struct Sought {
-    slot: u32,
-    offset: u64,
-    hash: KeyHash,
+impl ArenaChecker<'_> {
+    /// Checks the group at an offset, and returns where the next one starts.
+    fn check_group(&mut self, offset: u64) -> Result<u64, CorruptError> {
+        let arena = self.snapshot.arena();
+        let group = self.snapshot.group_at(offset)?;
+        let mut end = group.entries_start();
+        for at in 0..group.count {
+            let holds = |holds, what| self::holds(Section::Arena, end, holds, what);
+            holds(group.start(at) == Some(end), "its group leads elsewhere")?;
+            let entry = self.snapshot.entry_at(end)?;
+            let hash = self.snapshot.hash_of(&entry, end)?;
+            let told = group
+                .matches(fingerprint(hash))
+                .any(|match_at| match_at == at);
+            holds(told, "has another fingerprint")?;
+            let this = Some((hash, entry.source, entry.key));
+            holds(self.last < this, "is not in order")?;
+            self.last = this;
+            let cell = Cell::of(hash, self.directory.line_count());
+            if at == 0 {
+                self.start_group(cell, group.count, offset)?;
+            }
+            let same = self.last_group.is_some_and(|(other, _)| other == cell);
+            holds(same, "is in a group of another cell")?;
+            self.starts.insert(end);
+            end += arena.entry_len(entry.key);
+        }
+        Ok(end)
+    }
+
+    fn start_group(&mut self, cell: Cell, count: usize, offset: u64) -> Result<(), CorruptError> {
+        match self.last_group {
+            Some((last, last_count)) if last == cell => {
+                let what = "follows one of its cell that has room";
+                holds(Section::Arena, offset, last_count == GROUP_LEN, what)?;
+            }
+            _ => self.directory.start(cell, offset),
+        }
+        self.last_group = Some((cell, count));
+        Ok(())
+    }
+}
+
+/// Where entries start in an arena: a bit a byte.
+struct EntryStarts {
+    bits: Vec<u64>,
+    count: u64,
+}
+
+impl EntryStarts {
+    fn new(arena_len: u64) -> Self {
+        Self {
+            bits: vec![0; arena_len.div_ceil(64) as usize],
+            count: 0,
+        }
+    }
+
+    fn insert(&mut self, offset: u64) {
+        if let Some(word) = self.bits.get_mut((offset / 64) as usize) {
+            *word |= 1 << (offset % 64);
+            self.count += 1;
+        }
+    }
+
+    /// Returns whether an entry that was not removed before starts at an offset.
+    fn remove(&mut self, offset: u64) -> bool {
+        let Some(word) = self.bits.get_mut((offset / 64) as usize) else {
+            return false;
+        };
+        let bit = 1 << (offset % 64);
+        let was_set = *word & bit != 0;
+        *word &= !bit;
+        was_set
+    }
 }
 
 impl Snapshot {
@@ -30,14 +107,14 @@ impl Snapshot {
         self.verify_checksums()?;
         self.verify_revisions()?;
         self.verify_marks()?;
-        let offsets = self.verify_references()?;
-        self.verify_order(&offsets)?;
-        self.verify_entities(&offsets)?;
+        let starts = self.verify_arena()?;
+        let source_of = self.verify_slots(starts)?;
+        self.verify_order()?;
         let between = self.verify_edges()?;
         self.verify_incoming(&between)?;
         self.verify_lineage()?;
         self.verify_past()?;
-        Ok(self.verify_sets(&offsets)?)
+        Ok(self.verify_sets(&source_of)?)
     }
 
     /// Checks that no byte has changed since the file was written.
@@ -96,109 +173,106 @@ impl Snapshot {
         )
     }
 
-    /// Walks the arena: each entry is well-formed, lies where samples say, and is found.
+    /// Checks the arena group after group: entries ascend by hash, each is well-formed and told
+    /// by its group, and the directory leads to each.
     ///
-    /// Returns where the entry of each slot starts, so that no later check has to walk to it.
-    fn verify_references(&self) -> Result<Vec<u64>, CorruptError> {
-        let samples: &[u64] = self.words(Section::ArenaSamples);
-        let mut offsets = Vec::with_capacity(self.meta().reference_count as usize);
-        let mut sought = Vec::with_capacity(SOUGHT_LEN);
-        let mut end = 0;
-        for step in self.walk() {
-            let step = step?;
-            offsets.push(step.offset);
-            let holds = |holds, what| self::holds(Section::Arena, step.slot.into(), holds, what);
-            if step.slot.is_multiple_of(SAMPLE_STEP) {
-                let sample = samples.get((step.slot / SAMPLE_STEP) as usize);
-                holds(
-                    sample.map(|&s| u64::from_le(s)) == Some(step.offset),
-                    "its sample leads astray",
-                )?;
-            }
-            let key = step.entry.key;
-            let is_key = (1..=KEY_LEN_MAX).contains(&key.len());
-            holds(
-                is_key && std::str::from_utf8(key).is_ok(),
-                "its key is none",
-            )?;
-            holds(leads_back(&step), "its cluster starts elsewhere")?;
-            let exists = self.numbered_revision(step.entry.since).is_some()
-                && self.numbered_revision(step.head.born).is_some();
-            holds(exists, "points to no revision")?;
-            sought.push(self.seek(&step)?);
-            if sought.len() == SOUGHT_LEN {
-                self.verify_lookups(&mut sought)?;
-            }
-            end = step.offset + step.entry.len;
+    /// Returns where entries start.
+    fn verify_arena(&self) -> Result<EntryStarts, CorruptError> {
+        let arena = self.arena();
+        let mut checker = ArenaChecker {
+            snapshot: self,
+            last: None,
+            last_group: None,
+            directory: DirectoryBuilder::new(self.reference_count()),
+            starts: EntryStarts::new(arena.len()),
+        };
+        let mut offset = 0;
+        while offset < arena.len() {
+            offset = checker.check_group(offset)?;
         }
-        self.verify_lookups(&mut sought)?;
-        let ends = end == self.arena().len();
-        holds(Section::Arena, end, ends, "bytes follow the last key")?;
-        let used = self.key_table().key_count() == Some(self.reference_count());
+        let ArenaChecker {
+            directory, starts, ..
+        } = checker;
+        let complete = starts.count == self.reference_count();
+        let what = "does not hold each reference once";
+        holds(Section::Arena, starts.count, complete, what)?;
+        let leads = directory.finish(arena.len()) == self.directory().lines();
+        holds(Section::Directory, 0, leads, "leads astray")?;
+        Ok(starts)
+    }
+
+    /// Checks an entry and returns the hash of its reference.
+    fn hash_of(&self, entry: &ArenaEntry<'_>, offset: u64) -> Result<KeyHash, CorruptError> {
+        let holds = |holds, what| self::holds(Section::Arena, offset, holds, what);
+        let is_key = (1..=KEY_LEN_MAX).contains(&entry.key.len());
         holds(
-            Section::KeyTable,
-            0,
-            used,
-            "does not hold each reference once",
+            is_key && std::str::from_utf8(entry.key).is_ok(),
+            "its key is none",
         )?;
-        Ok(offsets)
+        let exists = self.numbered_revision(entry.since).is_some()
+            && self.numbered_revision(entry.born).is_some();
+        holds(exists, "points to no revision")?;
+        let seed = self.seeds().get(usize::from(entry.source));
+        let unknown = || CorruptError::at(Section::Arena, offset, "its source is unknown");
+        Ok(KeyHash::new(*seed.ok_or_else(unknown)?, entry.key))
     }
 
-    /// Returns the entry of a slot, of which the offset is known.
-    fn entry_of(&self, offsets: &[u64], slot: u32) -> Result<ArenaEntry<'_>, CorruptError> {
-        match offsets.get(slot as usize) {
-            Some(&offset) => self.entry_at(offset),
-            None => Ok(self.entry(slot)?.1),
-        }
-    }
-
-    /// Asks the processor to fetch what a reference is found by.
-    fn seek(&self, step: &Step<'_>) -> Result<Sought, CorruptError> {
-        let &Step {
-            slot,
-            offset,
-            entry,
-            ..
-        } = step;
-        let &seed = self.seeds().get(usize::from(entry.source)).ok_or_else(|| {
-            CorruptError::at(
-                Section::Arena,
-                slot.into(),
-                "a reference's source is unknown",
-            )
-        })?;
-        let hash = KeyHash::new(seed, entry.key);
-        self.key_table().prefetch(hash);
-        Ok(Sought { slot, offset, hash })
-    }
-
-    fn verify_lookups(&self, sought: &mut Vec<Sought>) -> Result<(), CorruptError> {
-        for Sought { slot, offset, hash } in sought.drain(..) {
-            // The offset decides, so that no other entry is read.
-            let found = self.key_table().find(hash, |found| {
-                Ok::<_, CorruptError>((found == offset).then_some(()))
-            })?;
+    /// Checks that each slot has an entry of its own, and that those of one cluster agree on the
+    /// entity, which its id finds.
+    ///
+    /// Returns the source of each slot.
+    fn verify_slots(&self, mut starts: EntryStarts) -> Result<Vec<u16>, CorruptError> {
+        let mut sources = Vec::with_capacity(self.meta().reference_count as usize);
+        let mut entity = None;
+        for step in self.walk(WalkOrder::Slots) {
+            let Step {
+                slot,
+                offset,
+                entry,
+            } = step?;
+            let own = starts.remove(offset);
             holds(
-                Section::KeyTable,
+                Section::Positions,
                 slot.into(),
-                found.is_some(),
-                "a reference does not find itself",
+                own,
+                "its entry is none of its own",
             )?;
+            let this = Some((entry.id, entry.born));
+            if self.marks().contains(slot) {
+                entity = this;
+                let found = self.finds_itself(&entry.id, slot);
+                let what = "an id does not find its cluster";
+                holds(Section::IdTable, slot.into(), found, what)?;
+            }
+            let what = "members of one cluster belong to two entities";
+            holds(Section::Arena, slot.into(), entity == this, what)?;
+            sources.push(entry.source);
         }
-        Ok(())
+        let used = self.id_table().used() == self.entity_count();
+        holds(Section::IdTable, 0, used, "does not hold each id once")?;
+        Ok(sources)
+    }
+
+    /// Returns whether an id leads to this slot, and to no other that bears it, too.
+    fn finds_itself(&self, id: &[u8], slot: u32) -> bool {
+        let bears_it = |first| Ok::<_, CorruptError>(self.entry(first)?.1.id == id);
+        self.id_table()
+            .candidates(&self.meta().namespace, id)
+            .take_while(|&first| first == slot || bears_it(first) == Ok(false))
+            .any(|first| first == slot)
     }
 
     /// Checks that nodes ascend by source and key, and clusters by node.
-    fn verify_order(&self, offsets: &[u64]) -> Result<(), CorruptError> {
+    fn verify_order(&self) -> Result<(), CorruptError> {
         let node_of = self.nodes_by_slot()?;
         let mut previous: Option<(u16, &[u8])> = None;
         let mut counts = vec![0_u64; self.sources().len()];
-        for node in 0..self.meta().reference_count {
-            let entry = self.entry_of(offsets, self.slot_of_node(node)?)?;
+        for (step, node) in self.walk(WalkOrder::Nodes).zip(0..) {
+            let Step { entry, .. } = step?;
             let this = Some((entry.source, entry.key));
             holds(
                 Section::Order,
-                u64::from(node),
+                node,
                 previous < this,
                 "references are not sorted",
             )?;
@@ -235,32 +309,6 @@ impl Snapshot {
             }
         }
         Ok(())
-    }
-
-    fn verify_entities(&self, offsets: &[u64]) -> Result<(), CorruptError> {
-        for step in self.walk() {
-            let Step { slot, head, .. } = step?;
-            if self.marks().contains(slot) {
-                let found = self.finds_itself(offsets, &head.id, slot);
-                let what = "an id does not find its cluster";
-                holds(Section::IdTable, slot.into(), found, what)?;
-            }
-        }
-        let used = self.id_table().used() == self.entity_count();
-        holds(Section::IdTable, 0, used, "does not hold each id once")
-    }
-
-    /// Returns whether an id leads to this slot, and to no other that bears it, too.
-    fn finds_itself(&self, offsets: &[u64], id: &[u8], slot: u32) -> bool {
-        let arena = self.arena();
-        let bears_it = |&first: &u32| {
-            let start = offsets.get(first as usize)?.checked_sub(arena.head_len())?;
-            Some(arena.head(start)?.id == id)
-        };
-        self.id_table()
-            .candidates(&self.meta().namespace, id)
-            .take_while(|first| *first == slot || bears_it(first) != Some(true))
-            .any(|first| first == slot)
     }
 
     /// Checks all edges and returns the numbers of those between clusters.
@@ -354,7 +402,7 @@ impl Snapshot {
         Ok(())
     }
 
-    fn verify_sets(&self, offsets: &[u64]) -> Result<(), CorruptError> {
+    fn verify_sets(&self, source_of: &[u16]) -> Result<(), CorruptError> {
         self.changed_set()?;
         for (index, source) in self.sources().iter().enumerate() {
             let set = self.source_set(index as u16)?;
@@ -362,7 +410,8 @@ impl Snapshot {
             let what = "a set does not hold each reference of its source";
             holds(Section::SourceSets, index as u64, complete, what)?;
             for slot in set {
-                let same = usize::from(self.entry_of(offsets, slot)?.source) == index;
+                let source = source_of.get(slot as usize).copied();
+                let same = source.map(usize::from) == Some(index);
                 holds(
                     Section::SourceSets,
                     u64::from(slot),
@@ -373,12 +422,6 @@ impl Snapshot {
         }
         Ok(())
     }
-}
-
-/// Returns whether an entry says how far before it its cluster starts, as far as it can.
-fn leads_back(step: &Step<'_>) -> bool {
-    let back = step.offset - step.start;
-    step.entry.back == Some(back).filter(|&back| back < BACK_MAX)
 }
 
 fn holds(

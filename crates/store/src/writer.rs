@@ -1,9 +1,9 @@
 //! Writes one revision as a snapshot file.
 //!
 //! Cost: one pass over the graph per section. Beside the graph itself the writer holds 4
-//! bytes a reference, 6 bytes a cluster until ids are written, and whatever one section needs:
-//! about 12 bytes a key (hash table and samples), or 8 bytes a reference and an edge (the order
-//! of edges).
+//! bytes a reference, 6 bytes a cluster until ids are written, and whatever one part needs:
+//! 17 bytes a reference (its hash, its node and its position), or 8 bytes a reference and an edge
+//! (the order of edges).
 #![expect(
     clippy::indexing_slicing,
     reason = "reads the graph in memory only, after `check` has compared all lengths and numbers"
@@ -11,8 +11,8 @@
 
 mod check;
 mod edges;
-mod keys;
 mod output;
+mod references;
 
 use std::collections::BTreeSet;
 use std::io::{Seek, Write};
@@ -20,11 +20,11 @@ use std::io::{Seek, Write};
 use roaring::RoaringBitmap;
 use sameas_graph::{ClusterId, GraphRevision, LineageKind, NodeId, PastMembership, Revision};
 
-use self::keys::write_keys;
 use self::output::Output;
+use self::references::write_references;
 use crate::codec::{SourceSummary, encode_legend, encode_names, encode_sources};
 use crate::error::WriteError;
-use crate::format::{ID_LEN, Meta, Probes, Section, index_width};
+use crate::format::{ID_LEN, Meta, Section};
 use crate::id_table::IdTableBuilder;
 use crate::rank_bits::{self, RankBits};
 
@@ -101,7 +101,7 @@ impl<'g> SnapshotWriter<'g> {
         let write = || {
             output.section(Section::Meta, |out| out.bytes(&self.meta().encode()))?;
             self.write_names(output)?;
-            let key_max = write_keys(self, output)?;
+            write_references(self, output)?;
             output.section(Section::Order, |out| {
                 self.slot_of.iter().try_for_each(|&s| out.u32(s))
             })?;
@@ -115,8 +115,7 @@ impl<'g> SnapshotWriter<'g> {
             self.write_past(output)?;
             self.write_changed(output)?;
             self.write_source_sets(output)?;
-            let probes = Probes { key_max, id_max };
-            output.section(Section::Probes, |out| out.bytes(&probes.encode()))
+            output.section(Section::Probes, |out| out.u32(id_max))
         };
         write().map_err(|cause| self.io(cause))
     }
@@ -304,15 +303,6 @@ impl RevisionIndexer<'_> {
                 .partition_point(|&other| other < revision.get());
         }
         self.last as u32
-    }
-
-    fn put<W: Write + Seek>(
-        &mut self,
-        out: &mut Output<W>,
-        revision: Revision,
-    ) -> std::io::Result<()> {
-        let index = self.index(revision).to_le_bytes();
-        out.bytes(&index[..index_width(self.revisions.len())])
     }
 }
 

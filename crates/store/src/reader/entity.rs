@@ -7,6 +7,9 @@ use crate::arena::ArenaEntry;
 use crate::error::CorruptError;
 use crate::format::Section;
 
+/// Members whose entries are on their way from memory.
+const AHEAD: u32 = 8;
+
 /// An active entity and its members.
 #[derive(Clone, Copy, Debug)]
 pub struct EntityView<'s> {
@@ -79,8 +82,7 @@ impl Snapshot {
                 let at = u64::from(slot);
                 return Err(CorruptError::at(Section::IdTable, at, "starts no cluster"));
             }
-            let (offset, entry) = self.entry(slot)?;
-            if self.entity_at(offset, &entry)?.id.uuid().as_bytes() == id {
+            if self.entry(slot)?.1.id == id {
                 return Ok(Some(slot));
             }
         }
@@ -90,8 +92,7 @@ impl Snapshot {
     /// Returns the entity of a slot.
     fn view(&self, slot: u32) -> Result<EntityView<'_>, CorruptError> {
         let (first, end) = self.cluster_slots(slot)?;
-        let (offset, entry) = self.entry(first)?;
-        let entity = self.entity_at(offset, &entry)?;
+        let entity = self.entity_in(&self.entry(first)?.1)?;
         Ok(EntityView {
             snapshot: self,
             entity,
@@ -134,12 +135,15 @@ impl<'s> EntityView<'s> {
 
     /// Returns the members by source and key from the n-th on, for paging.
     pub fn members_from(&self, position: u32) -> Members<'s> {
-        Members {
+        let members = Members {
             snapshot: self.snapshot,
             next: self.first + position.min(self.len),
             end: self.first + self.len,
-            offset: None,
+        };
+        for slot in members.next..members.end.min(members.next.saturating_add(AHEAD)) {
+            self.snapshot.ask_for_entry(slot);
         }
+        members
     }
 }
 
@@ -149,17 +153,15 @@ pub struct Members<'s> {
     snapshot: &'s Snapshot,
     next: u32,
     end: u32,
-    offset: Option<u64>,
 }
 
 impl<'s> Members<'s> {
     fn read(&mut self) -> Result<MemberView<'s>, CorruptError> {
         let snapshot: &'s Snapshot = self.snapshot;
-        let (offset, entry) = match self.offset {
-            Some(offset) => (offset, snapshot.entry_at(offset)?),
-            None => snapshot.entry(self.next)?,
-        };
-        self.offset = Some(offset + entry.len);
+        if let Some(later) = self.next.checked_add(AHEAD).filter(|&slot| slot < self.end) {
+            snapshot.ask_for_entry(later);
+        }
+        let (offset, entry) = snapshot.entry(self.next)?;
         snapshot.member_view(offset, entry)
     }
 }

@@ -12,9 +12,9 @@ use crate::format::{KIND_LEN, Section};
 /// What the records of two members said about each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MemberEvidence {
-    /// The lower member.
+    /// One member: in one entity the first by source and key.
     pub left: Member,
-    /// The higher member.
+    /// The other member.
     pub right: Member,
     /// The posterior weight, prior included.
     pub weight: MatchWeight,
@@ -68,8 +68,8 @@ impl Snapshot {
         one: Member,
         other: Member,
     ) -> Result<Option<MemberEvidence>, CorruptError> {
-        let (lower, higher) = (one.min(other), one.max(other));
-        let edge = self.edge_to(self.slot_of(lower)?, self.slot_of(higher)?)?;
+        let (one, other) = (self.slot_of(one)?, self.slot_of(other)?);
+        let edge = self.edge_to(one.min(other), one.max(other))?;
         edge.map(|edge| self.with_ends(&edge)).transpose()
     }
 

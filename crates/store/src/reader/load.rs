@@ -6,7 +6,7 @@ use sameas_graph::{
     ReferenceTableBuilder, Revision, SourceId,
 };
 
-use super::Snapshot;
+use super::{Snapshot, Step, WalkOrder};
 use crate::edge::EdgeKind;
 use crate::error::{CorruptError, VerifyError};
 use crate::format::Section;
@@ -24,13 +24,14 @@ impl Snapshot {
     fn load_unchecked(&self) -> Result<GraphRevision, CorruptError> {
         let node_of = self.nodes_by_slot()?;
         let partition = self.load_partition(&node_of)?;
+        let (entities, since) = self.load_memberships(&partition, &node_of)?;
         Ok(GraphRevision {
             revision: self.revision(),
             namespace: self.namespace(),
             references: self.load_references()?,
-            entities: self.load_entities(&partition)?,
+            entities,
             partition,
-            since: self.load_since(&node_of)?,
+            since,
             evidence: self.load_evidence(&node_of)?,
             legend: self.legend().clone(),
             lineage: (0..self.lineage_count())
@@ -72,9 +73,9 @@ impl Snapshot {
             self.meta().key_bytes as usize,
         );
         let mut last: Option<(u16, &[u8])> = None;
-        for node in 0..self.meta().reference_count {
-            let corrupt = |what| CorruptError::at(Section::Order, u64::from(node), what);
-            let (_, entry) = self.entry(self.slot_of_node(node)?)?;
+        for (step, node) in self.walk(WalkOrder::Nodes).zip(0_u64..) {
+            let corrupt = |what| CorruptError::at(Section::Order, node, what);
+            let Step { entry, .. } = step?;
             let this = (entry.source, entry.key);
             let is_known = usize::from(entry.source) < self.sources().len();
             if !is_known || !(1..=KEY_LEN_MAX).contains(&entry.key.len()) || last >= Some(this) {
@@ -116,7 +117,12 @@ impl Snapshot {
         Ok(Partition::from_labels(&labels))
     }
 
-    fn load_entities(&self, partition: &Partition) -> Result<Vec<Entity>, CorruptError> {
+    /// Returns the entity of each cluster, and since when each node belongs to its own.
+    fn load_memberships(
+        &self,
+        partition: &Partition,
+        node_of: &[u32],
+    ) -> Result<(Vec<Entity>, Vec<Revision>), CorruptError> {
         if partition.cluster_count() as u64 != self.entity_count() {
             return Err(CorruptError::at(
                 Section::Marks,
@@ -125,23 +131,17 @@ impl Snapshot {
             ));
         }
         let mut entities = Vec::with_capacity(partition.cluster_count());
-        for step in self.walk() {
-            let step = step?;
-            if self.marks().contains(step.slot) {
-                entities.push(self.headed_entity(&step.head)?);
-            }
-        }
-        Ok(entities)
-    }
-
-    fn load_since(&self, node_of: &[u32]) -> Result<Vec<Revision>, CorruptError> {
         let mut since = vec![Revision::FIRST; node_of.len()];
-        for (step, &node) in self.walk().zip(node_of) {
+        for (step, &node) in self.walk(WalkOrder::Slots).zip(node_of) {
+            let Step { slot, entry, .. } = step?;
+            if self.marks().contains(slot) {
+                entities.push(self.entity_in(&entry)?);
+            }
             if let Some(place) = since.get_mut(node as usize) {
-                *place = self.revision_of(step?.entry.since)?;
+                *place = self.revision_of(entry.since)?;
             }
         }
-        Ok(since)
+        Ok((entities, since))
     }
 
     fn load_evidence(&self, node_of: &[u32]) -> Result<Vec<Evidence>, CorruptError> {

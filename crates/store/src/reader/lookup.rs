@@ -1,25 +1,22 @@
 //! From a source and a key to the entity.
 //!
-//! Cost of one look-up at ten million references: two reads of memory, the bucket of the table
-//! and the entry of the arena, before which the entity lies. Single look-ups overlap where
-//! the caller does not wait for one before it asks for the next; a batch does each step for
-//! many keys before the next step, so that all their reads overlap.
+//! Cost of one look-up at ten million references: one wait for memory, that of a group of the
+//! arena, some cache lines that come together; the directory that leads there is in a cache.
+//! Single look-ups overlap where the caller does not wait for one before it asks for the next;
+//! a batch does each step for many keys before the next step, so that all their reads overlap.
 
 use hashbrown::HashTable;
-use sameas_graph::{Entity, Revision, UnifiedId};
-use uuid::Uuid;
+use sameas_graph::{Entity, Revision};
 
 use super::Snapshot;
-use crate::arena::is_equal;
+use super::slots::unified_id;
+use crate::arena::{ArenaEntry, Group, Unsure, fingerprint, is_equal};
 use crate::error::CorruptError;
-use crate::key_table::KeyHash;
-use crate::machine::prefetch;
+use crate::format::Section;
+use crate::key_hash::KeyHash;
 
 /// Keys of a batch that are in flight together.
 const BATCH_LEN: usize = 32;
-/// How far before an entry its cluster usually starts, in bytes, and how far behind it ends.
-const PREFETCH_BEFORE: usize = 20;
-const PREFETCH_BEHIND: usize = 31;
 
 /// A reference inside one snapshot; it means nothing to another snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,18 +77,28 @@ impl Snapshot {
         source: SourceHandle,
         key: &str,
     ) -> Result<Option<Located>, CorruptError> {
-        let key = key.as_bytes();
-        let offset = self.key_table().first_match(KeyHash::new(source.seed, key));
-        // The start of a short cluster comes with the entry, not after it.
-        offset.inspect(|&offset| prefetch_before(self.arena().bytes(), offset));
-        match offset.and_then(|offset| self.locate_if_equal(offset, source, key)) {
-            Some(located) => Ok(Some(located)),
-            None => self.lookup_thoroughly(source, key),
+        match self.lookup_usual(source, key.as_bytes()) {
+            Ok(answer) => Ok(answer),
+            Err(Unsure) => self.lookup_thoroughly(source, key.as_bytes()),
         }
     }
 
-    /// Looks a reference up that is unknown, far from its bucket or from the start of its
-    /// cluster, or in a corrupt file.
+    /// Looks a reference up that is like most: without a call, for which registers would have to
+    /// be saved.
+    #[expect(
+        clippy::inline_always,
+        reason = "calls cost so many instructions that the next look-up starts later: measured, a tenth"
+    )]
+    #[inline(always)]
+    fn lookup_usual(&self, source: SourceHandle, key: &[u8]) -> Result<Option<Located>, Unsure> {
+        let hash = KeyHash::of_short(source.seed, key).ok_or(Unsure)?;
+        let group = self.directory().start(hash).ok_or(Unsure)?;
+        self.arena().prefetch_group(group);
+        self.locate_first(group, hash, source, key)
+    }
+
+    /// Looks a reference up that has a long key, is not the first of its fingerprint or not in
+    /// the first group of its cell, or is in a corrupt file.
     #[inline(never)]
     fn lookup_thoroughly(
         &self,
@@ -99,21 +106,48 @@ impl Snapshot {
         key: &[u8],
     ) -> Result<Option<Located>, CorruptError> {
         let hash = KeyHash::new(source.seed, key);
-        self.key_table().find(hash, |offset| {
-            let entry = self.entry_at(offset)?;
-            if entry.source != source.index || entry.key != key {
-                return Ok(None);
+        let range = self.directory().range(hash, self.arena().len());
+        self.arena().prefetch_group(range.start);
+        let mut offset = range.start;
+        while offset < range.end {
+            let group = self.group_at(offset)?;
+            for at in group.matches(fingerprint(hash)) {
+                let (offset, entry) = self.entry_of(group, at)?;
+                if entry.source == source.index && entry.key == key {
+                    return Ok(Some(Located {
+                        member: Member(offset),
+                        entity: self.entity_in(&entry)?,
+                        since: self.revision_of(entry.since)?,
+                    }));
+                }
             }
-            Ok(Some(Located {
-                member: Member(offset),
-                entity: self.entity_at(offset, &entry)?,
-                since: self.revision_of(entry.since)?,
-            }))
-        })
+            offset = self.group_end(group)?;
+        }
+        Ok(None)
     }
 
-    /// Returns what is known of the entry at an offset if it is this reference's and nothing
-    /// is wrong.
+    /// Returns the group at an offset of the arena.
+    pub(crate) fn group_at(&self, offset: u64) -> Result<Group<'_>, CorruptError> {
+        let group = self.arena().group(offset);
+        group.ok_or_else(|| CorruptError::at(Section::Arena, offset, "no group starts here"))
+    }
+
+    /// Returns where the n-th entry of a group starts, and the entry.
+    fn entry_of(&self, group: Group<'_>, at: usize) -> Result<(u64, ArenaEntry<'_>), CorruptError> {
+        let ends_early = || CorruptError::at(Section::Arena, group.entries_start(), "ends early");
+        let offset = group.start(at).ok_or_else(ends_early)?;
+        Ok((offset, self.entry_at(offset)?))
+    }
+
+    /// Returns where a group ends, which is behind its start.
+    fn group_end(&self, group: Group<'_>) -> Result<u64, CorruptError> {
+        let (offset, last) = self.entry_of(group, group.count - 1)?;
+        let end = offset + self.arena().entry_len(last.key);
+        Ok(end.max(group.entries_start()))
+    }
+
+    /// Returns what is known of a reference if the first group of its cell tells and nothing is
+    /// wrong.
     ///
     /// Free of error values, which would cost instructions that wait for memory.
     #[expect(
@@ -121,16 +155,26 @@ impl Snapshot {
         reason = "calls cost so many instructions that the next look-up starts later: measured, a tenth"
     )]
     #[inline(always)]
-    fn locate_if_equal(&self, offset: u64, source: SourceHandle, key: &[u8]) -> Option<Located> {
-        let (head, since) = self.arena().head_if_equal(offset, source.index, key)?;
-        Some(Located {
-            member: Member(offset),
+    fn locate_first(
+        &self,
+        group: u64,
+        hash: KeyHash,
+        source: SourceHandle,
+        key: &[u8],
+    ) -> Result<Option<Located>, Unsure> {
+        let found = self.arena().first_match(group, hash, source.index, key)?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let revision = |index| self.numbered_revision(index).ok_or(Unsure);
+        Ok(Some(Located {
+            member: Member(found.offset),
             entity: Entity {
-                id: UnifiedId::new(Uuid::from_bytes(head.id)),
-                born: self.numbered_revision(head.born)?,
+                id: unified_id(found.id),
+                born: revision(found.born)?,
             },
-            since: self.numbered_revision(since)?,
-        })
+            since: revision(found.since)?,
+        }))
     }
 
     /// Looks many references up, (source, key) each, and answers in their order.
@@ -158,8 +202,8 @@ impl Snapshot {
         Ok(answers)
     }
 
-    /// All table probes, then all entries; each step first asks for the memory that the next one
-    /// needs.
+    /// All hashes, then all reads of the directory, then all groups; each step first asks for
+    /// the memory that the next one needs.
     fn lookup_batch(
         &self,
         queries: &[Option<(SourceHandle, &str)>],
@@ -168,43 +212,28 @@ impl Snapshot {
         let mut hashes = [None; BATCH_LEN];
         for (hash, query) in hashes.iter_mut().zip(queries) {
             *hash = query.map(|(source, key)| KeyHash::new(source.seed, key.as_bytes()));
-            hash.inspect(|&hash| self.key_table().prefetch(hash));
+            hash.inspect(|&hash| self.directory().prefetch(hash));
         }
-        let mut offsets = [None; BATCH_LEN];
-        for (offset, hash) in offsets.iter_mut().zip(hashes) {
-            *offset = hash.and_then(|hash| self.key_table().first_match(hash));
-            offset.inspect(|&offset| self.prefetch_entry(offset));
+        let mut groups = [None; BATCH_LEN];
+        for (group, hash) in groups.iter_mut().zip(hashes) {
+            *group = hash.and_then(|hash| Some((self.directory().start(hash)?, hash)));
+            group.inspect(|&(group, _)| self.arena().prefetch_group(group));
         }
-        for (&offset, query) in offsets.iter().zip(queries) {
+        for (&group, query) in groups.iter().zip(queries) {
             let Some((source, key)) = *query else {
                 answers.push(None);
                 continue;
             };
             let key = key.as_bytes();
-            let near = offset.and_then(|offset| self.locate_if_equal(offset, source, key));
-            answers.push(match near {
-                Some(located) => Some(located),
-                None => self.lookup_thoroughly(source, key)?,
+            let first = group.ok_or(Unsure);
+            let first = first.and_then(|(group, hash)| self.locate_first(group, hash, source, key));
+            answers.push(match first {
+                Ok(answer) => answer,
+                Err(Unsure) => self.lookup_thoroughly(source, key)?,
             });
         }
         Ok(())
     }
-
-    /// Asks the processor to fetch an entry and the start of its cluster.
-    #[inline]
-    fn prefetch_entry(&self, offset: u64) {
-        let arena = self.arena().bytes();
-        // Most lie in two cache lines: a short cluster's start before the entry, or its key's
-        // end behind it.
-        prefetch_before(arena, offset);
-        prefetch(arena, (offset as usize).saturating_add(PREFETCH_BEHIND));
-    }
-}
-
-/// Asks the processor to fetch what usually lies before an entry: the start of its cluster.
-#[inline]
-fn prefetch_before(arena: &[u8], offset: u64) {
-    prefetch(arena, (offset as usize).wrapping_sub(PREFETCH_BEFORE));
 }
 
 /// A source's name and where the source is, kept so that few instructions find it.

@@ -7,15 +7,17 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::lookup::SourceNames;
 use super::{HotSections, Inner, Snapshot, SourceHandle, revision_index_width};
-use crate::arena::ENTRY_HEADER_LEN;
+use crate::arena::len_bounds;
 use crate::codec::{SourceSummary, decode_legend, decode_names, decode_sources};
+use crate::directory::{ARENA_LEN_MAX, Line, line_count};
 use crate::error::{CorruptError, OpenError};
 use crate::format::{
-    Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, Meta, PAST_LEN, PREFIX_LEN, Prefix, PrefixError, Probes,
-    SAMPLE_STEP, Section, VERSION,
+    Entry, ID_LEN, KIND_LEN, LINEAGE_LEN, Meta, PAST_LEN, PREFIX_LEN, Prefix, PrefixError, Section,
+    VERSION,
 };
-use crate::key_table::{Bucket, KeyHash, bucket_count};
+use crate::key_hash::KeyHash;
 use crate::map::Map;
+use crate::positions::POSITION_LEN;
 use crate::{id_table, rank_bits};
 
 impl Snapshot {
@@ -80,8 +82,7 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
         decode_names(small(Section::PastSources)?).ok_or_else(|| decoded(Section::PastSources))?;
     check_counts(&meta, &sources)?;
     check_lengths(prefix, &meta, sources.len())?;
-    let probes = Probes::decode(small(Section::Probes)?).ok_or_else(|| decoded(Section::Probes))?;
-    check_probes(&meta, probes)?;
+    let id_probe_max = decode_probes(&meta, small(Section::Probes)?)?;
     let seeds: Vec<u64> = (0..sources.len() as u16)
         .map(|source| KeyHash::seed(&meta.namespace, source))
         .collect();
@@ -99,7 +100,7 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
         map,
         prefix: *prefix,
         meta,
-        probes,
+        id_probe_max,
         sources,
         seeds,
         source_names,
@@ -117,8 +118,8 @@ fn find_hot_sections(map: &Map, prefix: &Prefix) -> Option<HotSections> {
     };
     Some(HotSections {
         arena: map.slice(range(Section::Arena))?,
-        arena_samples: map.slice(range(Section::ArenaSamples))?,
-        key_table: map.slice(range(Section::KeyTable))?,
+        positions: map.slice(range(Section::Positions))?,
+        directory: map.slice(range(Section::Directory))?,
         marks: map.slice(range(Section::Marks))?,
         revisions: map.slice(range(Section::Revisions))?,
     })
@@ -169,20 +170,19 @@ fn check_lengths(prefix: &Prefix, meta: &Meta, source_count: usize) -> Result<()
     let edges = u64::from(meta.edge_count);
     let bits = 8 * rank_bits::word_count(meta.reference_count) as u64;
     let len = |section: Section| prefix.entry(section).len;
-    let width = revision_index_width(len(Section::Revisions)) as u64;
-    let heads = (ID_LEN as u64 + width) * clusters;
-    let arena = meta
-        .key_bytes
-        .checked_add((ENTRY_HEADER_LEN as u64 + width) * references + heads);
-    let buckets = bucket_count(references);
+    let width = revision_index_width(len(Section::Revisions));
+    let arena = len_bounds(references, meta.key_bytes, width);
+    let arena_fits = arena.is_some_and(|(shortest, longest)| {
+        (shortest..=longest.min(ARENA_LEN_MAX)).contains(&len(Section::Arena))
+    });
+    holds(Section::Arena, arena_fits)?;
     let words = id_table::word_count(clusters);
     for (section, expected) in [
-        (Section::Arena, arena.unwrap_or(u64::MAX)),
+        (Section::Positions, POSITION_LEN as u64 * references),
         (
-            Section::ArenaSamples,
-            8 * references.div_ceil(u64::from(SAMPLE_STEP)),
+            Section::Directory,
+            size_of::<Line>() as u64 * line_count(references),
         ),
-        (Section::KeyTable, size_of::<Bucket>() as u64 * buckets),
         (Section::Order, 4 * references),
         (Section::Marks, bits),
         (Section::IdTable, 4 * words),
@@ -209,22 +209,22 @@ fn check_lengths(prefix: &Prefix, meta: &Meta, source_count: usize) -> Result<()
     )
 }
 
-/// Checks that no search in a table passes over more than there is.
-fn check_probes(meta: &Meta, probes: Probes) -> Result<(), CorruptError> {
-    let buckets = bucket_count(u64::from(meta.reference_count));
+/// Returns how far a search for an id goes at most, which is not over more than there is.
+fn decode_probes(meta: &Meta, bytes: &[u8]) -> Result<u32, CorruptError> {
     let words = id_table::word_count(u64::from(meta.cluster_count));
-    let bounded = u64::from(probes.key_max) < buckets && u64::from(probes.id_max) < words;
-    holds(Section::Probes, bounded)
+    let id_max = bytes.try_into().ok().map(u32::from_le_bytes);
+    let id_max = id_max.filter(|&id_max| u64::from(id_max) < words);
+    id_max.ok_or_else(|| wrong_bound(Section::Probes))
 }
 
 fn holds(section: Section, holds: bool) -> Result<(), CorruptError> {
     if holds {
         Ok(())
     } else {
-        Err(CorruptError::at(
-            section,
-            0,
-            "has the wrong length or bound",
-        ))
+        Err(wrong_bound(section))
     }
+}
+
+fn wrong_bound(section: Section) -> CorruptError {
+    CorruptError::at(section, 0, "has the wrong length or bound")
 }

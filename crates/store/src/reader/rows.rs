@@ -3,6 +3,7 @@
 use sameas_graph::{Entity, Revision};
 
 use super::Snapshot;
+use super::slots::{Step, Walk, WalkOrder};
 use crate::error::CorruptError;
 use crate::format::Section;
 
@@ -23,7 +24,7 @@ pub struct Row<'s> {
 #[derive(Clone, Debug)]
 pub struct Rows<'s> {
     snapshot: &'s Snapshot,
-    next: u32,
+    walk: Walk<'s>,
 }
 
 impl Snapshot {
@@ -31,7 +32,7 @@ impl Snapshot {
     pub fn rows(&self) -> Rows<'_> {
         Rows {
             snapshot: self,
-            next: 0,
+            walk: self.walk(WalkOrder::Nodes),
         }
     }
 
@@ -45,10 +46,9 @@ impl Snapshot {
             })
     }
 
-    fn row(&self, node: u32) -> Result<Row<'_>, CorruptError> {
-        let (offset, entry) = self.entry(self.slot_of_node(node)?)?;
-        let entity = self.entity_at(offset, &entry)?;
-        let member = self.member_view(offset, entry)?;
+    fn row<'s>(&'s self, step: Step<'s>) -> Result<Row<'s>, CorruptError> {
+        let entity = self.entity_in(&step.entry)?;
+        let member = self.member_view(step.offset, step.entry)?;
         Ok(Row {
             source: member.source,
             key: member.key,
@@ -62,16 +62,13 @@ impl<'s> Iterator for Rows<'s> {
     type Item = Result<Row<'s>, CorruptError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.snapshot.meta().reference_count {
-            return None;
-        }
-        let row = self.snapshot.row(self.next);
-        self.next += 1;
-        Some(row)
+        let snapshot: &'s Snapshot = self.snapshot;
+        let step = self.walk.next()?;
+        Some(step.and_then(|step| snapshot.row(step)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.snapshot.meta().reference_count - self.next) as usize;
+        let left = self.walk.left() as usize;
         (left, Some(left))
     }
 }

@@ -4,53 +4,77 @@ use sameas_graph::{Entity, Revision, UnifiedId};
 use uuid::Uuid;
 
 use super::{Member, Snapshot};
-use crate::arena::{ArenaEntry, ClusterHead};
+use crate::arena::ArenaEntry;
 use crate::error::CorruptError;
-use crate::format::{SAMPLE_STEP, Section};
+use crate::format::{ID_LEN, Section};
+use crate::machine::prefetch;
+use crate::positions::decode;
 
-/// A reference met on a walk through the arena.
+/// References of a walk whose entries are on their way from memory.
+const AHEAD: u32 = 16;
+
+/// A reference met on a walk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step<'s> {
     pub(crate) slot: u32,
     pub(crate) offset: u64,
     pub(crate) entry: ArenaEntry<'s>,
-    /// Where its cluster starts.
-    pub(crate) start: u64,
-    pub(crate) head: ClusterHead,
 }
 
-/// All references in slot order; ends after the first error.
+/// What a walk follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WalkOrder {
+    /// Cluster after cluster.
+    Slots,
+    /// Nodes, which ascend by source and key.
+    Nodes,
+}
+
+/// All references in some order; ends after the first error.
+///
+/// Entries lie in the order of hashes, so each is asked for some steps before it is read.
 #[derive(Clone, Debug)]
 pub(crate) struct Walk<'s> {
     snapshot: &'s Snapshot,
-    slot: u32,
-    offset: u64,
-    cluster: Option<(u64, ClusterHead)>,
+    order: WalkOrder,
+    next: u32,
 }
 
 impl<'s> Walk<'s> {
-    fn step(&mut self) -> Result<Step<'s>, CorruptError> {
-        let snapshot: &'s Snapshot = self.snapshot;
-        let arena = snapshot.arena();
-        let corrupt = |what| CorruptError::at(Section::Arena, u64::from(self.slot), what);
-        if snapshot.marks().contains(self.slot) {
-            let head = arena
-                .head(self.offset)
-                .ok_or_else(|| corrupt("ends early"))?;
-            self.cluster = Some((self.offset, head));
-            self.offset += arena.head_len();
+    /// Returns how many references are left.
+    pub(crate) fn left(&self) -> u32 {
+        self.snapshot.meta().reference_count - self.next
+    }
+
+    fn slot(&self, number: u32) -> Result<u32, CorruptError> {
+        match self.order {
+            WalkOrder::Slots => Ok(number),
+            WalkOrder::Nodes => self.snapshot.slot_of_node(number),
         }
-        let (start, head) = self.cluster.ok_or_else(|| corrupt("is in no cluster"))?;
-        let entry = arena
-            .entry(self.offset)
-            .ok_or_else(|| corrupt("ends early"))?;
+    }
+
+    fn step(&self) -> Result<Step<'s>, CorruptError> {
+        let snapshot: &'s Snapshot = self.snapshot;
+        self.ask_ahead();
+        let slot = self.slot(self.next)?;
+        let (offset, entry) = snapshot.entry(slot)?;
         Ok(Step {
-            slot: self.slot,
-            offset: self.offset,
+            slot,
+            offset,
             entry,
-            start,
-            head,
         })
+    }
+
+    /// Asks the processor for a position that is needed later, and for an entry that is needed
+    /// sooner.
+    fn ask_ahead(&self) {
+        let later = |steps| self.next.checked_add(steps).map(|number| self.slot(number));
+        if let Some(Ok(slot)) = later(2 * AHEAD) {
+            prefetch(&self.snapshot.inner.hot.positions, slot as usize);
+        }
+        if let Some(Ok(slot)) = later(AHEAD) {
+            self.snapshot.ask_for_entry(slot);
+        }
     }
 }
 
@@ -59,60 +83,52 @@ impl<'s> Iterator for Walk<'s> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let count = self.snapshot.meta().reference_count;
-        if self.slot >= count {
+        if self.next >= count {
             return None;
         }
         let step = self.step();
-        match &step {
-            Ok(step) => {
-                self.slot += 1;
-                self.offset += step.entry.len;
-            }
-            Err(_) => self.slot = count,
-        }
+        self.next = if step.is_ok() { self.next + 1 } else { count };
         Some(step)
     }
 }
 
 impl Snapshot {
-    /// Returns all references in slot order.
-    pub(crate) fn walk(&self) -> Walk<'_> {
+    /// Returns all references in some order.
+    pub(crate) fn walk(&self, order: WalkOrder) -> Walk<'_> {
         Walk {
             snapshot: self,
-            slot: 0,
-            offset: 0,
-            cluster: None,
+            order,
+            next: 0,
         }
     }
 
     /// Returns where a slot's arena entry starts, and the entry.
     pub(crate) fn entry(&self, slot: u32) -> Result<(u64, ArenaEntry<'_>), CorruptError> {
-        let corrupt = |what| CorruptError::at(Section::Arena, u64::from(slot), what);
-        let sample = self
-            .inner
-            .hot
-            .arena_samples
-            .get((slot / SAMPLE_STEP) as usize);
-        let mut offset = u64::from_le(*sample.ok_or_else(|| corrupt("has no sample"))?);
-        for before in slot - slot % SAMPLE_STEP..slot {
-            offset = self.next_offset(before, offset)?;
-        }
+        let offset = self.position(slot).ok_or_else(|| {
+            CorruptError::at(Section::Positions, u64::from(slot), "has no position")
+        })?;
         Ok((offset, self.entry_at(offset)?))
+    }
+
+    /// Asks the processor to fetch a slot's arena entry.
+    #[inline]
+    pub(super) fn ask_for_entry(&self, slot: u32) {
+        if let Some(offset) = self.position(slot) {
+            self.arena().prefetch_entry(offset);
+        }
+    }
+
+    #[inline]
+    fn position(&self, slot: u32) -> Option<u64> {
+        let position = self.inner.hot.positions.get(slot as usize)?;
+        Some(decode(*position))
     }
 
     /// Returns the arena entry at an offset.
     pub(crate) fn entry_at(&self, offset: u64) -> Result<ArenaEntry<'_>, CorruptError> {
-        self.arena().entry(offset).ok_or_else(|| ends_early(offset))
-    }
-
-    /// Returns where the entry after a slot's entry starts.
-    #[inline]
-    fn next_offset(&self, slot: u32, offset: u64) -> Result<u64, CorruptError> {
-        let len = self.arena().entry_len(offset);
-        let after = offset + len.ok_or_else(|| ends_early(offset))?;
-        // Without a branch, which would be mispredicted every other time.
-        let is_start = self.marks().contains(slot.saturating_add(1));
-        Ok(after + u64::from(is_start) * self.arena().head_len())
+        self.arena()
+            .entry(offset)
+            .ok_or_else(|| CorruptError::at(Section::Arena, offset, "no entry starts here"))
     }
 
     /// Returns the member of a slot.
@@ -120,52 +136,34 @@ impl Snapshot {
         Ok(Member(self.entry(slot)?.0))
     }
 
-    /// Returns the slot of a member.
+    /// Returns the slot of a member, by a binary search in its cluster.
     pub(crate) fn slot_of(&self, member: Member) -> Result<u32, CorruptError> {
-        let target = member.offset();
-        let unknown = || CorruptError::at(Section::ArenaSamples, target, "leads to no reference");
-        let samples = &self.inner.hot.arena_samples;
-        let after = samples.partition_point(|&sample| u64::from_le(sample) <= target);
-        let sample = after.checked_sub(1).ok_or_else(unknown)?;
-        let mut offset = samples.get(sample).copied().map_or(0, u64::from_le);
-        let first = u32::try_from(sample as u64 * u64::from(SAMPLE_STEP)).map_err(|_| unknown())?;
-        let end = self
-            .meta()
-            .reference_count
-            .min(first.saturating_add(SAMPLE_STEP));
-        for slot in first..end {
-            if offset == target {
-                return Ok(slot);
+        let unknown = || CorruptError::at(Section::Positions, member.offset(), "is of no slot");
+        let entry = self.entry_at(member.offset())?;
+        let first = self.first_slot(&entry.id)?.ok_or_else(unknown)?;
+        let (mut low, mut high) = self.cluster_slots(first)?;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (offset, other) = self.entry(middle)?;
+            if offset == member.offset() {
+                return Ok(middle);
             }
-            offset = self.next_offset(slot, offset)?;
+            // Slots of one cluster ascend by source and key.
+            if (other.source, other.key) < (entry.source, entry.key) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
         Err(unknown())
     }
 
-    /// Returns the entity that the arena entry at an offset belongs to.
-    pub(super) fn entity_at(
-        &self,
-        offset: u64,
-        entry: &ArenaEntry<'_>,
-    ) -> Result<Entity, CorruptError> {
-        let start = if let Some(back) = entry.back {
-            offset.checked_sub(back)
-        } else {
-            let first = self.first_of(self.slot_of(Member(offset))?)?;
-            self.entry(first)?.0.checked_sub(self.arena().head_len())
-        };
-        let head = start.and_then(|start| self.arena().head(start));
-        self.headed_entity(&head.ok_or_else(|| {
-            CorruptError::at(Section::Arena, offset, "its cluster starts nowhere")
-        })?)
-    }
-
-    /// Returns the entity at the start of a cluster.
+    /// Returns the entity that an entry belongs to.
     #[inline]
-    pub(super) fn headed_entity(&self, head: &ClusterHead) -> Result<Entity, CorruptError> {
+    pub(super) fn entity_in(&self, entry: &ArenaEntry<'_>) -> Result<Entity, CorruptError> {
         Ok(Entity {
-            id: UnifiedId::new(Uuid::from_bytes(head.id)),
-            born: self.revision_of(head.born)?,
+            id: unified_id(entry.id),
+            born: self.revision_of(entry.born)?,
         })
     }
 
@@ -184,7 +182,7 @@ impl Snapshot {
     }
 }
 
-#[cold]
-fn ends_early(offset: u64) -> CorruptError {
-    CorruptError::at(Section::Arena, offset, "ends behind the keys")
+#[inline]
+pub(super) fn unified_id(bytes: [u8; ID_LEN]) -> UnifiedId {
+    UnifiedId::new(Uuid::from_bytes(bytes))
 }

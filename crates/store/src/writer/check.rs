@@ -2,6 +2,8 @@
 
 use sameas_graph::{GraphRevision, KEY_LEN_MAX, LevelPattern, LineageKind, NodeId};
 
+use crate::arena::len_bounds;
+use crate::directory::ARENA_LEN_MAX;
 use crate::error::WriteError;
 use crate::format::{PAST_KEYS_LEN_MAX, REFERENCE_COUNT_MAX};
 
@@ -27,6 +29,8 @@ impl Checker<'_> {
         let graph = self.graph;
         let reference_count = graph.references.len();
         self.fits("references", reference_count as u64, REFERENCE_COUNT_MAX)?;
+        let arena_len = arena_len_max(reference_count as u64, graph.references.key_bytes());
+        self.fits("bytes of references", arena_len, ARENA_LEN_MAX)?;
         self.fits("edges", graph.evidence.len() as u64, u64::from(u32::MAX))?;
         let counts = [
             (
@@ -173,5 +177,25 @@ impl Checker<'_> {
                 max,
             })
         }
+    }
+}
+
+/// Returns how many bytes the references take at most, whatever the revisions.
+fn arena_len_max(reference_count: u64, key_bytes: u64) -> u64 {
+    len_bounds(reference_count, key_bytes, size_of::<u32>())
+        .map_or(u64::MAX, |(_, longest)| longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_that_no_position_could_tell_are_refused() {
+        // A billion references have room for keys of 990 bytes, not for longest ones.
+        let count = 1_u64 << 30;
+        assert!(arena_len_max(count, count * KEY_LEN_MAX as u64) > ARENA_LEN_MAX);
+        assert!(arena_len_max(count, count * 990) < ARENA_LEN_MAX);
+        assert_eq!(arena_len_max(count, u64::MAX), u64::MAX);
     }
 }
