@@ -776,14 +776,14 @@ fn a_graph_of_another_format_is_refused_and_left_alone() {
         text.replace("\"format\": 1", "\"format\": 2").into_bytes()
     };
     let with_format = |bytes: &[u8], format| [&bytes[..8], &[format], &bytes[9..]].concat();
-    let newer_header = |bytes: &[u8]| with_format(bytes, 4);
-    let older_header = |bytes: &[u8]| with_format(bytes, 2);
+    let newer_header = |bytes: &[u8]| with_format(bytes, 5);
+    let older_header = |bytes: &[u8]| with_format(bytes, 3);
     type Other<'n> = &'n dyn Fn(&[u8]) -> Vec<u8>;
     let snapshot = "snapshots/0001.sameas";
     let (text, newer, older) = (
         ["has format 2", "format 1", "use the newer"],
-        ["has format 4", "format 3", "use the newer"],
-        ["has format 2", "format 3", "use the older"],
+        ["has format 5", "format 4", "use the newer"],
+        ["has format 3", "format 4", "use the older"],
     );
     let cases: [(&str, Other<'_>, [&str; 3]); 4] = [
         ("graph.json", &newer_text, text),
