@@ -463,7 +463,7 @@ const CASES: &[Case] = &[
         source: "driver = \"$sqlite\"\nuri = \"shop.db\"\ntable = \"t\"\noptions = { threads = 4 }",
         says: &[
             "options.threads",
-            "expected a text or a table, found an integer",
+            "expected a text or a table such as { env = … } or { file = … }, found an integer",
         ],
     },
     Case {
