@@ -252,7 +252,13 @@ fn with_level_across_fields(path: &Path) -> Settings {
     let across = "[[compare]]\nfield = \"surname\"\nlevel = [\n  \
         { name = \"same and known\", when = \"surname_l = surname_r AND email_r IS NOT NULL\" },\n  \
         { name = \"same\", when = \"surname_l = surname_r\" },\n]\n";
-    fs::write(path, text.replace(plain, across)).unwrap();
+    // Of a pair whose e-mail addresses are missing it says "else".
+    let email = "[[compare]]\nfield = \"email\"\n";
+    let counting = "[[compare]]\nfield = \"email\"\nmissing = \"surname_l IS NULL\"\nlevel = [\n  \
+        { name = \"same\", when = \"email_l = email_r\" },\n]\n";
+    assert!(text.contains(email), "{text}");
+    let text = text.replace(plain, across).replace(email, counting);
+    fs::write(path, text).unwrap();
     Settings::load(path).unwrap()
 }
 

@@ -84,9 +84,14 @@ impl Drop for Known {
     }
 }
 
-/// Puts a finder in the place of another, and returns that.
+/// Puts a finder in the place of another, unless that lacks fewer sources, and returns the one that
+/// is not needed any more.
 fn replaced(kept: &RwLock<Option<Arc<Finder>>>, read: Finder) -> Option<Arc<Finder>> {
     let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
+    let lacks_fewer = |kept: &Arc<Finder>| kept.unread().len() < read.unread().len();
+    if kept.as_ref().is_some_and(lacks_fewer) {
+        return Some(Arc::new(read));
+    }
     kept.replace(Arc::new(read))
 }
 
@@ -128,8 +133,11 @@ async fn keep_reading(
             }
             Err(_) => tracing::error!("records cannot be found: the task that reads has died"),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
+        pause = match tokio::time::timeout(pause, wanted.changed()).await {
+            Ok(Ok(())) => PAUSE_MIN,
+            Ok(Err(_)) => return,
+            Err(_) => (pause * 2).min(PAUSE_MAX),
+        };
     }
 }
 

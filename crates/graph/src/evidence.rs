@@ -91,6 +91,12 @@ impl LevelPattern {
     pub const fn with(self, comparison: usize, level: u8) -> Self {
         Self(self.0 | ((level as u64) << (4 * comparison)))
     }
+
+    /// Returns the pattern with one comparison at its missing level.
+    #[must_use]
+    pub const fn without(self, comparison: usize) -> Self {
+        Self(self.0 & !(0xf << (4 * comparison)))
+    }
 }
 
 /// The number of a blocking rule or deterministic rule in the [`Legend`](crate::Legend).

@@ -119,8 +119,9 @@ impl Judge {
         }
     }
 
-    /// Weighs the first record against each of the others, in their order.
-    pub fn judge(&self, records: &Records) -> Vec<Judged> {
+    /// Weighs the first record against each of the others, in their order. Comparisons of the hidden
+    /// fields say nothing, whatever their own conditions make of missing values.
+    pub fn judge(&self, records: &Records, hidden: &[FieldId]) -> Vec<Judged> {
         let (plan, model, key) = (&self.plan, &self.model, &self.key);
         let prepared = Prepared::without_hints(records, plan, &[]);
         let comparer = Comparer::of_model(&prepared, plan, model, key);
@@ -138,9 +139,15 @@ impl Judge {
             let lowest = plan.comparisons[comparison].level_count() as u8 - 1;
             pattern.level(comparison) == lowest
         };
+        let comparisons = plan.comparisons.iter().enumerate();
+        let hidden = comparisons.filter(|(_, comparison)| hidden.contains(&comparison.field));
+        let hidden: Vec<usize> = hidden.map(|(number, _)| number).collect();
         let judge = |other: u32| {
             let (a, b) = (rows.of(0), rows.of(other));
-            let pattern = comparer.pattern(a, b);
+            let asked = comparer.pattern(a, b);
+            let pattern = hidden
+                .iter()
+                .fold(asked, |kept, &number| kept.without(number));
             let (bits, linked_by) = weigher.judge_pattern(pattern, a, b);
             let mut apart = self.apart.iter().copied();
             Judged {

@@ -284,8 +284,12 @@ fn build_column(
             .first
             .iter()
             .chain(column.more.iter().map(|(_, id)| id));
-        let is_unreadable = |id: &&u32| **id != 0 && map[**id as usize] == 0;
-        unreadable[source] += all.filter(is_unreadable).count() as u64;
+        let is_blank = |id: u32| column.dictionary.text(ValueId::new(id)).trim().is_empty();
+        let is_unreadable = |id: &&u32| **id != 0 && map[**id as usize] == 0 && !is_blank(**id);
+        // A value that lacks a part can be read all the same.
+        if part.is_none() {
+            unreadable[source] += all.filter(is_unreadable).count() as u64;
+        }
         let more = column
             .more
             .iter()

@@ -5,19 +5,20 @@ use std::ops::Range;
 use sameas_graph::{ReferenceTableBuilder, SourceId};
 
 use crate::column::MoreValues;
-use crate::{Column, Dictionary, Records, Schema, ValueId};
+use crate::{Column, Dictionary, FieldId, Records, Schema, ValueId};
 
 impl Records {
     /// Joins some nodes of one or several records of the same schema, in the order given.
     ///
     /// The new records have values and no names: their keys are their numbers. Each distinct value
-    /// is stored once, so equal values have equal numbers again.
+    /// is stored once, so equal values have equal numbers again. Values of the hidden fields are
+    /// not read: they are missing.
     ///
     /// Cost: the values of these nodes are copied. Reads of one column do not wait for one another.
     ///
     /// # Panics
     /// Panics if there is no part, or the schemas differ.
-    pub fn excerpt(parts: &[(&Self, &[u32])]) -> Self {
+    pub fn excerpt(parts: &[(&Self, &[u32])], hidden: &[FieldId]) -> Self {
         let (first, _) = parts.first().expect("an excerpt has a part");
         let schema = first.schema().clone();
         assert!(
@@ -32,7 +33,10 @@ impl Records {
         let columns = schema.ids().map(|field| {
             let parts = parts.iter();
             let parts = parts.map(|(records, nodes)| (records.column(field), *nodes));
-            Column::excerpt(parts, len)
+            match hidden.contains(&field) {
+                true => Column::missing(len),
+                false => Column::excerpt(parts, len),
+            }
         });
         let columns = columns.collect();
         Self::new(references.finish(), schema, columns)
@@ -67,6 +71,15 @@ impl Records {
 }
 
 impl Column {
+    /// Makes a column without any value.
+    fn missing(len: usize) -> Self {
+        Self {
+            dictionary: Dictionary::default(),
+            first: vec![0; len],
+            more: None,
+        }
+    }
+
     fn of_one(values: &[String]) -> Self {
         let mut dictionary = Dictionary::default();
         let mut ids: Vec<u32> = Vec::new();
@@ -216,7 +229,7 @@ mod tests {
             starts: vec![0, 1],
             ids: vec![more],
         });
-        let excerpt = Records::excerpt(&[(&one, &[0]), (&many, &[3, 1])]);
+        let excerpt = Records::excerpt(&[(&one, &[0]), (&many, &[3, 1])], &[]);
         let (name, town) = (vec!["bea", "ann"], vec!["rome"]);
         assert_eq!(texts(&excerpt, "name"), [name, vec!["ann"], vec![]]);
         assert_eq!(texts(&excerpt, "town"), [town.clone(), town, vec!["oslo"]]);

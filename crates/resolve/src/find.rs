@@ -173,9 +173,11 @@ impl Finder {
             refuse_neighbours(&index, &job.plan, &fetched, &job.records)?;
             let judge = Judge::new(&job.plan, model, key, threshold, apart, counts);
             let (plan, ignored, mut resident) = (job.plan, job.ignored, job.records);
-            for source in fetched.keys() {
-                let nodes = resident.references().nodes_of(*source);
-                resident.forget(&nodes);
+            for source in settings.sources.iter().filter(|s| s.fetches_candidates()) {
+                if let Some(source) = resident.references().source_id(&source.name) {
+                    let nodes = resident.references().nodes_of(source);
+                    resident.forget(&nodes);
+                }
             }
             let schema = resident.schema().clone();
             Ok::<_, JobError>(Shared {
@@ -494,14 +496,11 @@ impl Shared {
         let of_fetched: Vec<Vec<u32>> = of_fetched.collect();
         let mut parts = vec![(probe, &[0][..]), (&self.resident, resident)];
         parts.extend(fetched.iter().zip(of_fetched.iter().map(Vec::as_slice)));
-        let mut records = Records::excerpt(&parts);
+        let mut records = Records::excerpt(&parts, hidden);
         for (field, ignored) in &self.ignored {
             records.ignore(*field, &|hash| ignored.contains(&hash));
         }
-        for field in hidden {
-            records.ignore(*field, &|_| true);
-        }
-        let judged = self.judge.judge(&records);
+        let judged = self.judge.judge(&records, hidden);
         let names = resident.iter().map(|&node| (self.references(), node));
         let others = fetched.iter().flat_map(|records| {
             let nodes = nodes_of(records);

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::TableProvider;
@@ -136,6 +136,18 @@ impl Content {
     }
 }
 
+/// Returns the columns of a table whose type holds what every file has of them: none at all, or
+/// moments told in several units.
+fn given_by(table: &DeltaTable, probes: &[Probe]) -> Vec<FieldRef> {
+    let holds = |field: &&FieldRef| {
+        let columns = probes.iter().flat_map(|probe| &probe.columns);
+        let mut types = columns.filter(|(name, _)| name == field.name());
+        let is_moment = |data_type: &DataType| matches!(data_type, DataType::Timestamp(..));
+        types.all(|(_, data_type)| is_moment(data_type) && is_moment(field.data_type()))
+    };
+    table.data_fields.iter().filter(holds).cloned().collect()
+}
+
 fn lacking(files: &[DataFile], probes: &[Probe]) -> BTreeMap<String, SkippedFiles> {
     let mut having: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (index, probe) in probes.iter().enumerate() {
@@ -178,6 +190,9 @@ impl Files {
                 columns.add(name, data_type, &file.name);
             }
         }
+        let given = table
+            .as_ref()
+            .map_or_else(Vec::new, |table| given_by(table, &probes));
         let mut lacking = lacking(&files, &probes);
         let content = Content::gather(format, delimiter, &files, probes);
         if let Content::Ndjson { keys } = &content {
@@ -189,13 +204,10 @@ impl Files {
             let in_log = |name: &str| table.partition_fields.iter().any(|f| f.name() == name);
             conflicts.retain(|name, _| !in_log(name));
             lacking.retain(|name, _| !in_log(name));
-            // What files do not agree on, or none has yet, is of the type that the table gives it.
-            let is_open = |name: &str| schema.field_with_name(name).is_err();
-            let given = table
-                .data_fields
-                .iter()
-                .filter(|field| is_open(field.name()));
-            conflicts.retain(|name, _| !table.data_fields.iter().any(|f| f.name() == name));
+            // What no file has yet, or files do not agree on, is of the type that the table gives it.
+            let is_open = |field: &&FieldRef| schema.field_with_name(field.name()).is_err();
+            let given: Vec<&FieldRef> = given.iter().filter(is_open).collect();
+            conflicts.retain(|name, _| !given.iter().any(|field| field.name() == name));
             let of_files = schema.fields().iter().filter(|field| !in_log(field.name()));
             let of_files = of_files.chain(given);
             let fields = of_files.chain(&table.partition_fields).cloned();

@@ -1460,8 +1460,7 @@ pub mod identity_service_server {
 pub struct FindRequest {
     /// What is known of the record. At most 256, at most 16 of one field, at most
     /// 64 KiB in all. A caller whose `fields` the settings bound may name those
-    /// alone, and what it is told depends on them alone: records are weighed as if
-    /// they had no other.
+    /// alone, and records are weighed for it as if they had no others.
     #[prost(message, repeated, tag = "1")]
     pub attributes: ::prost::alloc::vec::Vec<Attribute>,
     /// The name of the source that the record is of, if it is of one: its values

@@ -163,7 +163,7 @@ fn query(args: &FindArgs) -> Result<FindQuery> {
 fn note_unreadable(fields: &[String]) {
     for field in fields {
         output::note(&format!(
-            "`{field}`: a value cannot be read as what the field holds, so it was not compared"
+            "`{field}`: a value cannot be read as what the field holds, or stands for none, so it was not compared"
         ));
     }
 }

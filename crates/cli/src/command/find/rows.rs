@@ -80,7 +80,7 @@ impl Tally {
         let rows = self.rows;
         for (field, count) in &self.unreadable {
             output::note(&format!(
-                "`{field}`: {count} of {rows} rows have a value that cannot be read as what the field holds, so it was not compared"
+                "`{field}`: {count} of {rows} rows have a value that cannot be read as what the field holds, or stands for none, so it was not compared"
             ));
         }
         let count = self.not_searched;
