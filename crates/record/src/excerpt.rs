@@ -33,9 +33,10 @@ impl Records {
         let columns = schema.ids().map(|field| {
             let parts = parts.iter();
             let parts = parts.map(|(records, nodes)| (records.column(field), *nodes));
-            match hidden.contains(&field) {
-                true => Column::missing(len),
-                false => Column::excerpt(parts, len),
+            if hidden.contains(&field) {
+                Column::missing(len)
+            } else {
+                Column::excerpt(parts, len)
             }
         });
         let columns = columns.collect();
