@@ -79,6 +79,20 @@ impl Lake {
         serde_json::from_value(settings).unwrap()
     }
 
+    /// Writes settings that link records of one name and country, which rules find by a field.
+    fn settings_file(&self, block: &str) -> PathBuf {
+        let path = self.folder.path().join("sameas.toml");
+        let text = format!(
+            "[[source]]\nname = \"lake\"\nuri = \"customers\"\nkey = \"id\"\n\
+             [source.fields]\nname = \"name\"\ncountry = \"country\"\n\
+             [fields]\nname = \"text\"\ncountry = \"text\"\n\
+             [[block]]\non = [\"{block}\"]\n\
+             [[rule]]\nname = \"name\"\nwhen = \"name: exact and country: exact\"\n"
+        );
+        fs::write(&path, text).unwrap();
+        path
+    }
+
     async fn open(&self) -> Result<Source, String> {
         let opened = Source::open(&self.settings(), self.folder.path()).await;
         opened.map_err(|error| told(&error))
@@ -264,12 +278,7 @@ fn a_graph_over_a_table_follows_its_versions() {
         return;
     };
     lake.run("write('1,Ada,DE', '2,Ada,DE', '3,Bo,DE', partition_by = ['country'])");
-    let settings = lake.folder.path().join("sameas.toml");
-    let text = "[[source]]\nname = \"lake\"\nuri = \"customers\"\nkey = \"id\"\n\
-                [source.fields]\nname = \"name\"\ncountry = \"country\"\n\
-                [fields]\nname = \"text\"\ncountry = \"text\"\n\
-                [[block]]\non = [\"name\"]\n[[rule]]\nname = \"name\"\nwhen = \"name: exact and country: exact\"\n";
-    fs::write(&settings, text).unwrap();
+    let settings = lake.settings_file("name");
     let run = |arguments: &[&str]| {
         let ran = sameas(&settings, arguments);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -363,12 +372,7 @@ fn values_that_folders_are_named_by_are_told_to_nobody() {
     lake.run(&format!(
         "write('1,{name},{country}', '2,{name},{country}', '3,Bo,{other}', partition_by = ['country'])"
     ));
-    let settings = lake.folder.path().join("sameas.toml");
-    let text = "[[source]]\nname = \"lake\"\nuri = \"customers\"\nkey = \"id\"\n\
-                [source.fields]\nname = \"name\"\ncountry = \"country\"\n\
-                [fields]\nname = \"text\"\ncountry = \"text\"\n\
-                [[block]]\non = [\"country\"]\n[[rule]]\nname = \"name\"\nwhen = \"name: exact and country: exact\"\n";
-    fs::write(&settings, text).unwrap();
+    let settings = lake.settings_file("country");
     let clean = |arguments: &[&str], code: i32| {
         let ran = sameas(&settings, &[&["--log-level", "trace"], arguments].concat());
         assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
