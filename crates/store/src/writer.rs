@@ -2,8 +2,8 @@
 //!
 //! Cost: one pass over the graph per section. Beside the graph itself the writer holds 4
 //! bytes a reference, 6 bytes a cluster until ids are written, and whatever one part needs:
-//! 17 bytes a reference (its hash, its node and its position), or 8 bytes a reference and an edge
-//! (the order of edges).
+//! 17 bytes a reference (its hash, its node and its position), or 8 bytes a reference and 12 an edge
+//! (the edges in order).
 #![expect(
     clippy::indexing_slicing,
     reason = "reads the graph in memory only, after `check` has compared all lengths and numbers"
