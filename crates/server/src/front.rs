@@ -105,7 +105,6 @@ impl Service<http::Request<Body>> for Front {
             answer,
             until,
             deadline: None,
-            due: None,
             steps: Steps::default(),
         }
     }
@@ -190,8 +189,6 @@ pub(crate) struct Visit {
     /// When the client stops waiting, if it said so.
     until: Option<Instant>,
     deadline: Option<Pin<Box<Sleep>>>,
-    /// What is answered, as soon as it may leave.
-    due: Option<http::Response<Body>>,
     steps: Steps,
 }
 
@@ -226,19 +223,16 @@ impl Future for Visit {
     type Output = Result<http::Response<Guarded>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let due = match self.due.take() {
-            Some(due) => due,
-            None => ready!(self.poll_answer(context)),
-        };
-        self.answer = None;
         let Self { origin, steps, .. } = &mut *self;
-        if let Some(origin) = origin
-            && origin.groups().poll_leave(steps, context).is_pending()
-        {
-            self.due = Some(due);
-            return Poll::Pending;
+        if let Some(origin) = origin {
+            ready!(origin.groups().poll_turn(steps, context));
         }
-        Poll::Ready(Ok(due.map(|body| Guarded::new(body, &mut self))))
+        let answer = ready!(self.poll_answer(context));
+        self.answer = None;
+        if let Some(origin) = &self.origin {
+            origin.groups().leave();
+        }
+        Poll::Ready(Ok(answer.map(|body| Guarded::new(body, &mut self))))
     }
 }
 
