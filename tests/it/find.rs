@@ -195,6 +195,35 @@ fn the_command_answers_and_says_what_is_wrong() {
         "{}",
         alone.stderr
     );
+    assert_eq!(alone.stdout, "");
+    let alone = sameas(&path, &["find", "surname=x", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&alone.stdout).unwrap();
+    assert_eq!(json["is_searched"], false, "{json}");
+    assert_eq!(json["entities"], serde_json::json!([]), "{json}");
+}
+
+/// The command stopped at the first repeated key of any source, though a look-up needs none of its
+/// records.
+#[test]
+fn a_source_whose_keys_cannot_be_told_apart_is_done_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Systems::new(60, 9).write(folder.path(), &Layout::default());
+    rebuild(&path, 2);
+    let settings = Settings::load(&path).unwrap();
+    let queries = queries(folder.path(), &settings);
+    let file = folder.path().join("crm/part-0.csv");
+    let text = fs::read_to_string(&file).unwrap();
+    let last = text.lines().last().unwrap();
+    fs::write(&file, format!("{text}{last}\n")).unwrap();
+    let finder = load(&settings);
+    let unread = finder.unread();
+    assert_eq!(unread.len(), 1, "{unread:?}");
+    assert_eq!(unread[0].source, "crm");
+    assert!(unread[0].reason.contains("1 key"), "{unread:?}");
+    let found = find(&finder, queries[3].clone()).unwrap();
+    assert_eq!(found.gaps.len(), 1);
+    assert!(!found.candidates.is_empty());
+    assert!(found.candidates.iter().all(|c| c.source != "crm"));
 }
 
 #[test]
@@ -230,6 +259,45 @@ fn every_row_of_a_file_gets_its_answer() {
     assert_eq!(rows, queries.len() + 1);
     assert_eq!(standings["not searched"], 1, "{standings:?}");
     assert!(standings["match"] * 10 > rows * 9, "{standings:?}");
+    // One row that cannot be looked for costs no other its answer.
+    let long = "x".repeat(2 << 20);
+    let name = queries[0].values["surname"][0].as_str();
+    let rows = format!("surname,email\n{name},{long}\n{name},nobody@example.org\n");
+    fs::write(&file, rows).unwrap();
+    let ran = sameas(
+        &path,
+        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    );
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    let answers: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(
+        answers,
+        [
+            "row,standing,probability,unified_id",
+            "1,refused,,",
+            "2,none,,"
+        ]
+    );
+    assert!(
+        ran.stderr
+            .contains("1 of 2 rows were refused: field `email`"),
+        "{}",
+        ran.stderr
+    );
+    fs::write(&file, format!("surname\n{name}\n")).unwrap();
+    let ran = sameas(
+        &path,
+        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    );
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    assert!(
+        ran.stderr.contains("no row could be searched"),
+        "{}",
+        ran.stderr
+    );
+    // A wrong header is told before anything is read.
+    let crm = folder.path().join("crm");
+    fs::rename(&crm, folder.path().join("gone")).unwrap();
     fs::write(&file, "surname,surnam\na,b\n").unwrap();
     let ran = sameas(
         &path,

@@ -132,8 +132,23 @@ fn undecided(
     left: &Located,
     right: &Located,
 ) -> Result<Vec<MemberEvidence>, CorruptError> {
+    if left.entity.id == right.entity.id {
+        let mut among = snapshot.cluster_evidence(left.member)?;
+        among.retain(|edge| edge.decision != Decision::Link);
+        return Ok(among);
+    }
+    // The records of the smaller entity are asked, each for all it has.
+    let [one, other] = [
+        snapshot.entity_of(left.member)?,
+        snapshot.entity_of(right.member)?,
+    ];
+    let (asked, far_id) = if one.member_count() <= other.member_count() {
+        (one, right.entity.id)
+    } else {
+        (other, left.entity.id)
+    };
     let mut found = Vec::new();
-    for member in snapshot.entity_of(left.member)?.members() {
+    for member in asked.members() {
         let member = member?.member;
         for edge in snapshot.evidence_of(member)? {
             let far = if edge.left == member {
@@ -141,15 +156,13 @@ fn undecided(
             } else {
                 edge.left
             };
-            let is_between = snapshot.entity_of(far)?.entity().id == right.entity.id;
+            let is_between = snapshot.entity_of(far)?.entity().id == far_id;
             if edge.decision != Decision::Link && is_between {
                 found.push(edge);
             }
         }
     }
-    // Within one entity both ends have named it.
     found.sort_unstable();
-    found.dedup();
     Ok(found)
 }
 

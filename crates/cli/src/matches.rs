@@ -84,11 +84,15 @@ impl Drop for Known {
     }
 }
 
-/// Puts a finder in the place of another, unless that lacks fewer sources, and returns the one that
-/// is not needed any more.
-fn replaced(kept: &RwLock<Option<Arc<Finder>>>, read: Finder) -> Option<Arc<Finder>> {
+/// Puts what was read in the place of what is kept, unless that lacks fewer sources, and returns
+/// what is not needed any more.
+fn replaced<T>(
+    kept: &RwLock<Option<Arc<T>>>,
+    read: T,
+    lacking: impl Fn(&T) -> usize,
+) -> Option<Arc<T>> {
     let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
-    let lacks_fewer = |kept: &Arc<Finder>| kept.unread().len() < read.unread().len();
+    let lacks_fewer = |kept: &Arc<T>| lacking(kept) < lacking(&read);
     if kept.as_ref().is_some_and(lacks_fewer) {
         return Some(Arc::new(read));
     }
@@ -118,7 +122,7 @@ async fn keep_reading(
                 }
                 let is_whole = read.unread().is_empty();
                 // The one before is freed here, where nobody waits for the lock.
-                drop(replaced(&finder, read));
+                drop(replaced(&finder, read, |finder| finder.unread().len()));
                 if is_whole {
                     pause = PAUSE_MIN;
                     if wanted.changed().await.is_err() {
@@ -272,5 +276,25 @@ fn standing(standing: MatchStanding) -> wire::FindStanding {
         MatchStanding::Review => wire::FindStanding::Review,
         MatchStanding::Unlikely => wire::FindStanding::Unlikely,
         MatchStanding::HeldApart => wire::FindStanding::HeldApart,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_that_lacks_a_source_does_not_replace_one_that_lacks_none() {
+        let kept = RwLock::new(None);
+        // A reading is its name here, and how many sources it lacks.
+        let read = |name, lacking| {
+            let dropped = replaced(&kept, (name, lacking), |&(_, lacking)| lacking);
+            dropped.map(|dropped| dropped.0)
+        };
+        assert_eq!(read("first", 1), None);
+        assert_eq!(read("as partial and newer", 1), Some("first"));
+        assert_eq!(read("whole", 0), Some("as partial and newer"));
+        assert_eq!(read("partial", 1), Some("partial"));
+        assert_eq!(read("whole and newer", 0), Some("whole"));
     }
 }

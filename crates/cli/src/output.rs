@@ -20,6 +20,9 @@ pub(crate) fn print(format: Format, answer: &impl Answer) -> Result<()> {
         Format::Text => answer.text(),
         Format::Json => serde_json::to_string_pretty(answer)?,
     };
+    if text.is_empty() {
+        return Ok(());
+    }
     print_text(&text)
 }
 

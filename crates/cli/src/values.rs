@@ -17,8 +17,8 @@ use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::args::Shared;
-use crate::job;
 use crate::matches::Known;
+use crate::{job, output};
 
 /// How often the log repeats why a source cannot be asked.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
@@ -71,6 +71,14 @@ fn callers(settings: &Settings) -> Result<Callers> {
                 .map(|fields| fields.iter().cloned().collect()),
         };
         callers.admit(&caller.name, token.reveal(), rights);
+        if let Some(file) = caller.token.exposed_file(&settings.base) {
+            let path = settings.base.join(file);
+            output::note(&format!(
+                "caller `{}`: everybody on this machine may read its token; end that with `chmod o= {}`",
+                caller.name,
+                path.display()
+            ));
+        }
     }
     Ok(callers)
 }

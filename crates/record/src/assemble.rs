@@ -7,6 +7,7 @@ use sameas_graph::{ReferenceTable, ReferenceTableBuilder, SourceId};
 
 use crate::column::MoreValues;
 use crate::ingest::{EXAMPLE_COUNT_MAX, Keys, RawColumn};
+use crate::records::Losses;
 use crate::{
     Column, Dictionary, DuplicateKeys, FieldId, IngestError, Normalizer, RawPart, Records, Schema,
     SourcePlan, ValueId,
@@ -24,36 +25,58 @@ pub struct SourceParts {
     pub parts: Vec<RawPart>,
 }
 
-/// Sorts all references, normalises every distinct value once and gives each field its column.
+impl SourceParts {
+    /// Sorts the rows of the source by key.
+    ///
+    /// # Errors
+    /// Refuses missing, overlong and duplicate keys, naming source, count and some keys, and more
+    /// rows than can be numbered.
+    pub fn in_key_order(self) -> Result<KeyedSource, IngestError> {
+        refuse_too_many(self.parts.iter().map(RawPart::len))?;
+        refuse_bad_keys(&self)?;
+        let order = order_by_key(&self)?;
+        Ok(KeyedSource { read: self, order })
+    }
+}
+
+/// A source whose every row has a key that is its alone.
+#[derive(Debug)]
+pub struct KeyedSource {
+    read: SourceParts,
+    /// The rows by key.
+    order: Vec<u32>,
+}
+
+/// Numbers all references, normalises every distinct value once and gives each field its column.
 ///
 /// # Errors
-/// Refuses missing, overlong and duplicate keys, naming source, count and some keys.
-pub fn assemble(mut sources: Vec<SourceParts>, schema: Schema) -> Result<Records, IngestError> {
-    sources.sort_by(|a, b| a.plan.name.cmp(&b.plan.name));
-    let count: u64 = sources
-        .iter()
-        .flat_map(|s| &s.parts)
-        .map(|p| p.len() as u64)
-        .sum();
-    if count >= u64::from(u32::MAX) {
-        return Err(IngestError::TooManyRecords { count });
-    }
-    let mut orders = Vec::with_capacity(sources.len());
-    for source in &sources {
-        refuse_bad_keys(source)?;
-        orders.push(order_by_key(source)?);
-    }
+/// Refuses more records than can be numbered.
+pub fn assemble(mut keyed: Vec<KeyedSource>, schema: Schema) -> Result<Records, IngestError> {
+    keyed.sort_by(|a, b| a.read.plan.name.cmp(&b.read.plan.name));
+    refuse_too_many(keyed.iter().map(|source| source.order.len()))?;
+    let (mut sources, orders): (Vec<_>, Vec<_>) = keyed
+        .into_iter()
+        .map(|source| (source.read, source.order))
+        .unzip();
     let references = reference_table(&sources, &orders);
     drop_keys(&mut sources);
     let rows_of_fields = take_columns(&mut sources, &schema);
-    let (columns, unreadable) = rows_of_fields
+    let (columns, losses) = rows_of_fields
         .into_par_iter()
         .zip(schema.ids().collect::<Vec<_>>())
         .map(|(parts, field)| build_column(parts, field, &schema, &sources, &orders))
         .unzip();
     let mut records = Records::new(references, schema, columns);
-    records.unreadable = unreadable;
+    records.losses = losses;
     Ok(records)
+}
+
+fn refuse_too_many(counts: impl Iterator<Item = usize>) -> Result<(), IngestError> {
+    let count: u64 = counts.map(|count| count as u64).sum();
+    if count >= u64::from(u32::MAX) {
+        return Err(IngestError::TooManyRecords { count });
+    }
+    Ok(())
 }
 
 fn refuse_bad_keys(source: &SourceParts) -> Result<(), IngestError> {
@@ -256,15 +279,18 @@ fn take_columns(sources: &mut [SourceParts], schema: &Schema) -> Vec<FieldParts>
     taken
 }
 
-/// Returns the column of a field, and how many values of each source are none.
+/// Returns the column of a field, and how many values of each source it lacks.
 fn build_column(
     parts: FieldParts,
     field: FieldId,
     schema: &Schema,
     sources: &[SourceParts],
     orders: &[Vec<u32>],
-) -> (Column, Vec<u64>) {
-    let mut unreadable = vec![0; sources.len()];
+) -> (Column, Losses) {
+    let mut losses = Losses {
+        unreadable: vec![0; sources.len()],
+        long: vec![0; sources.len()],
+    };
     let mut dictionary = Dictionary::default();
     let mut by_row: Vec<Vec<u32>> = vec![Vec::new(); sources.len()];
     let mut more_by_row: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sources.len()];
@@ -288,8 +314,9 @@ fn build_column(
         let is_unreadable = |id: &&u32| **id != 0 && map[**id as usize] == 0 && !is_blank(**id);
         // A value that lacks a part can be read all the same.
         if part.is_none() {
-            unreadable[source] += all.filter(is_unreadable).count() as u64;
+            losses.unreadable[source] += all.filter(is_unreadable).count() as u64;
         }
+        losses.long[source] += column.long_cells;
         let more = column
             .more
             .iter()
@@ -309,7 +336,7 @@ fn build_column(
         first,
         more,
     };
-    (column, unreadable)
+    (column, losses)
 }
 
 /// Interns the normalised form of every raw value and returns raw number to normalised number.

@@ -167,7 +167,6 @@ pub struct RawPart {
     pub(crate) missing_keys: u64,
     pub(crate) long_keys: u64,
     pub(crate) longest_key: usize,
-    pub(crate) long_cells: u64,
 }
 
 impl fmt::Debug for RawPart {
@@ -195,11 +194,6 @@ impl RawPart {
     /// Returns how many records have no usable key; [`assemble`](crate::assemble) refuses them.
     pub fn refused(&self) -> u64 {
         self.missing_keys + self.long_keys
-    }
-
-    /// Returns how many cells were longer than [`CELL_LEN_MAX`] and count as missing.
-    pub fn long_cells(&self) -> u64 {
-        self.long_cells
     }
 }
 
@@ -233,6 +227,8 @@ pub(crate) struct RawColumn {
     pub(crate) first: Vec<u32>,
     /// Rows and their further values; by row once the partition has ended.
     pub(crate) more: Vec<(u32, u32)>,
+    /// Cells longer than [`CELL_LEN_MAX`], which count as missing.
+    pub(crate) long_cells: u64,
 }
 
 impl RawColumn {
@@ -269,7 +265,6 @@ impl<'a> PartitionIngest<'a> {
             missing_keys: 0,
             long_keys: 0,
             longest_key: 0,
-            long_cells: 0,
         };
         Self {
             plan,
@@ -335,7 +330,7 @@ impl<'a> PartitionIngest<'a> {
 
     fn push_values(&mut self, field: usize, array: &ArrayRef, rows: &[u32]) {
         let (mut rows_of_texts, mut texts) = (Vec::new(), Vec::new());
-        let long_cells = &mut self.part.long_cells;
+        let long_cells = &mut self.columns[field].long_cells;
         for_each_text(array, &mut |index, text| match text {
             Some(text) if rows[index] == u32::MAX || text.is_empty() => {}
             Some(text) if text.len() > CELL_LEN_MAX => *long_cells += 1,

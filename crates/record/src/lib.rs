@@ -15,7 +15,7 @@ mod records;
 mod region;
 mod schema;
 
-pub use assemble::{SourceParts, assemble};
+pub use assemble::{KeyedSource, SourceParts, assemble};
 pub use column::Column;
 pub use derive::{Form, derive, derive_first, is_known_given_name, words};
 pub use derived::Derived;

@@ -11,7 +11,16 @@ pub struct Records {
     schema: Schema,
     pub(crate) columns: Vec<Column>,
     /// Values that were taken for missing, by field and source.
-    pub(crate) unreadable: Vec<Vec<u64>>,
+    pub(crate) losses: Vec<Losses>,
+}
+
+/// How many values of one field were taken for missing, by source.
+#[derive(Debug)]
+pub(crate) struct Losses {
+    /// Those that cannot be read as what the field holds, or stand for a missing one.
+    pub(crate) unreadable: Vec<u64>,
+    /// Those that are too long.
+    pub(crate) long: Vec<u64>,
 }
 
 impl Records {
@@ -29,14 +38,24 @@ impl Records {
             references,
             schema,
             columns,
-            unreadable: Vec::new(),
+            losses: Vec::new(),
         }
     }
 
     /// Returns how many values of a field a source has that cannot be read as what the field holds
     /// or stand for a missing one, counted when they were read.
     pub fn unreadable_count(&self, source: SourceId, field: FieldId) -> u64 {
-        let of_field = self.unreadable.get(field.index());
+        self.loss(source, field, |losses| &losses.unreadable)
+    }
+
+    /// Returns how many values of a field a source has that are longer than
+    /// [`CELL_LEN_MAX`](crate::CELL_LEN_MAX), counted when they were read as missing.
+    pub fn long_count(&self, source: SourceId, field: FieldId) -> u64 {
+        self.loss(source, field, |losses| &losses.long)
+    }
+
+    fn loss(&self, source: SourceId, field: FieldId, of: impl Fn(&Losses) -> &Vec<u64>) -> u64 {
+        let of_field = self.losses.get(field.index()).map(of);
         of_field
             .and_then(|counts| counts.get(source.index()))
             .copied()

@@ -219,13 +219,13 @@ impl Finder {
         let began = Instant::now();
         let only_of = self.shared.only_of(&query);
         let shared = Arc::clone(&self.shared);
-        let hidden = shared.hidden(query.visible.as_ref());
         let asked = self.compute(move || {
             let (probe, unreadable) = shared.probe(&query)?;
-            let (nodes, rules_asked) = shared.candidates(&probe, &query)?;
-            Ok::<_, FindError>((probe, unreadable, nodes, rules_asked))
+            let hidden = shared.hidden(query.visible.as_ref());
+            let (nodes, rules_asked) = shared.candidates(&probe, &query, &hidden)?;
+            Ok::<_, FindError>((probe, unreadable, hidden, nodes, rules_asked))
         });
-        let (probe, unreadable, nodes, rules_asked) = asked.await??;
+        let (probe, unreadable, hidden, nodes, rules_asked) = asked.await??;
         let (resident, asked) = self.shared.by_place(&nodes);
         let left = time.saturating_sub(began.elapsed());
         let (fetched, mut gaps) = self.shared.fetch(&asked, left).await;
@@ -406,10 +406,12 @@ impl Shared {
         &self,
         probe: &Records,
         query: &FindQuery,
+        hidden: &[FieldId],
     ) -> Result<(Vec<u32>, usize), FindError> {
         let prepared = Prepared::without_hints(probe, &self.plan, &[]);
-        let (records, max) = (Some(&self.resident), CANDIDATE_COUNT_MAX);
-        let (mut nodes, asked) = self.index.candidates(&prepared, &self.plan, records, max);
+        let (index, plan, records) = (&self.index, &self.plan, Some(&self.resident));
+        let max = CANDIDATE_COUNT_MAX;
+        let (mut nodes, asked) = index.candidates(&prepared, plan, records, hidden, max);
         if nodes.len() > max {
             return Err(FindError::TooManyCandidates);
         }
@@ -543,9 +545,12 @@ impl Asked<'_> {
         for batch in fetched.map_err(|error| error.to_string())? {
             ingest.push(&batch).map_err(|error| error.to_string())?;
         }
-        let parts = vec![ingest.finish()];
-        let plan = (**plan).clone();
-        let assembled = assemble(vec![SourceParts { plan, parts }], schema.clone());
+        let read = SourceParts {
+            plan: (**plan).clone(),
+            parts: vec![ingest.finish()],
+        };
+        let keyed = read.in_key_order();
+        let assembled = keyed.and_then(|keyed| assemble(vec![keyed], schema.clone()));
         assembled.map_err(|error| error.to_string())
     }
 }

@@ -15,7 +15,7 @@ use sameas_record::{
 use sameas_source::{
     FieldMapping, RowCount, ScanError, ScanRequest, SkippedFiles, Source, SourceSettings,
 };
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::{JoinError, JoinSet};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Settings;
@@ -25,16 +25,25 @@ use crate::report::skipped_text;
 /// What was read from sources, and what was left out of it.
 pub(crate) struct Scanned {
     sources: Vec<SourceParts>,
-    /// Cells that were too long.
-    pub(crate) long_cells: u64,
     /// Files that were not read, by the source in whose folders they lie.
     pub(crate) skipped: BTreeMap<String, SkippedFiles>,
 }
 
 impl Scanned {
-    /// Sorts and codes the records, with the threads of the pool that calls.
-    pub(crate) fn assemble(self, schema: Schema) -> Result<Records, JobError> {
-        Ok(assemble(self.sources, schema)?)
+    /// Sorts and codes the records, with the threads of the pool that calls. A source whose keys
+    /// cannot be told apart could not be read.
+    pub(crate) fn assemble(
+        self,
+        schema: Schema,
+        on_failure: &mut OnFailure<'_>,
+    ) -> Result<Records, JobError> {
+        let mut keyed = Vec::with_capacity(self.sources.len());
+        for source in self.sources {
+            let name = source.plan.name.clone();
+            let ordered = source.in_key_order().map_err(JobError::from);
+            keyed.extend(on_failure.unless_failed(&name, ordered)?);
+        }
+        Ok(assemble(keyed, schema)?)
     }
 }
 
@@ -212,19 +221,20 @@ pub(crate) async fn expected_rows(sources: &[OpenSource]) -> Option<u64> {
     Some(rows)
 }
 
-/// A source that is being read.
+/// A source that is being read, until dropped.
 struct Reading {
     plan: Arc<SourcePlan>,
-    parts: Vec<JoinHandle<Result<RawPart, JobError>>>,
+    parts: JoinSet<(usize, Result<RawPart, JobError>)>,
 }
 
 impl Reading {
     /// Begins to read all partitions of a source in parallel.
     async fn begin(open: &OpenSource, options: &JobOptions, take: Take) -> Result<Self, JobError> {
         let streams = open.source.scan(&open.request, options.threads).await?;
-        let parts = streams.into_iter().map(|mut stream| {
+        let mut parts = JoinSet::new();
+        for (number, mut stream) in streams.into_iter().enumerate() {
             let (plan, progress) = (Arc::clone(&open.plan), Arc::clone(&options.progress));
-            tokio::spawn(async move {
+            let reading = async move {
                 let mut ingest = PartitionIngest::new(&plan);
                 while let Some(batch) = stream.next().await {
                     let batch = batch.map_err(|e| ScanError::from_stream(&plan.name, &e))?;
@@ -236,21 +246,26 @@ impl Reading {
                     ingest.push(&batch)?;
                 }
                 Ok(ingest.finish())
-            })
-        });
+            };
+            parts.spawn(async move { (number, reading.await) });
+        }
         Ok(Self {
             plan: Arc::clone(&open.plan),
-            parts: parts.collect(),
+            parts,
         })
     }
 
-    /// Waits until all has been read.
-    async fn end(self) -> Result<SourceParts, JobError> {
+    /// Waits until all has been read; of a partition that fails, the others are not waited for.
+    async fn end(mut self) -> Result<SourceParts, JobError> {
         let plan = SourcePlan::clone(&self.plan);
-        let mut parts = Vec::with_capacity(self.parts.len());
-        for task in self.parts {
-            parts.push(part_of(&plan.name, task.await)?);
+        let mut numbered = Vec::with_capacity(self.parts.len());
+        while let Some(ended) = self.parts.join_next().await {
+            let (number, part) = unless_panicked(&plan.name, ended)?;
+            numbered.push((number, part?));
         }
+        // The order in which partitions end must not show anywhere.
+        numbered.sort_unstable_by_key(|&(number, _)| number);
+        let parts: Vec<RawPart> = numbered.into_iter().map(|(_, part)| part).collect();
         if parts.iter().all(RawPart::is_empty) && parts.iter().all(|part| part.refused() == 0) {
             return Err(JobError::NoRows {
                 source_name: plan.name,
@@ -281,28 +296,19 @@ pub(crate) async fn scan(
         let plan = Arc::clone(&reading.plan);
         scanned.extend(on_failure.unless_failed(&plan.name, reading.end().await)?);
     }
-    let long_cells = scanned
-        .iter()
-        .flat_map(|s| &s.parts)
-        .map(RawPart::long_cells)
-        .sum();
     Ok(Scanned {
         sources: scanned,
-        long_cells,
         skipped,
     })
 }
 
-/// Returns what a task has read; of one that panicked, the text may quote a value and is dropped.
-fn part_of(
-    source_name: &str,
-    ended: Result<Result<RawPart, JobError>, JoinError>,
-) -> Result<RawPart, JobError> {
-    ended.unwrap_or_else(|_| {
-        Err(JobError::Scan(ScanError::Engine {
+/// Returns what a task has done; of one that panicked, the text may quote a value and is dropped.
+fn unless_panicked<T>(source_name: &str, ended: Result<T, JoinError>) -> Result<T, JobError> {
+    ended.map_err(|_| {
+        JobError::Scan(ScanError::Engine {
             source_name: source_name.to_owned(),
             reason: "the engine failed while reading",
-        }))
+        })
     })
 }
 
@@ -315,7 +321,7 @@ mod tests {
     #[tokio::test]
     async fn a_scan_that_panics_names_its_source_and_no_more() {
         let task = tokio::spawn(async { panic!("canary") });
-        let error = part_of("crm", task.await).expect_err("the task panicked");
+        let error = unless_panicked::<()>("crm", task.await).expect_err("the task panicked");
         let told = error.to_string();
         assert_eq!(
             told,

@@ -483,7 +483,7 @@ async fn ground(
     let schema = settings.schema();
     let sources = ingest::open(settings, &schema, &*options.progress, &mut OnFailure::Stop).await?;
     let scanned = ingest::scan(sources, options, take, &mut OnFailure::Stop).await?;
-    let records = threads.install(|| scanned.assemble(schema))?;
+    let records = threads.install(|| scanned.assemble(schema, &mut OnFailure::Stop))?;
     Ok((records, share))
 }
 

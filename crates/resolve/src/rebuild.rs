@@ -121,7 +121,6 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
         records: job.records.len() as u64,
         sources: job.source_reports(),
         fields: field_reports(&job.records),
-        long_cells: job.long_cells,
         ..RebuildReport::default()
     };
     let trained = model_file::read(&path, &job.plan, &key)?;
@@ -218,7 +217,6 @@ pub(crate) struct Job<'s> {
     pub(crate) records: Records,
     /// Content hashes of values that too many records share.
     pub(crate) ignored: BTreeMap<FieldId, HashSet<u64>>,
-    long_cells: u64,
     skipped: BTreeMap<String, SkippedFiles>,
 }
 
@@ -270,10 +268,10 @@ impl<'s> Job<'s> {
         let expected = ingest::expected_rows(&sources).await;
         stages.begin("read", expected);
         let scanned = ingest::scan(sources, options, Take::All, &mut on_failure).await?;
-        let (long_cells, skipped) = (scanned.long_cells, scanned.skipped.clone());
+        let skipped = scanned.skipped.clone();
         let mut records = threads.install(|| {
             stages.begin("encode", None);
-            scanned.assemble(schema)
+            scanned.assemble(schema, &mut on_failure)
         })?;
         let mut ignored = BTreeMap::new();
         for (name, &max) in &settings.ignore_shared_by_more_than {
@@ -294,7 +292,6 @@ impl<'s> Job<'s> {
             plan,
             records,
             ignored,
-            long_cells,
             skipped,
         })
     }
@@ -345,13 +342,12 @@ impl<'s> Job<'s> {
         mapped.filter(is_empty).cloned().collect()
     }
 
-    /// Counts the values of a source that cannot be read, by field.
-    fn unreadable_values(&self, source: SourceId) -> BTreeMap<String, u64> {
+    /// Counts something of every field, and names the fields that have it.
+    fn by_field(&self, count: impl Fn(FieldId) -> u64) -> BTreeMap<String, u64> {
         let schema = self.records.schema();
-        let counts = schema.ids().map(|field| {
-            let name = schema.field(field).name.clone();
-            (name, self.records.unreadable_count(source, field))
-        });
+        let counts = schema
+            .ids()
+            .map(|field| (schema.field(field).name.clone(), count(field)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
@@ -367,7 +363,8 @@ impl<'s> Job<'s> {
                 skipped_files: skipped.count,
                 skipped_names: skipped.names,
                 empty_fields: self.empty_fields(name, nodes),
-                unreadable_values: self.unreadable_values(source),
+                unreadable_values: self.by_field(|f| self.records.unreadable_count(source, f)),
+                long_values: self.by_field(|f| self.records.long_count(source, f)),
             }
         };
         references

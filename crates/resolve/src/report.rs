@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sameas_matching::{Interaction, Model, RuleCost, Sighting, Training, without_literals};
+use sameas_record::CELL_LEN_MAX;
 use serde::{Deserialize, Serialize};
 
 pub use self::labels::LabelsReport;
@@ -41,6 +42,9 @@ pub struct SourceReport {
     /// (`n/a`, `1900-01-01`), by field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable_values: BTreeMap<String, u64>,
+    /// Values over the length bound, counted as missing, by field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub long_values: BTreeMap<String, u64>,
 }
 
 /// What one field holds.
@@ -264,8 +268,6 @@ pub struct RebuildReport {
     pub sources: Vec<SourceReport>,
     /// The fields.
     pub fields: Vec<FieldReport>,
-    /// Cells over the length bound, counted as missing.
-    pub long_cells: u64,
     /// The rules.
     pub rules: Vec<RuleReport>,
     /// Distinct candidate pairs.
@@ -449,13 +451,6 @@ impl RebuildReport {
             self.ids_kept, self.ids_issued, self.merges, self.splits, self.retired
         );
         line(&mut text, "ids", ids);
-        if self.long_cells > 0 {
-            line(
-                &mut text,
-                "cells too long",
-                format!("{}, counted as missing", self.long_cells),
-            );
-        }
         if let Some(trained) = &self.trained {
             trained
                 .warnings
@@ -502,6 +497,13 @@ fn render_sources(text: &mut String, sources: &[SourceReport]) {
         for (field, count) in &source.unreadable_values {
             let what = format!(
                 "{count} values of `{field}` cannot be read as such, or stand for none; taken for missing"
+            );
+            line(text, &format!("source {}", source.source), what);
+        }
+        for (field, count) in &source.long_values {
+            let what = format!(
+                "{count} values of `{field}` are longer than {} KiB; taken for missing, unless an expression takes less of them",
+                CELL_LEN_MAX / 1024
             );
             line(text, &format!("source {}", source.source), what);
         }

@@ -193,6 +193,27 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    /// Is ready when the client does not wait any more: nothing is made for it then.
+    fn poll_over(&self) -> Poll<http::Response<Body>> {
+        match self.until {
+            Some(until) if until <= Instant::now() => Poll::Ready(late()),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Makes the answer when its group has its turn.
+    fn poll_in_turn(&mut self, context: &mut Context<'_>) -> Poll<http::Response<Body>> {
+        if let Some(origin) = &self.origin {
+            ready!(origin.groups().poll_turn(&mut self.steps, context));
+        }
+        let began = Instant::now();
+        let answer = ready!(self.poll_answer(context));
+        if let Some(origin) = &self.origin {
+            origin.groups().leave(began.elapsed());
+        }
+        Poll::Ready(answer)
+    }
+
     fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<http::Response<Body>> {
         let Some(answer) = &mut self.answer else {
             return Poll::Ready(status::of(&Refusal::Overloaded, None).into_http());
@@ -201,7 +222,7 @@ impl Visit {
             return Poll::Ready(explained(response));
         }
         ready!(self.poll_late(context));
-        Poll::Ready(status::of(&Refusal::DeadlineExceeded, None).into_http())
+        Poll::Ready(late())
     }
 
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -223,17 +244,17 @@ impl Future for Visit {
     type Output = Result<http::Response<Guarded>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { origin, steps, .. } = &mut *self;
-        if let Some(origin) = origin {
-            ready!(origin.groups().poll_turn(steps, context));
-        }
-        let answer = ready!(self.poll_answer(context));
+        let answer = match self.poll_over() {
+            Poll::Ready(late) => late,
+            Poll::Pending => ready!(self.poll_in_turn(context)),
+        };
         self.answer = None;
-        if let Some(origin) = &self.origin {
-            origin.groups().leave();
-        }
         Poll::Ready(Ok(answer.map(|body| Guarded::new(body, &mut self))))
     }
+}
+
+fn late() -> http::Response<Body> {
+    status::of(&Refusal::DeadlineExceeded, None).into_http()
 }
 
 /// Gives a reason to a refusal that has none.

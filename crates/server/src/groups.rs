@@ -8,7 +8,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many answers leave before the connection has its turn to send them.
 const LEN_MAX: usize = 4;
@@ -16,43 +16,40 @@ const LEN_MAX: usize = 4;
 ///
 /// Waking a client takes some ten microseconds: a group that took longer is worth sending.
 const WORK_MAX: Duration = Duration::from_micros(100);
-/// How often one answer lets the connection go first.
+/// How often one answer lets the connection go first without that having its turn.
 const STEPS_MAX: u8 = 8;
 
 /// The group of answers that leaves next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Groups {
-    /// The answers that left since the connection last had its turn.
+    /// How often the connection has had its turn.
+    number: AtomicUsize,
+    /// The answers that left since it last had.
     len: AtomicUsize,
-    /// When that was, in microseconds since the connection was made.
-    begun_us: AtomicU64,
-    start: Instant,
+    /// The nanoseconds that making them took.
+    work_ns: AtomicU64,
 }
 
-/// How often an answer has let the connection go first.
+/// How often an answer has let the connection go first, in which group.
 #[derive(Debug, Default)]
-pub(crate) struct Steps(u8);
-
-impl Default for Groups {
-    fn default() -> Self {
-        Self {
-            len: AtomicUsize::new(0),
-            begun_us: AtomicU64::new(0),
-            start: Instant::now(),
-        }
-    }
+pub(crate) struct Steps {
+    count: u8,
+    group: usize,
 }
 
 impl Groups {
     /// Begins a new group: the connection sends what has left.
     pub(crate) fn begin(&self) {
+        self.number.fetch_add(1, Ordering::Relaxed);
         self.len.store(0, Ordering::Relaxed);
-        self.begun_us.store(self.now_us(), Ordering::Relaxed);
+        self.work_ns.store(0, Ordering::Relaxed);
     }
 
-    /// Notes that an answer leaves.
-    pub(crate) fn leave(&self) {
+    /// Notes that an answer leaves which took so long to make.
+    pub(crate) fn leave(&self, work: Duration) {
         self.len.fetch_add(1, Ordering::Relaxed);
+        let work = u64::try_from(work.as_nanos()).unwrap_or(u64::MAX);
+        self.work_ns.fetch_add(work, Ordering::Relaxed);
     }
 
     /// Is ready when the next answer may be made, and leave with the group.
@@ -60,26 +57,24 @@ impl Groups {
     /// All tasks of a connection run on one thread in the order in which they were woken, and the
     /// first answer of a group wakes the connection. One that steps back comes after it.
     pub(crate) fn poll_turn(&self, steps: &mut Steps, context: &Context<'_>) -> Poll<()> {
-        if !self.is_full() || steps.0 == STEPS_MAX {
+        if !self.is_full() {
             return Poll::Ready(());
         }
-        steps.0 += 1;
+        let group = self.number.load(Ordering::Relaxed);
+        if group != steps.group {
+            *steps = Steps { count: 0, group };
+        }
+        if steps.count == STEPS_MAX {
+            return Poll::Ready(());
+        }
+        steps.count += 1;
         context.waker().wake_by_ref();
         Poll::Pending
     }
 
     fn is_full(&self) -> bool {
-        let len = self.len.load(Ordering::Relaxed);
-        len >= LEN_MAX || (len > 0 && self.work() > WORK_MAX)
-    }
-
-    fn work(&self) -> Duration {
-        let begun = self.begun_us.load(Ordering::Relaxed);
-        Duration::from_micros(self.now_us().saturating_sub(begun))
-    }
-
-    fn now_us(&self) -> u64 {
-        self.start.elapsed().as_micros() as u64
+        let work = Duration::from_nanos(self.work_ns.load(Ordering::Relaxed));
+        self.len.load(Ordering::Relaxed) >= LEN_MAX || work > WORK_MAX
     }
 }
 
@@ -93,7 +88,7 @@ mod tests {
         let context = Context::from_waker(Waker::noop());
         let may_leave = groups.poll_turn(steps, &context).is_ready();
         if may_leave {
-            groups.leave();
+            groups.leave(Duration::from_micros(1));
         }
         may_leave
     }
@@ -102,9 +97,9 @@ mod tests {
     fn a_full_group_is_sent_before_the_next_begins() {
         let groups = Groups::default();
         for _ in 0..3 {
-            let began = Instant::now();
-            let left = (0..LEN_MAX).filter(|_| may_leave(&groups, &mut Steps::default()));
-            assert!(left.count() == LEN_MAX || began.elapsed() > WORK_MAX);
+            for _ in 0..LEN_MAX {
+                assert!(may_leave(&groups, &mut Steps::default()));
+            }
             let mut late = Steps::default();
             assert!(!may_leave(&groups, &mut late));
             groups.begin();
@@ -116,13 +111,14 @@ mod tests {
     #[test]
     fn an_answer_that_took_long_is_sent_before_the_next_is_made() {
         let groups = Groups::default();
-        groups.begin();
-        std::thread::sleep(2 * WORK_MAX);
-        assert!(may_leave(&groups, &mut Steps::default()), "it is the first");
         let mut late = Steps::default();
-        assert!(!may_leave(&groups, &mut late));
-        groups.begin();
-        assert!(may_leave(&groups, &mut late));
+        for _ in 0..100 {
+            assert!(may_leave(&groups, &mut Steps::default()));
+            groups.leave(2 * WORK_MAX);
+            assert!(!may_leave(&groups, &mut late));
+            groups.begin();
+        }
+        assert!(may_leave(&groups, &mut late), "a new group has room");
     }
 
     #[test]

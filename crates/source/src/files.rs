@@ -54,7 +54,7 @@ pub(crate) const BATCH_ROWS_MAX: usize = 8_192;
 pub(crate) const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// The bytes kept of a cell. What reads records skips and counts far shorter cells, so no cut cell
-/// passes for a whole one.
+/// passes for a whole one; an expression sees of it what was kept.
 pub(crate) const CELL_KEPT_MAX: usize = 128 << 10;
 const _: () = assert!(CELL_KEPT_MAX > sameas_record::CELL_LEN_MAX);
 

@@ -101,6 +101,25 @@ impl SecretPlace {
         }
         Ok(Secret(secret.to_owned()))
     }
+
+    /// Returns the file of the secret if everybody on the machine may read it (on Unix).
+    pub fn exposed_file(&self, base: &Path) -> Option<&str> {
+        let file = self.file.as_deref()?;
+        let meta = std::fs::metadata(base.join(file)).ok()?;
+        is_open(&meta).then_some(file)
+    }
+}
+
+#[cfg(unix)]
+fn is_open(meta: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    // Groups are made to share secrets by; everybody else is not.
+    meta.permissions().mode() & 0o004 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -128,5 +147,23 @@ mod tests {
             let read = place(env, file).read(folder.path());
             assert!(matches!(read, Err(SecretError::Place)));
         }
+    }
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_everybody_may_read_is_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "words").unwrap();
+        let place = SecretPlace {
+            env: None,
+            file: Some("secret".to_owned()),
+        };
+        for (mode, told) in [(0o644, Some("secret")), (0o640, None), (0o600, None)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(place.exposed_file(folder.path()), told, "{mode:o}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(place.exposed_file(folder.path()), None);
     }
 }

@@ -265,7 +265,7 @@ impl World {
             let mut ingest = PartitionIngest::new(&plan);
             ingest.push(&self.batch(source)).unwrap();
             let parts = vec![ingest.finish()];
-            SourceParts { plan, parts }
+            SourceParts { plan, parts }.in_key_order().unwrap()
         });
         let records = assemble(sources.collect(), schema).unwrap();
         self.assert_unchanged(&records);

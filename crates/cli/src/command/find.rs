@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
 use sameas_resolve::{
     FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, MatchStanding, RankOptions,
@@ -16,6 +16,7 @@ use sameas_resolve::{
 use sameas_store::Snapshot;
 use serde::Serialize;
 
+use self::rows::Rows;
 use super::Outcome;
 use crate::args::{Format, Shared};
 use crate::output::{self, Answer, one_line};
@@ -56,6 +57,8 @@ fn probability(text: &str) -> Result<f64, String> {
 #[derive(Serialize)]
 struct FindAnswer {
     revision: u64,
+    /// Whether some blocking rule has a key of the record; without one nothing can be found.
+    is_searched: bool,
     is_partial: bool,
     gaps: Vec<FindGap>,
     /// Fields whose value cannot be read; it was taken for missing.
@@ -117,11 +120,21 @@ fn push_record(text: &mut String, record: &FoundRecord) {
     text.push('\n');
 }
 
+/// What is looked for.
+enum Asked<'a> {
+    One(FindQuery),
+    Rows(Rows<'a>),
+}
+
 pub(super) fn run(shared: &Shared, args: &FindArgs) -> Result<Outcome> {
     let settings = job::settings(shared)?;
-    let query = match &args.input {
-        None => Some(query(args)?),
-        Some(_) => None,
+    let asked = match &args.input {
+        None => Asked::One(query(args)?),
+        Some(path) => {
+            let schema = settings.schema();
+            let fields: Vec<&str> = schema.fields().iter().map(|f| f.name.as_str()).collect();
+            Asked::Rows(Rows::open(path, &fields)?)
+        }
     };
     let snapshot = graph::snapshot(&settings)?;
     let options = job::options(shared, Shrink::Refuse)?;
@@ -132,10 +145,9 @@ pub(super) fn run(shared: &Shared, args: &FindArgs) -> Result<Outcome> {
             snapshot: &snapshot,
             args,
         };
-        match (query, &args.input) {
-            (Some(query), _) => search.one(query, shared.format).await,
-            (None, Some(path)) => search.rows(path, shared.format).await,
-            (None, None) => bail!("give FIELD=VALUE, or --input"),
+        match asked {
+            Asked::One(query) => search.one(query, shared.format).await,
+            Asked::Rows(rows) => search.rows(rows, shared.format).await,
         }
     })?
 }
@@ -180,11 +192,12 @@ impl Search<'_> {
     async fn one(&self, query: FindQuery, format: Format) -> Result<Outcome> {
         let found = self.finder.find(query, Duration::MAX).await?;
         note_unreadable(&found.unreadable);
-        let Some(answer) = self.answer(found)? else {
+        let answer = self.answer(found)?;
+        output::print(format, &answer)?;
+        if !answer.is_searched {
             output::note(&self.finder.what_would_do(None));
             return Ok(Outcome::No);
-        };
-        output::print(format, &answer)?;
+        }
         if !answer.entities.is_empty() {
             return Ok(Outcome::Done);
         }
@@ -194,23 +207,21 @@ impl Search<'_> {
         Ok(Outcome::No)
     }
 
-    /// Tells what was found; none if no rule has a key of the record.
-    fn answer(&self, found: Found) -> Result<Option<FindAnswer>> {
-        if found.rules_asked == 0 {
-            return Ok(None);
-        }
+    /// Tells what was found.
+    fn answer(&self, found: Found) -> Result<FindAnswer> {
         let options = RankOptions {
             least: self.args.least,
             limit: self.args.limit.into(),
             comparisons: self.finder.visible_comparisons(None),
         };
         let entities = rank(&found, self.finder.legend(), self.snapshot, &options)?;
-        Ok(Some(FindAnswer {
+        Ok(FindAnswer {
             revision: self.snapshot.revision().get(),
+            is_searched: found.rules_asked > 0,
             is_partial: !found.gaps.is_empty(),
             gaps: found.gaps,
             unreadable: found.unreadable,
             entities,
-        }))
+        })
     }
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use sameas_record::{Records, derive_first};
+use sameas_record::{FieldId, Records, derive_first};
 
 use super::Blocking;
 use super::keys::{keys_of, node_of, truncate};
@@ -78,13 +78,19 @@ impl KeyIndex {
     ///
     /// Rules that bring neighbours together need the records that the index was made of; without
     /// them they bring none.
+    ///
+    /// Which groups of a block over the bound were taken depends on the values of all fields by which
+    /// blocks are cut: if one of them is hidden, such a block brings nothing.
     pub fn candidates(
         &self,
         probe: &Prepared<'_>,
         plan: &MatchingPlan,
         records: Option<&Records>,
+        hidden: &[FieldId],
         max: usize,
     ) -> (Vec<u32>, usize) {
+        let mut cut_by = self.refinements.iter().map(|part| part.field);
+        let tells_hidden = cut_by.any(|field| hidden.contains(&field));
         let refining = self.refinements.iter();
         let refining: Vec<_> = refining
             .map(|&part| PreparedPart::new(probe, part))
@@ -110,6 +116,9 @@ impl KeyIndex {
                 if keys.hot.binary_search(&key).is_err() {
                     let run = run_of(&keys.words, key, self.node_bits);
                     found.extend(run.iter().map(|&word| node_of(word, self.node_bits)));
+                    continue;
+                }
+                if tells_hidden {
                     continue;
                 }
                 for (index, part) in refining.iter().enumerate() {

@@ -40,7 +40,7 @@ fn take_in(
         ingest.push(batch)?;
     }
     let parts = vec![ingest.finish()];
-    assemble(vec![SourceParts { plan, parts }], schema)
+    assemble(vec![SourceParts { plan, parts }.in_key_order()?], schema)
 }
 
 fn batch(keys: &[&str], columns: Vec<ArrayRef>) -> RecordBatch {

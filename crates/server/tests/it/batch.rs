@@ -1,5 +1,7 @@
 //! `BatchLookup`.
 
+use std::time::Duration;
+
 use sameas_api::v1::{BatchLookupRequest, ErrorReason, LookupResult, Reference};
 use sameas_server::REQUEST_LEN_MAX;
 use tonic::Code;
@@ -133,4 +135,38 @@ async fn a_message_over_the_bound_is_refused() {
     );
     assert_eq!(fact(&status, "max"), Some(REQUEST_LEN_MAX.to_string()));
     client.batch_lookup(batch(&[("crm", "A1")])).await.unwrap();
+}
+
+/// Long answers of a connection are made and sent one by one, short ones in groups, and calls that
+/// are given up in between hold up nobody.
+#[tokio::test]
+async fn many_calls_of_one_connection_are_all_answered() {
+    let server = Running::start(&uniform(1, 1_000));
+    let client = server.client().await;
+    let keys: Vec<String> = (0..1_000).map(world::key).collect();
+    let all: Vec<_> = keys.iter().map(|key| ("crm", key.as_str())).collect();
+    let (whole, short) = (batch(&all), batch(&all[..1]));
+    let mut calls = tokio::task::JoinSet::new();
+    let mut given_up = tokio::task::JoinSet::new();
+    for number in 0..300_usize {
+        let request = if number % 3 == 0 { &whole } else { &short }.clone();
+        let mut client = client.clone();
+        let call = async move {
+            let wanted = request.references.len();
+            let answer = client.batch_lookup(request).await.unwrap().into_inner();
+            (wanted, answer)
+        };
+        if number % 7 == 0 {
+            given_up.spawn(tokio::time::timeout(Duration::from_micros(500), call));
+        } else {
+            calls.spawn(call);
+        }
+    }
+    let (answers, _) = tokio::join!(calls.join_all(), given_up.join_all());
+    assert_eq!(answers.len(), 257);
+    for (wanted, answer) in answers {
+        assert_eq!(answer.results.len(), wanted);
+        let last = answer.results.last().unwrap();
+        assert_eq!(last.unified_id, text(uniform_id(1, wanted as u32 - 1)));
+    }
 }

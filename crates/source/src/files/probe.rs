@@ -19,9 +19,6 @@ use crate::descriptor::FileFormat;
 use crate::error::OpenError;
 use crate::flaw::{Flaw, Problem};
 
-/// The bytes of an NDJSON file whose keys are learnt before the scan.
-const LEARN_LEN_MAX: u64 = 256 << 20;
-
 /// The files that are probed at a time.
 const PROBE_COUNT_MAX: usize = 16;
 
@@ -219,38 +216,25 @@ async fn probe_ndjson(source_name: &str, file: &DataFile) -> Result<Probe, OpenE
     let failed = |error| stopped(source_name, file, error);
     let mut chunks = Chunks::open(file).await.map_err(failed)?;
     let mut finder = ShapeFinder::new();
-    let mut seen = 0;
-    let is_whole = loop {
-        let Some(chunk) = chunks.next().await.map_err(failed)? else {
-            break true;
-        };
-        seen += chunk.len() as u64;
-        finder
-            .decode(&chunk)
-            .map_err(|flaw| flawed(source_name, file, flaw))?;
-        if seen >= LEARN_LEN_MAX {
-            break false;
-        }
-    };
-    if is_whole {
-        finder
-            .finish()
-            .map_err(|flaw| flawed(source_name, file, flaw))?;
+    let flawed = |flaw| flawed(source_name, file, flaw);
+    // All of it: a key may come late, and what it holds says how all its values are read.
+    while let Some(chunk) = chunks.next().await.map_err(failed)? {
+        finder.decode(&chunk).map_err(flawed)?;
     }
+    finder.finish().map_err(flawed)?;
     let (mut keys, rows) = finder.into_keys();
+    if rows == 0 {
+        return Err(OpenError::EmptyFile {
+            source_name: source_name.to_owned(),
+            file: file.name.clone(),
+        });
+    }
     for shape in keys.values_mut() {
         name_file(shape, &file.name);
     }
-    let row_count = match is_whole {
-        true => RowCount::Exact(rows),
-        false if compression_of(&file.name) == Compression::None => RowCount::Estimate(
-            (u128::from(file.meta.size) * u128::from(rows) / u128::from(seen)) as u64,
-        ),
-        false => RowCount::Unknown,
-    };
     Ok(Probe {
         columns: Vec::new(),
-        row_count,
+        row_count: RowCount::Exact(rows),
         detail: Detail::Ndjson(keys),
     })
 }

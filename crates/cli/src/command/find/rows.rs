@@ -26,6 +26,8 @@ enum Unfound {
     Partial,
     /// The row lacks the values that rules look records up by.
     NotSearched,
+    /// The row has values that cannot be looked for: too many, or those of too many records.
+    Refused,
 }
 
 impl Unfound {
@@ -34,6 +36,7 @@ impl Unfound {
             Self::None => "none",
             Self::Partial => "partial",
             Self::NotSearched => "not searched",
+            Self::Refused => "refused",
         }
     }
 }
@@ -48,8 +51,24 @@ struct RowAnswer {
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     unfound: Option<Unfound>,
+    /// Why the row was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     gaps: Vec<FindGap>,
     unreadable: Vec<String>,
+}
+
+impl RowAnswer {
+    fn without(row: u64, unfound: Unfound) -> Self {
+        Self {
+            row,
+            best: None,
+            unfound: Some(unfound),
+            reason: None,
+            gaps: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
 }
 
 /// What is told when all rows are answered.
@@ -57,6 +76,8 @@ struct RowAnswer {
 struct Tally {
     rows: u64,
     not_searched: u64,
+    /// Rows that were refused, by reason.
+    refused: BTreeMap<String, u64>,
     /// Rows with a value that cannot be read, by field.
     unreadable: BTreeMap<String, u64>,
     silent: BTreeSet<String>,
@@ -66,6 +87,9 @@ impl Tally {
     fn count(&mut self, answer: &RowAnswer) {
         self.rows += 1;
         self.not_searched += u64::from(answer.unfound == Some(Unfound::NotSearched));
+        if let Some(reason) = &answer.reason {
+            *self.refused.entry(reason.clone()).or_default() += 1;
+        }
         for field in &answer.unreadable {
             *self.unreadable.entry(field.clone()).or_default() += 1;
         }
@@ -87,6 +111,64 @@ impl Tally {
         if count > 0 {
             output::note(&format!("{count} of {rows} rows: {what_would_do}"));
         }
+        for (reason, count) in &self.refused {
+            output::note(&format!("{count} of {rows} rows were refused: {reason}"));
+        }
+    }
+
+    /// Refuses to call done what was not.
+    fn done(&self) -> Result<Outcome> {
+        ensure!(self.silent.is_empty(), "not all sources could be searched");
+        ensure!(self.refused.is_empty(), "not all rows could be searched");
+        let any = self.rows == 0 || self.not_searched < self.rows;
+        ensure!(any, "no row could be searched");
+        Ok(Outcome::Done)
+    }
+}
+
+/// A file of records to look for.
+pub(super) struct Rows<'f> {
+    path: &'f Path,
+    reader: Reader<File>,
+    header: StringRecord,
+}
+
+impl<'f> Rows<'f> {
+    /// Opens a file and reads its header, every name of which must be one of these fields.
+    pub(super) fn open(path: &'f Path, fields: &[&str]) -> Result<Self> {
+        let place = path.display();
+        let mut reader =
+            Reader::from_path(path).with_context(|| format!("{place}: cannot be read"))?;
+        // What is wrong with a header may quote it, if it is a row.
+        let header = reader.headers().map_err(|_| {
+            anyhow!("{place}: its first line is no UTF-8; a CSV file whose header names fields is asked for")
+        })?;
+        let header = header.clone();
+        let known = fields.join(", ");
+        if header.is_empty() {
+            bail!(
+                "{place}: is empty; give a header that names fields ({known}), then a row for each record"
+            );
+        }
+        // A file without a header begins with values, which no error tells.
+        if let Some(column) = header.iter().position(|name| !fields.contains(&name)) {
+            let separated =
+                header.len() == 1 && header.iter().any(|name| name.contains([';', '\t']));
+            let hint = if separated {
+                "; cells are separated by commas here"
+            } else {
+                ""
+            };
+            bail!(
+                "{place}: the header names no field in column {}{hint}; fields are {known}",
+                column + 1
+            );
+        }
+        Ok(Self {
+            path,
+            reader,
+            header,
+        })
     }
 }
 
@@ -133,19 +215,16 @@ impl Answers {
 
 impl Search<'_> {
     /// Looks for every row of a file, and prints the best entity of each as it is found.
-    pub(super) async fn rows(&self, path: &Path, format: Format) -> Result<Outcome> {
-        let place = path.display();
-        let mut reader =
-            Reader::from_path(path).with_context(|| format!("{place}: cannot be read"))?;
-        let header = self.header(&mut reader, path)?;
+    pub(super) async fn rows(&self, mut rows: Rows<'_>, format: Format) -> Result<Outcome> {
+        let place = rows.path.display();
         let mut answers = Answers::begin(format)?;
         let mut tally = Tally::default();
-        for (row, cells) in (1..).zip(reader.records()) {
+        for (row, cells) in (1..).zip(rows.reader.records()) {
             // What is wrong with a row may quote it, so its number alone is told.
             let cells = cells.map_err(|_| {
                 anyhow!("{place}: row {row} has other cells than the header, or is no UTF-8")
             })?;
-            let query = self.query_of(&header, &cells);
+            let query = self.query_of(&rows.header, &cells);
             let answer = self.row(row, query).await;
             let answer = answer.with_context(|| format!("{place}: row {row}"))?;
             tally.count(&answer);
@@ -156,72 +235,42 @@ impl Search<'_> {
         if tally.rows == 0 {
             output::note(&format!("{place}: has no row below its header"));
         }
-        ensure!(tally.silent.is_empty(), "not all sources could be searched");
-        Ok(Outcome::Done)
-    }
-
-    /// Reads the header, every name of which must be a field.
-    fn header(&self, reader: &mut Reader<File>, path: &Path) -> Result<StringRecord> {
-        let place = path.display();
-        // What is wrong with a header may quote it, if it is a row.
-        let header = reader.headers().map_err(|_| {
-            anyhow!("{place}: its first line is no UTF-8; a CSV file whose header names fields is asked for")
-        })?;
-        let fields: Vec<&str> = self.finder.fields().collect();
-        let known = fields.join(", ");
-        if header.is_empty() {
-            bail!(
-                "{place}: is empty; give a header that names fields ({known}), then a row for each record"
-            );
-        }
-        // A file without a header begins with values, which no error tells.
-        if let Some(column) = header.iter().position(|name| !fields.contains(&name)) {
-            let separated =
-                header.len() == 1 && header.iter().any(|name| name.contains([';', '\t']));
-            let hint = if separated {
-                "; cells are separated by commas here"
-            } else {
-                ""
-            };
-            bail!(
-                "{place}: the header names no field in column {}{hint}; fields are {known}",
-                column + 1
-            );
-        }
-        Ok(header.clone())
+        tally.done()
     }
 
     /// Answers one row.
     async fn row(&self, row: u64, query: FindQuery) -> Result<RowAnswer> {
-        let not_searched = |unreadable| RowAnswer {
-            row,
-            best: None,
-            unfound: Some(Unfound::NotSearched),
-            gaps: Vec::new(),
-            unreadable,
-        };
         let found = match self.finder.find(query, Duration::MAX).await {
             Err(FindError::Nothing { unreadable }) => {
-                return Ok(not_searched(unreadable));
+                return Ok(RowAnswer {
+                    unreadable,
+                    ..RowAnswer::without(row, Unfound::NotSearched)
+                });
+            }
+            Err(error @ (FindError::TooLarge { .. } | FindError::TooManyCandidates)) => {
+                return Ok(RowAnswer {
+                    reason: Some(error.to_string()),
+                    ..RowAnswer::without(row, Unfound::Refused)
+                });
             }
             found => found?,
         };
-        let unreadable = found.unreadable.clone();
-        let Some(answer) = self.answer(found)? else {
-            return Ok(not_searched(unreadable));
-        };
+        let is_searched = found.rules_asked > 0;
+        let answer = self.answer(found)?;
         let best = answer.entities.into_iter().next();
-        let unfound = match (&best, answer.is_partial) {
-            (Some(_), _) => None,
-            (None, true) => Some(Unfound::Partial),
-            (None, false) => Some(Unfound::None),
+        let unfound = match &best {
+            Some(_) => None,
+            None if !is_searched => Some(Unfound::NotSearched),
+            None if answer.is_partial => Some(Unfound::Partial),
+            None => Some(Unfound::None),
         };
         Ok(RowAnswer {
             row,
             best,
             unfound,
+            reason: None,
             gaps: answer.gaps,
-            unreadable,
+            unreadable: answer.unreadable,
         })
     }
 

@@ -53,6 +53,16 @@ fn partners(records: &Records, plan: &MatchingPlan) -> Vec<BTreeSet<u32>> {
 
 /// Returns what an index of all other records finds for one of them, and how many rules it asks.
 fn found(rows: &[Row], one: usize, rules: &[(&[&str], Option<u32>)]) -> (BTreeSet<u32>, usize) {
+    found_without(rows, one, rules, &[])
+}
+
+/// Returns what is found for whoever may not see some fields.
+fn found_without(
+    rows: &[Row],
+    one: usize,
+    rules: &[(&[&str], Option<u32>)],
+    hidden: &[&str],
+) -> (BTreeSet<u32>, usize) {
     let mut others = rows.to_vec();
     let probe = records(&[others.remove(one)]);
     let others = records(&others);
@@ -61,7 +71,11 @@ fn found(rows: &[Row], one: usize, rules: &[(&[&str], Option<u32>)]) -> (BTreeSe
     let prepared = Prepared::new(&others, &plan, &[]);
     let index = Blocking::new(&prepared, &plan, &budget).into_index(&budget);
     let probe = Prepared::without_hints(&probe, &plan, &[]);
-    let (nodes, asked) = index.candidates(&probe, &plan, Some(&others), others.len());
+    let hidden = hidden
+        .iter()
+        .filter_map(|&name| others.schema().field_id(name));
+    let hidden: Vec<_> = hidden.collect();
+    let (nodes, asked) = index.candidates(&probe, &plan, Some(&others), &hidden, others.len());
     assert!(nodes.is_sorted());
     let numbered = |node: u32| if node as usize >= one { node + 1 } else { node };
     (nodes.into_iter().map(numbered).collect(), asked)
@@ -122,4 +136,25 @@ fn in_a_block_over_the_bound_those_are_found_that_share_a_second_value() {
         assert_eq!(asked, 2);
         rows.pop();
     }
+}
+
+/// The groups that a block over the bound was cut into hang on the values of every field that cuts:
+/// how many share one decides which groups of another are taken.
+#[test]
+fn a_block_over_the_bound_tells_nothing_of_a_field_that_may_not_be_seen() {
+    let text = |text: &str| Some(text.to_owned());
+    let mut rows: Vec<Row> = (0..300)
+        .map(|n| [text("smith"), text(&format!("t{n}")), text("rome")])
+        .collect();
+    rows[9][0] = text("miller");
+    rows.push([text("smith"), text("t5"), None]);
+    let rules: &[(&[&str], Option<u32>)] = &[(&["surname"], None), (&["title", "town"], None)];
+    let smith = found_without(&rows, 300, rules, &[]);
+    assert_eq!(smith, (BTreeSet::from([5]), 1));
+    let smith = found_without(&rows, 300, rules, &["town"]);
+    assert_eq!(smith, (BTreeSet::new(), 1));
+    // A block within the bound is nobody's secret.
+    rows.push([text("miller"), None, None]);
+    let miller = found_without(&rows, 301, rules, &["town"]);
+    assert_eq!(miller, (BTreeSet::from([9]), 1));
 }

@@ -65,6 +65,7 @@ async fn broken_text_names_file_and_line_and_never_a_value() {
         ("m.csv", Vec::new(), "m.csv is empty"),
         ("n.csv", b"\n\r\n".to_vec(), "n.csv is empty"),
         ("o.ndjson", Vec::new(), "o.ndjson is empty"),
+        ("p.ndjson", b"\n \r\n".to_vec(), "p.ndjson is empty"),
     ];
     for (name, content, expected) in cases {
         let folder = Folder::with(name, content);
