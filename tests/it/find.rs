@@ -189,7 +189,8 @@ fn the_command_answers_and_says_what_is_wrong() {
         assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
     }
     let alone = sameas(&path, &["find", "surname=x", "--quiet"]);
-    assert_eq!(alone.code, Some(1), "{}", alone.stdout);
+    // Nobody was looked for, so the answer is not no.
+    assert_eq!(alone.code, Some(2), "{}", alone.stdout);
     assert!(
         alone.stderr.contains("no blocking rule"),
         "{}",
@@ -280,7 +281,7 @@ fn every_row_of_a_file_gets_its_answer() {
     );
     assert!(
         ran.stderr
-            .contains("1 of 2 rows were refused: field `email`"),
+            .contains("1 of 2 rows, row 1 the first: field `email`"),
         "{}",
         ran.stderr
     );
@@ -292,6 +293,36 @@ fn every_row_of_a_file_gets_its_answer() {
     assert_eq!(ran.code, Some(2), "{}", ran.stdout);
     assert!(
         ran.stderr.contains("no row could be searched"),
+        "{}",
+        ran.stderr
+    );
+    // A row that does not fit the header costs no other its answer either; a quote that is never
+    // closed swallows rows, so it ends the file.
+    let fits = "nobody@example.org";
+    fs::write(
+        &file,
+        format!("surname,email\na,b,c\n{name},{fits}\n\"x,{fits}\n{name},{fits}\n"),
+    )
+    .unwrap();
+    let ran = sameas(
+        &path,
+        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    );
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    assert!(
+        ran.stderr.contains("list.csv: line 4: a quote is opened"),
+        "{}",
+        ran.stderr
+    );
+    fs::write(&file, format!("surname,email\na,b,c\n{name},{fits}\n")).unwrap();
+    let ran = sameas(
+        &path,
+        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    );
+    let answers: Vec<&str> = ran.stdout.lines().skip(1).collect();
+    assert_eq!(answers, ["1,refused,,", "2,none,,"], "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the row has 3 cells, the header 2"),
         "{}",
         ran.stderr
     );
@@ -510,4 +541,37 @@ async fn a_server_finds_with_what_it_can_read_for_callers_that_may_see_some_of_i
     ask_until(&channel, &known, |answer| answer.gaps.is_empty()).await;
     let said = server.stop().stderr;
     assert!(said.contains("shop"), "{said}");
+}
+
+/// A key that very many records share is not looked at, which must not pass for "nobody".
+#[test]
+fn what_too_many_records_share_finds_nobody_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = (0..300).map(|n| format!("{n},Johnson,j{n}@example.org\n"));
+    let text = format!("id,surname,email\n{}", rows.collect::<String>());
+    fs::write(folder.path().join("crm.csv"), text).unwrap();
+    let settings = "[[source]]\nname = \"crm\"\nuri = \"crm.csv\"\nkey = \"id\"\n\
+        [source.fields]\nsurname = \"surname\"\nemail = \"email\"\n\
+        [[compare]]\nfield = \"surname\"\n[[compare]]\nfield = \"email\"\n\
+        [[block]]\non = [\"surname\"]\n[[block]]\non = [\"email\"]\n";
+    let path = folder.path().join("sameas.toml");
+    fs::write(&path, settings).unwrap();
+    rebuild(&path, 2);
+    let alone = sameas(&path, &["find", "surname=Johnson", "--quiet"]);
+    assert_eq!(alone.code, Some(2), "{}", alone.stdout);
+    let told = "so many records share `surname` with it that none of them is compared";
+    assert!(alone.stderr.contains(told), "{}", alone.stderr);
+    // Another rule is asked as well, and its answer is one.
+    let both = ["find", "surname=Johnson", "email=eve@example.org", "--quiet"];
+    assert_eq!(sameas(&path, &both).code, Some(1));
+    let file = folder.path().join("list.csv");
+    fs::write(&file, "surname,email\nJohnson,\nJohnson,eve@example.org\n").unwrap();
+    let ran = sameas(
+        &path,
+        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let answers: Vec<&str> = ran.stdout.lines().skip(1).collect();
+    assert_eq!(answers, ["1,not searched,,", "2,none,,"]);
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
 }

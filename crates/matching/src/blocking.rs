@@ -12,7 +12,7 @@ mod window;
 
 use rayon::prelude::*;
 
-pub use self::index::KeyIndex;
+pub use self::index::{Brought, KeyIndex};
 use self::keys::{chunk_bounds, list_keys, mix, node_of, runs, single_key, sorted_words, truncate};
 use self::refine::{Refiner, refined_key};
 use self::rule::{PreparedPart, PreparedRule};

@@ -23,7 +23,7 @@ mod weigh;
 mod words;
 
 pub use apart::{Apart, Clustered};
-pub use blocking::{Block, Blocking, HotKey, KeyIndex, Makers, RuleCost};
+pub use blocking::{Block, Blocking, Brought, HotKey, KeyIndex, Makers, RuleCost};
 pub use compare::Comparer;
 pub use day::civil_of_days;
 pub use find::{Judge, Judged, ValueCounts};

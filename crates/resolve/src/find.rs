@@ -19,8 +19,8 @@ use futures::future::join_all;
 use hashbrown::HashSet;
 use sameas_graph::{Legend, LevelPattern, NodeId, ReferenceTable, SourceId};
 use sameas_matching::{
-    Blocking, Judge, Judged, KeyIndex, KeyPart, MatchingPlan, Prepared, Threshold, ValueCounts,
-    legend,
+    Blocking, Brought, Judge, Judged, KeyIndex, KeyPart, MatchingPlan, Prepared, Threshold,
+    ValueCounts, legend,
 };
 use sameas_record::{FieldId, PartitionIngest, Records, Schema, SourceParts, SourcePlan, assemble};
 use sameas_source::{ScanRequest, SourceSettings};
@@ -222,11 +222,11 @@ impl Finder {
         let asked = self.compute(move || {
             let (probe, unreadable) = shared.probe(&query)?;
             let hidden = shared.hidden(query.visible.as_ref());
-            let (nodes, rules_asked) = shared.candidates(&probe, &query, &hidden)?;
-            Ok::<_, FindError>((probe, unreadable, hidden, nodes, rules_asked))
+            let brought = shared.candidates(&probe, &query, &hidden)?;
+            Ok::<_, FindError>((probe, unreadable, hidden, brought))
         });
-        let (probe, unreadable, hidden, nodes, rules_asked) = asked.await??;
-        let (resident, asked) = self.shared.by_place(&nodes);
+        let (probe, unreadable, hidden, brought) = asked.await??;
+        let (resident, asked) = self.shared.by_place(&brought.nodes);
         let left = time.saturating_sub(began.elapsed());
         let (fetched, mut gaps) = self.shared.fetch(&asked, left).await;
         gaps.extend(self.shared.unread.iter().cloned());
@@ -234,7 +234,7 @@ impl Finder {
         let candidates = self.compute(move || shared.weigh(&probe, &hidden, &resident, &fetched));
         Ok(Found {
             candidates: candidates.await?,
-            rules_asked,
+            rules_asked: brought.rules_asked,
             unreadable,
             gaps,
             only_of,
@@ -401,19 +401,29 @@ impl Shared {
         is_exclusive.then(|| (source.clone(), query.key.clone()))
     }
 
-    /// Returns the nodes that rules bring together with a record, and how many rules have a key of it.
+    /// Returns what rules bring together with a record.
     fn candidates(
         &self,
         probe: &Records,
         query: &FindQuery,
         hidden: &[FieldId],
-    ) -> Result<(Vec<u32>, usize), FindError> {
+    ) -> Result<Brought, FindError> {
         let prepared = Prepared::without_hints(probe, &self.plan, &[]);
         let (index, plan, records) = (&self.index, &self.plan, Some(&self.resident));
         let max = CANDIDATE_COUNT_MAX;
-        let (mut nodes, asked) = index.candidates(&prepared, plan, records, hidden, max);
+        let mut brought = index.candidates(&prepared, plan, records, hidden, max);
+        let nodes = &mut brought.nodes;
         if nodes.len() > max {
             return Err(FindError::TooManyCandidates);
+        }
+        let is_cut =
+            !brought.rules_cut.is_empty() && brought.rules_cut.len() == brought.rules_asked;
+        if nodes.is_empty() && is_cut {
+            let names = brought.rules_cut.iter().map(|&rule| &plan.rules[rule].name);
+            let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+            return Err(FindError::TooCommon {
+                shared: names.join(" or "),
+            });
         }
         let source = query.source.as_ref();
         if let Some(source) = source.and_then(|name| self.references().source_id(name)) {
@@ -427,7 +437,7 @@ impl Shared {
             };
             nodes.retain(is_other);
         }
-        Ok((nodes, asked))
+        Ok(brought)
     }
 
     /// Tells nodes whose values are at hand from those that are asked for, by source.

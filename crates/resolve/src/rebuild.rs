@@ -117,9 +117,14 @@ pub async fn rebuild(settings: &Settings, options: &JobOptions) -> Result<Rebuil
     let path = settings.model_path();
     model_file::refuse_lost_key(&path)?;
     let key = model_file::secret(&path, options.new_key)?;
+    let sources = job.source_reports();
+    let long = sources
+        .iter()
+        .flat_map(|source| source.long_values.values());
     let mut report = RebuildReport {
         records: job.records.len() as u64,
-        sources: job.source_reports(),
+        long_cells: long.sum(),
+        sources,
         fields: field_reports(&job.records),
         ..RebuildReport::default()
     };

@@ -268,6 +268,8 @@ pub struct RebuildReport {
     pub sources: Vec<SourceReport>,
     /// The fields.
     pub fields: Vec<FieldReport>,
+    /// Values over the length bound, counted as missing, of all fields together.
+    pub long_cells: u64,
     /// The rules.
     pub rules: Vec<RuleReport>,
     /// Distinct candidate pairs.

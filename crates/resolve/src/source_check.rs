@@ -295,12 +295,17 @@ impl SourceCheck {
             (UpdatedKind::Number, _) => {
                 let says =
                     format!("{text:?} holds numbers, {newest}; they tell an order and no age");
-                let remedy = format!("updated = \"to_timestamp_seconds({text})\"");
+                let remedy = format!(
+                    "updated = \"\"\"to_timestamp_seconds({})\"\"\"",
+                    sql_of(text)
+                );
                 Finding::advice(Topic::Updated, says).mended_by(remedy)
             }
             (UpdatedKind::Text, None) if unread > 0 => {
                 let says = format!("{text:?} holds texts that do not read as times");
-                let remedy = format!("updated = \"to_timestamp({text}, '%d.%m.%Y %H:%M')\"");
+                let column = sql_of(text);
+                let remedy =
+                    format!("updated = \"\"\"to_timestamp({column}, '%d.%m.%Y %H:%M')\"\"\"");
                 Finding::missing(Topic::Updated, says).mended_by(remedy)
             }
             (_, None) => Finding::advice(Topic::Updated, format!("{text:?}: {newest}")),
@@ -356,4 +361,17 @@ fn silent() -> String {
 fn without_name(name: &str, text: &str) -> String {
     let own = format!("source `{name}`: ");
     text.strip_prefix(&own).unwrap_or(text).to_owned()
+}
+
+/// Returns a column or expression as SQL names it: a column whose name is more than a word is quoted.
+fn sql_of(text: &str) -> String {
+    let is_word = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let is_name = |text: &str| {
+        text.chars()
+            .all(|c| c.is_alphanumeric() || "_ ".contains(c))
+    };
+    if !is_word(text) && is_name(text) {
+        return format!("\"{text}\"");
+    }
+    text.to_owned()
 }

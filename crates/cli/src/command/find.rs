@@ -1,5 +1,6 @@
 //! `sameas find`: whose record is this?
 
+mod quotes;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -194,10 +195,8 @@ impl Search<'_> {
         note_unreadable(&found.unreadable);
         let answer = self.answer(found)?;
         output::print(format, &answer)?;
-        if !answer.is_searched {
-            output::note(&self.finder.what_would_do(None));
-            return Ok(Outcome::No);
-        }
+        // Nobody was asked for, so the answer is not no.
+        ensure!(answer.is_searched, self.finder.what_would_do(None));
         if !answer.entities.is_empty() {
             return Ok(Outcome::Done);
         }

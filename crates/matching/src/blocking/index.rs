@@ -28,6 +28,18 @@ pub struct KeyIndex {
     node_bits: u32,
 }
 
+/// What rules bring together with a record.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// The nodes, ascending.
+    pub nodes: Vec<u32>,
+    /// How many rules have a key of the record: without one, nothing can be found.
+    pub rules_asked: usize,
+    /// The numbers of those of them that have a key in a block over the bound, of which they bring
+    /// at most some groups.
+    pub rules_cut: Vec<usize>,
+}
+
 /// The keys of one rule.
 #[derive(Debug)]
 struct RuleKeys {
@@ -69,8 +81,7 @@ impl Blocking<'_> {
 }
 
 impl KeyIndex {
-    /// Returns the nodes that some rule brings together with the only record of `probe`, ascending,
-    /// and how many rules have a key of it: without one, nothing can be found.
+    /// Returns what rules bring together with the only record of `probe`.
     ///
     /// No more rules are asked once more than so many nodes are found.
     ///
@@ -88,15 +99,15 @@ impl KeyIndex {
         records: Option<&Records>,
         hidden: &[FieldId],
         max: usize,
-    ) -> (Vec<u32>, usize) {
+    ) -> Brought {
         let mut cut_by = self.refinements.iter().map(|part| part.field);
         let tells_hidden = cut_by.any(|field| hidden.contains(&field));
         let refining = self.refinements.iter();
         let refining: Vec<_> = refining
             .map(|&part| PreparedPart::new(probe, part))
             .collect();
-        let (mut found, mut asked) = (BTreeSet::new(), 0);
-        for (rule, keys) in plan.rules.iter().zip(&self.rules) {
+        let (mut found, mut asked, mut cut) = (BTreeSet::new(), 0, Vec::new());
+        for (number, (rule, keys)) in plan.rules.iter().zip(&self.rules).enumerate() {
             if found.len() > max {
                 break;
             }
@@ -118,6 +129,9 @@ impl KeyIndex {
                     found.extend(run.iter().map(|&word| node_of(word, self.node_bits)));
                     continue;
                 }
+                if cut.last() != Some(&number) {
+                    cut.push(number);
+                }
                 if tells_hidden {
                     continue;
                 }
@@ -132,7 +146,11 @@ impl KeyIndex {
                 }
             }
         }
-        (found.into_iter().collect(), asked)
+        Brought {
+            nodes: found.into_iter().collect(),
+            rules_asked: asked,
+            rules_cut: cut,
+        }
     }
 
     /// Tells which rules bring neighbours together, by number.

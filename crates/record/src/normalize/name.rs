@@ -52,12 +52,13 @@ const AMBIGUOUS_TITLES: &[&str] = &["ba", "jd", "mba", "md", "rn"];
 /// So many other words make a degree of what may be a name.
 const WORDS_BESIDE_MIN: usize = 2;
 
-/// Tells the members of a family apart: what is written to what is kept; in byte order.
+/// Tells the members of a family apart: what is written to what is kept; in byte order. The second of
+/// a name is written either way, often for one person.
 const GENERATIONS: &[(&str, &str)] = &[
-    ("2nd", "ii"),
+    ("2nd", "jr"),
     ("3rd", "iii"),
     ("4th", "iv"),
-    ("ii", "ii"),
+    ("ii", "jr"),
     ("iii", "iii"),
     ("iv", "iv"),
     ("jnr", "jr"),

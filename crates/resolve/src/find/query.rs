@@ -69,6 +69,14 @@ pub enum FindError {
     /// Too many references share a key with the record.
     #[error("too many records come into question; give fewer values of a field")]
     TooManyCandidates,
+    /// So many references share each of its keys that none is compared.
+    #[error(
+        "so many records share {shared} with it that none of them is compared; give more fields"
+    )]
+    TooCommon {
+        /// The rules whose keys they are.
+        shared: String,
+    },
     /// A look-up ended by a defect of ours.
     #[error("the look-up has failed by a defect of sameas")]
     Defect,

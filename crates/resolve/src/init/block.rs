@@ -16,6 +16,7 @@ use sameas_record::{FieldKind, Records};
 use super::decide::{self, Differing};
 use super::map::Fields;
 use super::repeats::{self, Repeats};
+use super::role::Role;
 use super::threshold;
 use crate::Settings;
 use crate::job::JobError;
@@ -272,9 +273,14 @@ impl<'a> Ground<'a> {
         } else {
             Vec::new()
         };
-        let differing = asked
-            .into_iter()
-            .map(|index| self.differing(&model, &first, index));
+        let differing = asked.into_iter().map(|index| {
+            let field = &self.settings.comparisons[index].field;
+            let role = fields.fields.get(field).map(|field| field.role);
+            Ok::<_, JobError>(Differing {
+                of_generations: role == Some(Role::Suffix),
+                ..self.differing(&model, &first, index)?
+            })
+        });
         let differing = differing.collect::<Result<_, _>>()?;
         let pairs: Vec<(u32, u32)> = links
             .iter()

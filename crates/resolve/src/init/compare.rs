@@ -52,7 +52,7 @@ pub(super) fn choose(
     }
     order.truncate(COMPARISONS_MAX);
     let mut remarks = Vec::new();
-    for (name, role, filled) in &order {
+    for (name, role, _) in &order {
         let has = |field: &str| fields.fields.contains_key(field);
         let is_sure = |name: &str| {
             let mut mapped = fields.fields[name].mapped.values();
@@ -80,11 +80,7 @@ pub(super) fn choose(
             scope: scope(*role, fields.subject, is_sure(name)),
             frequency,
         });
-        remarks.push(format!(
-            "{}; {:.0} % of the records have one",
-            role.word(),
-            filled * 100.0
-        ));
+        remarks.push(role.word().to_owned());
     }
     remarks
 }
@@ -124,6 +120,10 @@ pub(super) fn refine(
     fields: &mut Fields,
     remarks: &mut Vec<String>,
 ) {
+    for (comparison, remark) in settings.comparisons.iter().zip(&mut *remarks) {
+        let share = share_with(records, &comparison.field) * 100.0;
+        *remark = format!("{remark}; {share:.0} % of the records have one");
+    }
     let postcode = field_with(fields, &[Role::Postcode]);
     let city = field_with(fields, &[Role::City]);
     for (part, by) in [
@@ -151,7 +151,8 @@ pub(super) fn refine(
     if let (Some(street), Some(postcode)) = (street, postcode)
         && together(records, &postcode, &street) >= 0.5
     {
-        join_address(settings, remarks, &street, &postcode);
+        let by_street = share_with(records, &street) > share_with(records, &postcode);
+        join_address(settings, remarks, [&street, &postcode], by_street);
     }
 }
 
@@ -164,27 +165,55 @@ fn field_with(fields: &Fields, roles: &[Role]) -> Option<String> {
 }
 
 /// Compares street and postcode as one: both together say little more than the street alone.
-fn join_address(settings: &mut Settings, remarks: &mut Vec<String>, street: &str, postcode: &str) {
+///
+/// The comparison is of the one that more records have: where it is missing, nothing is said.
+fn join_address(
+    settings: &mut Settings,
+    remarks: &mut Vec<String>,
+    [street, postcode]: [&str; 2],
+    by_street: bool,
+) {
+    let (kept, other) = if by_street {
+        (street, postcode)
+    } else {
+        (postcode, street)
+    };
     let position = |settings: &Settings, field: &str| {
         settings.comparisons.iter().position(|c| c.field == field)
     };
-    let (Some(of_street), Some(_)) = (position(settings, street), position(settings, postcode))
-    else {
+    let (Some(of_other), Some(_)) = (position(settings, other), position(settings, kept)) else {
         return;
     };
-    settings.comparisons.remove(of_street);
-    remarks.remove(of_street);
-    let Some(index) = position(settings, postcode) else {
+    settings.comparisons.remove(of_other);
+    remarks.remove(of_other);
+    let Some(index) = position(settings, kept) else {
         return;
+    };
+    let [of_street, of_postcode] = if by_street {
+        [String::new(), format!("{postcode}: ")]
+    } else {
+        [format!("{street}: "), String::new()]
+    };
+    let both = |street: &str, postcode: &str| {
+        let [street, postcode] = [
+            format!("{of_street}{street}"),
+            format!("{of_postcode}{postcode}"),
+        ];
+        let [own, others] = if by_street {
+            [street, postcode]
+        } else {
+            [postcode, street]
+        };
+        format!("{own} and {others}")
     };
     let levels = [
-        format!("exact and {street}: exact"),
-        format!("damerau <= 1 and {street}: damerau <= 2"),
-        format!("exact and {street}: jaro_winkler >= 0.88"),
-        format!("{street}: exact"),
-        format!("exact and {street}: same house_number"),
-        "exact".to_owned(),
-        "damerau <= 1".to_owned(),
+        both("exact", "exact"),
+        both("damerau <= 2", "damerau <= 1"),
+        both("jaro_winkler >= 0.88", "exact"),
+        format!("{of_street}exact"),
+        both("same house_number", "exact"),
+        format!("{of_postcode}exact"),
+        format!("{of_postcode}damerau <= 1"),
     ];
     if let (Some(comparison), Some(remark)) =
         (settings.comparisons.get_mut(index), remarks.get_mut(index))
@@ -192,7 +221,7 @@ fn join_address(settings: &mut Settings, remarks: &mut Vec<String>, street: &str
         comparison.name = Some("address".to_owned());
         comparison.levels = Some(levels.to_vec());
         *remark = format!(
-            "{remark}; compared with `{street}` as one, because neither says much beside the other"
+            "{remark}; compared with `{other}` as one, because neither says much beside the other"
         );
     }
 }
@@ -227,6 +256,16 @@ fn dependence(records: &Records, by: &str, part: &str) -> f64 {
         return 0.0;
     }
     usual as f64 / all as f64
+}
+
+/// Returns the share of records that have a field.
+fn share_with(records: &Records, field: &str) -> f64 {
+    let Some(field) = records.schema().field_id(field) else {
+        return 0.0;
+    };
+    let ids = records.column(field).first_ids();
+    let present = ids.iter().filter(|id| **id != 0).count();
+    present as f64 / (ids.len() as f64).max(1.0)
 }
 
 /// Returns the share of records with one field that have the other too.

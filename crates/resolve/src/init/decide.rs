@@ -71,6 +71,8 @@ pub(super) struct Differing {
     pub(super) compared: u64,
     /// Those of them that differ wholly.
     pub(super) apart: u64,
+    /// Whether it tells generations: father and son bear one name, and only this differs.
+    pub(super) of_generations: bool,
 }
 
 /// What one entity has one of, and its pairs hardly ever differ in, holds clusters apart.
@@ -81,6 +83,12 @@ impl Differing {
     fn is_hardly(&self) -> bool {
         let compared = self.compared as f64;
         self.compared > 0 && wilson(self.apart as f64 / compared, compared).high < DIFFERING_MAX
+    }
+
+    /// Returns whether pairs differ more often than hardly ever, as surely as so many can tell.
+    fn is_more_than_hardly(&self) -> bool {
+        let compared = self.compared as f64;
+        self.compared > 0 && wilson(self.apart as f64 / compared, compared).low > DIFFERING_MAX
     }
 }
 
@@ -111,6 +119,7 @@ fn apart(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<String>) {
             comparison,
             compared,
             apart: differing,
+            of_generations,
         } = found;
         let figures =
             format!("{differing} of {compared} pairs differ in it that are sure without it");
@@ -118,6 +127,11 @@ fn apart(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<String>) {
             settings.decide.apart.push(comparison.clone());
             remarks.push(format!(
                 "`{comparison}` holds records apart where it differs: {figures}"
+            ));
+        } else if *of_generations && !found.is_more_than_hardly() {
+            settings.decide.apart.push(comparison.clone());
+            remarks.push(format!(
+                "UNSURE: `{comparison}` holds records apart where it differs, for it tells father from son: {figures}, too few to tell; if one person has several here, take it out of apart"
             ));
         } else {
             remarks.push(format!(
@@ -136,7 +150,19 @@ mod tests {
             comparison: "date_of_birth".to_owned(),
             compared,
             apart: differing,
+            of_generations: false,
         }
+    }
+
+    /// Of few pairs that say nothing against it, a generation holds apart what it tells apart by
+    /// its meaning.
+    #[test]
+    fn a_generation_holds_apart_until_pairs_say_otherwise() {
+        assert!(!differing(0, 0).is_more_than_hardly());
+        assert!(!differing(6, 0).is_more_than_hardly());
+        assert!(!differing(1_000, 9).is_more_than_hardly());
+        assert!(differing(6, 3).is_more_than_hardly());
+        assert!(differing(1_000, 100).is_more_than_hardly());
     }
 
     /// Six pairs that agreed were enough to hold all records apart that differ.

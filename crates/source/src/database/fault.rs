@@ -19,7 +19,8 @@ pub enum DatabaseFault {
     },
     /// The server wants a password and the settings name none.
     #[error(
-        "the server asks for a password; set `password = {{ env = \"…\" }}` or `{{ file = \"…\" }}`"
+        "the server asks for a password; set `password = {{ env = \"…\" }}` or `{{ file = \"…\" }}`, \
+         and for `sameas init` PGPASSWORD or MYSQL_PWD"
     )]
     NoPassword,
     /// The server does not let the user in.
@@ -44,8 +45,8 @@ pub enum DatabaseFault {
     },
     /// The user may not read the table.
     #[error(
-        "the user may not read {table}; run as its owner: \
-         GRANT CONNECT ON DATABASE … TO …; GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON {table} TO …"
+        "the user may not read {table}; its owner may grant CONNECT on the database, USAGE on the \
+         schema and SELECT on the table: `sameas source check` prints the statements"
     )]
     Denied {
         /// The table as the settings name it.

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use csv::{Reader, StringRecord, Writer};
+use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Writer};
 use sameas_resolve::{FindError, FindGap, FindQuery, FoundEntity};
 use serde::Serialize;
 
+use super::quotes::Quotes;
 use super::{Search, word_of};
 use crate::args::Format;
 use crate::command::Outcome;
@@ -24,9 +25,9 @@ enum Unfound {
     None,
     /// Not all sources were searched.
     Partial,
-    /// The row lacks the values that rules look records up by.
+    /// The row lacks the values that rules look records up by, or too many records share them.
     NotSearched,
-    /// The row has values that cannot be looked for: too many, or those of too many records.
+    /// The row cannot be looked for: it does not fit the header, or its values are too many or long.
     Refused,
 }
 
@@ -51,7 +52,7 @@ struct RowAnswer {
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     unfound: Option<Unfound>,
-    /// Why the row was refused.
+    /// Why the row was refused or not searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     gaps: Vec<FindGap>,
@@ -76,8 +77,9 @@ impl RowAnswer {
 struct Tally {
     rows: u64,
     not_searched: u64,
-    /// Rows that were refused, by reason.
-    refused: BTreeMap<String, u64>,
+    refused: u64,
+    /// Rows that were refused or not searched, and the first of them, by reason.
+    reasons: BTreeMap<String, (u64, u64)>,
     /// Rows with a value that cannot be read, by field.
     unreadable: BTreeMap<String, u64>,
     silent: BTreeSet<String>,
@@ -87,8 +89,13 @@ impl Tally {
     fn count(&mut self, answer: &RowAnswer) {
         self.rows += 1;
         self.not_searched += u64::from(answer.unfound == Some(Unfound::NotSearched));
+        self.refused += u64::from(answer.unfound == Some(Unfound::Refused));
         if let Some(reason) = &answer.reason {
-            *self.refused.entry(reason.clone()).or_default() += 1;
+            let (count, _) = self
+                .reasons
+                .entry(reason.clone())
+                .or_insert((0, answer.row));
+            *count += 1;
         }
         for field in &answer.unreadable {
             *self.unreadable.entry(field.clone()).or_default() += 1;
@@ -107,19 +114,22 @@ impl Tally {
                 "`{field}`: {count} of {rows} rows have a value that cannot be read as what the field holds, or stands for none, so it was not compared"
             ));
         }
-        let count = self.not_searched;
+        let reasons = self.reasons.values().map(|(count, _)| count);
+        let count = (self.not_searched + self.refused).saturating_sub(reasons.sum());
         if count > 0 {
             output::note(&format!("{count} of {rows} rows: {what_would_do}"));
         }
-        for (reason, count) in &self.refused {
-            output::note(&format!("{count} of {rows} rows were refused: {reason}"));
+        for (reason, (count, first)) in &self.reasons {
+            output::note(&format!(
+                "{count} of {rows} rows, row {first} the first: {reason}"
+            ));
         }
     }
 
     /// Refuses to call done what was not.
     fn done(&self) -> Result<Outcome> {
         ensure!(self.silent.is_empty(), "not all sources could be searched");
-        ensure!(self.refused.is_empty(), "not all rows could be searched");
+        ensure!(self.refused == 0, "not all rows could be searched");
         let any = self.rows == 0 || self.not_searched < self.rows;
         ensure!(any, "no row could be searched");
         Ok(Outcome::Done)
@@ -129,7 +139,7 @@ impl Tally {
 /// A file of records to look for.
 pub(super) struct Rows<'f> {
     path: &'f Path,
-    reader: Reader<File>,
+    reader: Reader<Quotes<File>>,
     header: StringRecord,
 }
 
@@ -137,8 +147,11 @@ impl<'f> Rows<'f> {
     /// Opens a file and reads its header, every name of which must be one of these fields.
     pub(super) fn open(path: &'f Path, fields: &[&str]) -> Result<Self> {
         let place = path.display();
-        let mut reader =
-            Reader::from_path(path).with_context(|| format!("{place}: cannot be read"))?;
+        let file = File::open(path).with_context(|| format!("{place}: cannot be read"))?;
+        // Rows that do not fit the header are refused one by one.
+        let mut reader = ReaderBuilder::new()
+            .flexible(true)
+            .from_reader(Quotes::new(file));
         // What is wrong with a header may quote it, if it is a row.
         let header = reader.headers().map_err(|_| {
             anyhow!("{place}: its first line is no UTF-8; a CSV file whose header names fields is asked for")
@@ -213,19 +226,41 @@ impl Answers {
     }
 }
 
+/// Says what ended the reading of a file, quoting nothing of it.
+fn what_stopped(error: csv::Error) -> String {
+    match error.into_kind() {
+        csv::ErrorKind::Io(cause) => cause.to_string(),
+        _ => "it stops being CSV".to_owned(),
+    }
+}
+
+/// Returns the cells of a row as text, or why they cannot be those of the header.
+fn fitting(header: &StringRecord, cells: ByteRecord) -> Result<StringRecord, String> {
+    if cells.len() != header.len() {
+        let (found, expected) = (cells.len(), header.len());
+        return Err(format!(
+            "the row has {found} cells, the header {expected}; quote cells that hold a comma"
+        ));
+    }
+    StringRecord::from_byte_record(cells)
+        .map_err(|_| "the row is no UTF-8; write the file as UTF-8".to_owned())
+}
+
 impl Search<'_> {
     /// Looks for every row of a file, and prints the best entity of each as it is found.
     pub(super) async fn rows(&self, mut rows: Rows<'_>, format: Format) -> Result<Outcome> {
         let place = rows.path.display();
         let mut answers = Answers::begin(format)?;
         let mut tally = Tally::default();
-        for (row, cells) in (1..).zip(rows.reader.records()) {
-            // What is wrong with a row may quote it, so its number alone is told.
-            let cells = cells.map_err(|_| {
-                anyhow!("{place}: row {row} has other cells than the header, or is no UTF-8")
-            })?;
-            let query = self.query_of(&rows.header, &cells);
-            let answer = self.row(row, query).await;
+        for (row, cells) in (1..).zip(rows.reader.byte_records()) {
+            let cells = cells.map_err(|error| anyhow!("{place}: {}", what_stopped(error)))?;
+            let answer = match fitting(&rows.header, cells) {
+                Ok(cells) => self.row(row, self.query_of(&rows.header, &cells)).await,
+                Err(reason) => Ok(RowAnswer {
+                    reason: Some(reason),
+                    ..RowAnswer::without(row, Unfound::Refused)
+                }),
+            };
             let answer = answer.with_context(|| format!("{place}: row {row}"))?;
             tally.count(&answer);
             answers.push(&answer)?;
@@ -244,6 +279,12 @@ impl Search<'_> {
             Err(FindError::Nothing { unreadable }) => {
                 return Ok(RowAnswer {
                     unreadable,
+                    ..RowAnswer::without(row, Unfound::NotSearched)
+                });
+            }
+            Err(error @ FindError::TooCommon { .. }) => {
+                return Ok(RowAnswer {
+                    reason: Some(error.to_string()),
                     ..RowAnswer::without(row, Unfound::NotSearched)
                 });
             }

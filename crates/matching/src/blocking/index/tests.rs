@@ -75,7 +75,9 @@ fn found_without(
         .iter()
         .filter_map(|&name| others.schema().field_id(name));
     let hidden: Vec<_> = hidden.collect();
-    let (nodes, asked) = index.candidates(&probe, &plan, Some(&others), &hidden, others.len());
+    let brought = index.candidates(&probe, &plan, Some(&others), &hidden, others.len());
+    let (nodes, asked) = (brought.nodes, brought.rules_asked);
+    assert!(brought.rules_cut.len() <= asked);
     assert!(nodes.is_sorted());
     let numbered = |node: u32| if node as usize >= one { node + 1 } else { node };
     (nodes.into_iter().map(numbered).collect(), asked)
