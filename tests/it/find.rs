@@ -562,7 +562,12 @@ fn what_too_many_records_share_finds_nobody_and_says_so() {
     let told = "so many records share `surname` with it that none of them is compared";
     assert!(alone.stderr.contains(told), "{}", alone.stderr);
     // Another rule is asked as well, and its answer is one.
-    let both = ["find", "surname=Johnson", "email=eve@example.org", "--quiet"];
+    let both = [
+        "find",
+        "surname=Johnson",
+        "email=eve@example.org",
+        "--quiet",
+    ];
     assert_eq!(sameas(&path, &both).code, Some(1));
     let file = folder.path().join("list.csv");
     fs::write(&file, "surname,email\nJohnson,\nJohnson,eve@example.org\n").unwrap();

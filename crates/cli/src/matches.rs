@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use sameas_api::v1 as wire;
 use sameas_resolve::{
-    FindError, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, MatchStanding, RankOptions,
-    Settings, Shrink, Silent, rank,
+    FindError, FindGap, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, MatchStanding,
+    RankOptions, Settings, Shrink, Silent, rank,
 };
 use sameas_server::{
     FOUND_REFERENCE_COUNT_MAX, FindAnswer, FindFailure, FindQuestion, Finding, Matches,
@@ -33,10 +33,25 @@ pub(crate) struct Known {
     answering: Option<Runtime>,
     /// Reads, so that no answer waits for it.
     reading: Option<Runtime>,
-    finder: Arc<RwLock<Option<Arc<Finder>>>>,
+    kept: Arc<RwLock<Kept<Finder>>>,
     /// The newest revision that anybody asked after.
     wanted: watch::Sender<u64>,
     log: Arc<GapLog>,
+}
+
+/// What was read last, and what could not be read since.
+struct Kept<T> {
+    read: Option<Arc<T>>,
+    missed: Vec<FindGap>,
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self {
+            read: None,
+            missed: Vec::new(),
+        }
+    }
 }
 
 impl Known {
@@ -47,28 +62,29 @@ impl Known {
             ..job::options(shared, Shrink::Allow)?
         };
         let (wanted, heard) = watch::channel(revision);
-        let finder = Arc::default();
+        let kept = Arc::default();
         let log: Arc<GapLog> = Arc::default();
         let reading = job::runtime(shared)?;
         reading.spawn(keep_reading(
             settings.clone(),
             options,
-            Arc::clone(&finder),
+            Arc::clone(&kept),
             heard,
             Arc::clone(&log),
         ));
         Ok(Self {
             answering: Some(job::runtime(shared)?),
             reading: Some(reading),
-            finder,
+            kept,
             wanted,
             log,
         })
     }
 
-    fn finder(&self) -> Option<Arc<Finder>> {
-        let kept = self.finder.read().unwrap_or_else(PoisonError::into_inner);
-        kept.clone()
+    /// Returns what finds, and the sources that could not be read since it was made.
+    fn finder(&self) -> Option<(Arc<Finder>, Vec<FindGap>)> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        Some((Arc::clone(kept.read.as_ref()?), kept.missed.clone()))
     }
 }
 
@@ -84,26 +100,28 @@ impl Drop for Known {
     }
 }
 
-/// Puts what was read in the place of what is kept, unless that lacks fewer sources, and returns
-/// what is not needed any more.
+/// Puts what was read in the place of what is kept, unless that lacks fewer sources: then answers
+/// name the sources whose news they lack. Returns what is not needed any more.
 fn replaced<T>(
-    kept: &RwLock<Option<Arc<T>>>,
+    kept: &RwLock<Kept<T>>,
     read: T,
-    lacking: impl Fn(&T) -> usize,
+    lacking: impl Fn(&T) -> &[FindGap],
 ) -> Option<Arc<T>> {
     let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
-    let lacks_fewer = |kept: &Arc<T>| lacking(kept) < lacking(&read);
-    if kept.as_ref().is_some_and(lacks_fewer) {
+    let lacks_fewer = |kept: &Arc<T>| lacking(kept).len() < lacking(&read).len();
+    if kept.read.as_ref().is_some_and(lacks_fewer) {
+        kept.missed = lacking(&read).to_vec();
         return Some(Arc::new(read));
     }
-    kept.replace(Arc::new(read))
+    kept.missed.clear();
+    kept.read.replace(Arc::new(read))
 }
 
 /// Reads all sources, and again each time that somebody has asked after a newer revision.
 async fn keep_reading(
     settings: Settings,
     options: JobOptions,
-    finder: Arc<RwLock<Option<Arc<Finder>>>>,
+    kept: Arc<RwLock<Kept<Finder>>>,
     mut wanted: watch::Receiver<u64>,
     log: Arc<GapLog>,
 ) {
@@ -111,18 +129,23 @@ async fn keep_reading(
     let mut pause = PAUSE_MIN;
     loop {
         wanted.mark_unchanged();
-        let (settings, options) = (Arc::clone(&settings), Arc::clone(&options));
+        let (all, options) = (Arc::clone(&settings), Arc::clone(&options));
         // A task of its own: a defect in it is a reading that failed.
-        let reading = tokio::spawn(async move { Finder::load(&settings, &options).await });
+        let reading = tokio::spawn(async move { Finder::load(&all, &options).await });
         match reading.await {
             Ok(Ok(read)) => {
-                tracing::info!(references = read.reference_count(), "records can be found");
+                let (references, unread) = (read.reference_count(), read.unread().len());
+                tracing::info!(
+                    references,
+                    unread,
+                    "sources were read to find records among"
+                );
                 for gap in read.unread() {
                     log.note(&gap.source, &gap.reason);
                 }
                 let is_whole = read.unread().is_empty();
                 // The one before is freed here, where nobody waits for the lock.
-                drop(replaced(&finder, read, |finder| finder.unread().len()));
+                drop(replaced(&kept, read, Finder::unread));
                 if is_whole {
                     pause = PAUSE_MIN;
                     if wanted.changed().await.is_err() {
@@ -134,8 +157,12 @@ async fn keep_reading(
             Ok(Err(error)) => {
                 let failure = output::error_text(&error.into());
                 tracing::error!(failure, "records cannot be found, or not among the newest");
+                miss_all(&kept, &settings);
             }
-            Err(_) => tracing::error!("records cannot be found: the task that reads has died"),
+            Err(_) => {
+                tracing::error!("records cannot be found: the task that reads has died");
+                miss_all(&kept, &settings);
+            }
         }
         pause = match tokio::time::timeout(pause, wanted.changed()).await {
             Ok(Ok(())) => PAUSE_MIN,
@@ -143,6 +170,17 @@ async fn keep_reading(
             Err(_) => (pause * 2).min(PAUSE_MAX),
         };
     }
+}
+
+/// Notes that nothing could be read.
+fn miss_all(kept: &RwLock<Kept<Finder>>, settings: &Settings) {
+    let gap = |name: &str| FindGap {
+        source: name.to_owned(),
+        reason: "it could not be read since the graph was rebuilt".to_owned(),
+    };
+    let names = settings.sources.iter().map(|source| gap(&source.name));
+    let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
+    kept.missed = names.collect();
 }
 
 impl Matches for Known {
@@ -153,11 +191,14 @@ impl Matches for Known {
             *wanted = revision.max(*wanted);
             is_newer
         });
-        let (Some(finder), Some(runtime)) = (self.finder(), &self.answering) else {
+        let (Some((finder, missed)), Some(runtime)) = (self.finder(), &self.answering) else {
             return Box::pin(std::future::ready(Err(FindFailure::NotReady)));
         };
         let log = Arc::clone(&self.log);
-        let asking = runtime.spawn(async move { answer(&finder, question, &snapshot, &log).await });
+        let asking = runtime.spawn(async move {
+            let answered = answer(&finder, question, &snapshot, &log).await;
+            answered.map(|answer| with_gaps(answer, &missed))
+        });
         let ending = Ending::of(&asking);
         Box::pin(async move {
             let _ending = ending;
@@ -165,6 +206,24 @@ impl Matches for Known {
                 .await
                 .unwrap_or_else(|_| Err(failed("the task that finds has died")))
         })
+    }
+}
+
+/// Adds the sources whose news an answer lacks.
+fn with_gaps(mut answer: FindAnswer, missed: &[FindGap]) -> FindAnswer {
+    for gap in missed {
+        if answer.gaps.iter().all(|told| told.source != gap.source) {
+            answer.gaps.push(silent(&gap.source));
+        }
+    }
+    answer
+}
+
+fn silent(source: &str) -> wire::FindGap {
+    wire::FindGap {
+        source: source.to_owned(),
+        // Where a system lies is the operator's business.
+        reason: "its system cannot be read now; the server's log says why".to_owned(),
     }
 }
 
@@ -209,11 +268,7 @@ async fn answer(
     let entities = entities.map_err(|error| failed(&error.to_string()))?;
     let gaps = found.gaps.into_iter().map(|gap| {
         log.note(&gap.source, &gap.reason);
-        wire::FindGap {
-            source: gap.source,
-            // Where a system lies is the operator's business.
-            reason: "its system cannot be read now; the server's log says why".to_owned(),
-        }
+        silent(&gap.source)
     });
     Ok(FindAnswer {
         entities: entities.into_iter().map(entity).collect(),
@@ -285,16 +340,30 @@ mod tests {
 
     #[test]
     fn a_reading_that_lacks_a_source_does_not_replace_one_that_lacks_none() {
-        let kept = RwLock::new(None);
-        // A reading is its name here, and how many sources it lacks.
-        let read = |name, lacking| {
-            let dropped = replaced(&kept, (name, lacking), |&(_, lacking)| lacking);
-            dropped.map(|dropped| dropped.0)
+        let kept = RwLock::new(Kept::default());
+        // A reading is its name here, and the sources it lacks.
+        let read = |name: &'static str, lacking: &[&str]| {
+            let gaps = lacking.iter().map(|source| FindGap {
+                source: (*source).to_owned(),
+                reason: String::new(),
+            });
+            let gaps: Vec<FindGap> = gaps.collect();
+            let dropped = replaced(&kept, (name, gaps), |(_, gaps)| gaps);
+            let missed = kept.read().unwrap_or_else(PoisonError::into_inner);
+            let missed = missed.missed.iter().map(|gap| gap.source.clone());
+            (dropped.map(|dropped| dropped.0), missed.collect::<Vec<_>>())
         };
-        assert_eq!(read("first", 1), None);
-        assert_eq!(read("as partial and newer", 1), Some("first"));
-        assert_eq!(read("whole", 0), Some("as partial and newer"));
-        assert_eq!(read("partial", 1), Some("partial"));
-        assert_eq!(read("whole and newer", 0), Some("whole"));
+        assert_eq!(read("first", &["a"]), (None, vec![]));
+        assert_eq!(
+            read("as partial and newer", &["b"]),
+            (Some("first"), vec![])
+        );
+        assert_eq!(read("whole", &[]), (Some("as partial and newer"), vec![]));
+        // Its answers lack what is new in the others, so they are not whole.
+        assert_eq!(
+            read("partial", &["a"]),
+            (Some("partial"), vec!["a".to_owned()])
+        );
+        assert_eq!(read("whole and newer", &[]), (Some("whole"), vec![]));
     }
 }

@@ -22,6 +22,8 @@ use crate::{job, output};
 
 /// How often the log repeats why a source cannot be asked.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
+/// How many reasons it tells in that time.
+const LOGGED_COUNT_MAX: usize = 1_000;
 
 /// Returns what the settings offer: nothing without callers.
 pub(crate) fn offered(
@@ -250,17 +252,18 @@ fn reference(source: String, key: String) -> wire::Reference {
 
 /// Tells the log why sources cannot be asked: once for each reason, and again after a while.
 #[derive(Default)]
-pub(crate) struct GapLog(Mutex<BTreeMap<String, (String, Instant)>>);
+pub(crate) struct GapLog(Mutex<BTreeMap<(String, String), Instant>>);
 
 impl GapLog {
     pub(crate) fn note(&self, source: &str, reason: &str) {
         let now = Instant::now();
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = told.get(source);
-        if last.is_some_and(|(last, at)| last == reason && now < *at + LOG_INTERVAL) {
+        told.retain(|_, at| now < *at + LOG_INTERVAL);
+        let gap = (source.to_owned(), reason.to_owned());
+        if told.contains_key(&gap) || told.len() >= LOGGED_COUNT_MAX {
             return;
         }
-        told.insert(source.to_owned(), (reason.to_owned(), now));
+        told.insert(gap, now);
         tracing::warn!(source, reason, "a source cannot be asked");
     }
 }

@@ -228,7 +228,7 @@ impl Finder {
         let (probe, unreadable, hidden, brought) = asked.await??;
         let (resident, asked) = self.shared.by_place(&brought.nodes);
         let left = time.saturating_sub(began.elapsed());
-        let (fetched, mut gaps) = self.shared.fetch(&asked, left).await;
+        let (fetched, mut gaps) = self.shared.fetch(&asked, &hidden, left).await;
         gaps.extend(self.shared.unread.iter().cloned());
         let shared = Arc::clone(&self.shared);
         let candidates = self.compute(move || shared.weigh(&probe, &hidden, &resident, &fetched));
@@ -333,9 +333,39 @@ impl Finder {
 }
 
 /// What is asked of a source whose candidates are fetched.
+#[derive(Clone)]
 struct Fetched {
     request: ScanRequest,
     plan: Arc<SourcePlan>,
+}
+
+impl Fetched {
+    /// Returns what is asked for whoever may not see some fields: nothing of what they are made of,
+    /// so that neither faults nor time tell of it.
+    fn without(&self, hidden: &[FieldId]) -> Self {
+        if hidden.is_empty() {
+            return self.clone();
+        }
+        let mut plan = SourcePlan::clone(&self.plan);
+        plan.fields.retain(|plan| !hidden.contains(&plan.field));
+        let used = plan.fields.iter().flat_map(|plan| &plan.columns);
+        let kept: BTreeSet<usize> = used.copied().collect();
+        let kept: Vec<usize> = kept.into_iter().collect();
+        // Column 0 is the key, of the batch but not of the request.
+        for column in plan.fields.iter_mut().flat_map(|plan| &mut plan.columns) {
+            *column = 1 + kept.partition_point(|kept| kept < column);
+        }
+        let names = std::iter::once(0).chain(kept.iter().copied());
+        plan.columns = names.map(|at| self.plan.columns[at].clone()).collect();
+        let columns = kept.iter().map(|at| self.request.columns[at - 1].clone());
+        Self {
+            request: ScanRequest {
+                columns: columns.collect(),
+                ..self.request.clone()
+            },
+            plan: Arc::new(plan),
+        }
+    }
 }
 
 fn gap(unread: Unread) -> FindGap {
@@ -460,10 +490,16 @@ impl Shared {
     }
 
     /// Asks sources for candidates, all at once.
-    async fn fetch(&self, asked: &[Asked<'_>], time: Duration) -> (Vec<Records>, Vec<FindGap>) {
+    async fn fetch(
+        &self,
+        asked: &[Asked<'_>],
+        hidden: &[FieldId],
+        time: Duration,
+    ) -> (Vec<Records>, Vec<FindGap>) {
         let time = time.min(Duration::from_millis(self.settings.find.timeout_ms));
         let answers = asked.iter().map(|asked| async move {
-            let asking = asked.records(&self.opened, &self.schema);
+            let visible = asked.of.without(hidden);
+            let asking = asked.records(&visible, &self.opened, &self.schema);
             let answer = tokio::time::timeout(time, asking).await;
             answer.unwrap_or_else(|_| {
                 // It may be behind a connection that nobody holds any more, if it had its time.
@@ -548,10 +584,15 @@ fn candidate(references: &ReferenceTable, node: u32, judged: Judged) -> Candidat
 
 impl Asked<'_> {
     /// Reads the candidates of the source.
-    async fn records(&self, opened: &OpenedSources, schema: &Schema) -> Result<Records, String> {
-        let plan = &self.of.plan;
+    async fn records(
+        &self,
+        of: &Fetched,
+        opened: &OpenedSources,
+        schema: &Schema,
+    ) -> Result<Records, String> {
+        let plan = &of.plan;
         let mut ingest = PartitionIngest::new(plan);
-        let fetched = opened.fetch(&plan.name, &self.of.request, &self.keys).await;
+        let fetched = opened.fetch(&plan.name, &of.request, &self.keys).await;
         for batch in fetched.map_err(|error| error.to_string())? {
             ingest.push(&batch).map_err(|error| error.to_string())?;
         }
@@ -562,5 +603,46 @@ impl Asked<'_> {
         let keyed = read.in_key_order();
         let assembled = keyed.and_then(|keyed| assemble(vec![keyed], schema.clone()));
         assembled.map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sameas_record::{DuplicateKeys, FieldPlan, Locale};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_asked_of_what_hidden_fields_are_made_of() {
+        let names = ["a", "b", "c"].map(|name| (name.to_owned(), None));
+        let schema = Schema::new(&BTreeMap::from(names));
+        let fields: Vec<FieldId> = schema.ids().collect();
+        let plan = |field: usize, columns: &[usize]| FieldPlan {
+            field: fields[field],
+            columns: columns.to_vec(),
+            part: None,
+        };
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let all = Fetched {
+            request: ScanRequest {
+                key: "id".to_owned(),
+                columns: names(&["first", "shared", "last"]),
+                filter: Some("open".to_owned()),
+            },
+            plan: Arc::new(SourcePlan {
+                name: "crm".to_owned(),
+                locale: Locale::default(),
+                duplicate_keys: DuplicateKeys::default(),
+                columns: names(&["id", "first", "shared", "last"]),
+                fields: vec![plan(0, &[1, 2]), plan(1, &[2, 3]), plan(2, &[3])],
+            }),
+        };
+        let seen = all.without(&fields[..1]);
+        assert_eq!(seen.request.columns, ["shared", "last"]);
+        assert_eq!(seen.request.filter, all.request.filter);
+        assert_eq!(seen.plan.columns, ["id", "shared", "last"]);
+        assert_eq!(seen.plan.fields, [plan(1, &[1, 2]), plan(2, &[2])]);
+        assert_eq!(all.without(&[]).plan, all.plan);
+        assert!(all.without(&fields).request.columns.is_empty());
     }
 }

@@ -3,6 +3,7 @@
 //! A job reads settings, asks sources, lets `matching` and `graph` work, and publishes a
 //! whole revision or nothing. It knows no wire types and keeps no files of its own.
 
+mod csv_quotes;
 mod evaluate;
 mod export;
 mod figures;
@@ -25,6 +26,7 @@ mod source_check;
 mod splink;
 mod weigh;
 
+pub use csv_quotes::CsvQuotes;
 pub use evaluate::{
     Assessment, Estimate, EvaluateError, Evaluation, Interval, MissedPairs, MissedReason,
     NamedPair, NamedReference, Quality, Reliability, ReliabilityPoint, ThresholdPoint, Thresholds,

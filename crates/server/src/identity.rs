@@ -17,6 +17,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::current::Current;
+use crate::profile::Admitted;
 use crate::question::AsOf;
 use crate::refusal::Refusal;
 use crate::{answer, convert, status};
@@ -122,6 +123,12 @@ impl IdentityService for Identity {
         &self,
         request: Request<ExplainRequest>,
     ) -> Result<Response<ExplainResponse>, Status> {
+        if let Some(Admitted { caller, .. }) = request.extensions().get()
+            && caller.rights.fields.is_some()
+        {
+            let caller = caller.name.clone();
+            return Err(status::of(&Refusal::ExplanationHidden { caller }, None));
+        }
         let request = request.get_ref();
         self.ask(request.min_revision, |snapshot| {
             let left = convert::wanted(request.left.as_ref(), "left")?;

@@ -57,6 +57,10 @@ pub(crate) enum Refusal {
         "the caller {caller} may not see fields[{position}]; its `fields` in the settings lacks it"
     )]
     FieldHidden { caller: String, position: usize },
+    #[error(
+        "the caller {caller} may not see all fields, and an explanation tells of all that were compared"
+    )]
+    ExplanationHidden { caller: String },
     #[error("fields[{position}] is a field that no source has")]
     FieldUnknown { position: usize },
     #[error("{count} fields are asked for, at most {max} are accepted")]
@@ -114,9 +118,10 @@ impl Refusal {
             Self::MessageMalformed => ErrorReason::MessageMalformed,
             Self::MessageTooLarge { .. } => ErrorReason::MessageTooLarge,
             Self::CallerUnknown => ErrorReason::CallerUnknown,
-            Self::RightMissing { .. } | Self::FieldHidden { .. } | Self::AttributeHidden { .. } => {
-                ErrorReason::CallerNotAllowed
-            }
+            Self::RightMissing { .. }
+            | Self::FieldHidden { .. }
+            | Self::ExplanationHidden { .. }
+            | Self::AttributeHidden { .. } => ErrorReason::CallerNotAllowed,
             Self::FieldUnknown { .. } | Self::AttributeUnknown { .. } => ErrorReason::FieldUnknown,
             Self::TooManyFields { .. } | Self::TooManyAttributes { .. } => {
                 ErrorReason::TooManyFields

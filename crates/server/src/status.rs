@@ -87,6 +87,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::CallerUnknown => Code::Unauthenticated,
         Refusal::RightMissing { .. }
         | Refusal::FieldHidden { .. }
+        | Refusal::ExplanationHidden { .. }
         | Refusal::AttributeHidden { .. } => Code::PermissionDenied,
         Refusal::EntityTooLarge { .. } | Refusal::AnswerTooLarge { .. } => Code::FailedPrecondition,
         Refusal::ValuesUnreadable { .. } | Refusal::SnapshotUnreadable(_) => Code::Internal,
@@ -104,9 +105,9 @@ fn fact(refusal: &Refusal) -> Option<(&'static str, String)> {
             Some(("field", format!("attributes[{position}]")))
         }
         Refusal::RightMissing { .. } => Some(("setting", "may".to_owned())),
-        Refusal::FieldHidden { .. } | Refusal::AttributeHidden { .. } => {
-            Some(("setting", "fields".to_owned()))
-        }
+        Refusal::FieldHidden { .. }
+        | Refusal::ExplanationHidden { .. }
+        | Refusal::AttributeHidden { .. } => Some(("setting", "fields".to_owned())),
         Refusal::BatchTooLarge { max, .. }
         | Refusal::MessageTooLarge { max }
         | Refusal::TooManyFields { max, .. }

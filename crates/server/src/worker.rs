@@ -170,6 +170,8 @@ fn connections(
 fn builder(age: Duration) -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        // A client whose calls are all given up at once is no flood.
+        .http2_max_pending_accept_reset_streams(Some(2 * STREAMS_PER_CONNECTION_MAX as usize))
         .initial_stream_window_size(STREAM_WINDOW_LEN)
         .initial_connection_window_size(CONNECTION_WINDOW_LEN)
         .http2_max_header_list_size(HEADER_LIST_LEN_MAX)

@@ -232,7 +232,8 @@ pub enum ScanError {
     },
     /// An expression that cannot be computed over the columns.
     #[error(
-        "source `{source_name}`: {text:?} is neither a column nor a SQL expression over columns: {reason}{hint}"
+        "source `{source_name}`: {:?} is neither a column nor a SQL expression over columns: {reason}{hint}",
+        without_literals(text)
     )]
     Expression {
         /// The source.
@@ -556,7 +557,14 @@ impl fmt::Display for InExpression<'_> {
         if self.text == self.column {
             Ok(())
         } else {
-            write!(out, " in {:?}", self.text)
+            write!(out, " in {:?}", without_literals(self.text))
         }
     }
+}
+
+/// Leaves texts in quotes out of SQL: one may be a value of a record.
+fn without_literals(text: &str) -> String {
+    let pieces = text.split('\'').enumerate();
+    let kept = pieces.map(|(number, piece)| if number % 2 == 0 { piece } else { "…" });
+    kept.collect::<Vec<_>>().join("'")
 }

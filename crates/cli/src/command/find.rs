@@ -1,6 +1,5 @@
 //! `sameas find`: whose record is this?
 
-mod quotes;
 mod rows;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::EvaluateError;
+use crate::CsvQuotes;
 
 /// Hears the number of a row, from 1, and what it holds.
 pub(crate) type Each<'e, const N: usize> =
@@ -51,7 +52,7 @@ impl<'p> Rows<'p> {
             let builder = builder.map_err(|cause| self.parquet_error(cause))?;
             return Ok(builder.schema().column_with_name(column).is_some());
         }
-        let mut reader = csv::Reader::from_reader(file);
+        let mut reader = csv::Reader::from_reader(CsvQuotes::new(file));
         let header = reader.byte_headers();
         let header = header.map_err(|cause| self.csv_error(1, cause))?;
         Ok(header.iter().any(|name| name == column.as_bytes()))
@@ -71,7 +72,7 @@ impl<'p> Rows<'p> {
         columns: [&'static str; N],
         each: Each<'_, N>,
     ) -> Result<(), EvaluateError> {
-        let mut reader = csv::Reader::from_reader(self.open()?);
+        let mut reader = csv::Reader::from_reader(CsvQuotes::new(self.open()?));
         let header = reader
             .byte_headers()
             .map_err(|cause| self.csv_error(1, cause))?

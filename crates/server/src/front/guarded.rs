@@ -31,6 +31,8 @@ pub(crate) struct Guarded {
     flow: Flow,
     end: End,
     idle: Idle,
+    /// Rings when the client of a stream stops waiting, if it said when.
+    until: Option<Pin<Box<Sleep>>>,
     /// What the client has to take: a whole answer, or the last message of a stream.
     untaken: Option<Untaken>,
     origin: Option<Origin>,
@@ -57,6 +59,7 @@ impl Guarded {
     /// Takes over what a visit holds.
     pub(super) fn new(body: Body, visit: &mut Visit) -> Self {
         let (flow, origin) = (visit.flow, visit.origin.take());
+        let until = visit.until.filter(|_| flow != Flow::Whole);
         let untaken = match flow {
             Flow::Whole => origin.as_ref().map(Origin::hold),
             Flow::Stream | Flow::Watch => None,
@@ -71,6 +74,7 @@ impl Guarded {
                 has_moved: false,
                 alarm: None,
             },
+            until: until.map(|until| Box::pin(tokio::time::sleep_until(until))),
             untaken,
             origin,
             _admission: visit.admission.take(),
@@ -100,6 +104,11 @@ impl Guarded {
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Refusal> {
         if self.end.poll_fired(context).is_ready() {
             return Poll::Ready(Refusal::ShuttingDown);
+        }
+        if let Some(until) = &mut self.until
+            && until.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Refusal::DeadlineExceeded);
         }
         if self.flow == Flow::Watch {
             return Poll::Pending;

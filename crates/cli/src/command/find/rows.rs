@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Writer};
-use sameas_resolve::{FindError, FindGap, FindQuery, FoundEntity};
+use sameas_resolve::{CsvQuotes, FindError, FindGap, FindQuery, FoundEntity};
 use serde::Serialize;
 
-use super::quotes::Quotes;
 use super::{Search, word_of};
 use crate::args::Format;
 use crate::command::Outcome;
@@ -139,7 +138,7 @@ impl Tally {
 /// A file of records to look for.
 pub(super) struct Rows<'f> {
     path: &'f Path,
-    reader: Reader<Quotes<File>>,
+    reader: Reader<CsvQuotes<File>>,
     header: StringRecord,
 }
 
@@ -151,10 +150,11 @@ impl<'f> Rows<'f> {
         // Rows that do not fit the header are refused one by one.
         let mut reader = ReaderBuilder::new()
             .flexible(true)
-            .from_reader(Quotes::new(file));
+            .from_reader(CsvQuotes::new(file));
         // What is wrong with a header may quote it, if it is a row.
-        let header = reader.headers().map_err(|_| {
-            anyhow!("{place}: its first line is no UTF-8; a CSV file whose header names fields is asked for")
+        let header = reader.headers().map_err(|error| match error.kind() {
+            csv::ErrorKind::Io(_) => anyhow!("{place}: {}", what_stopped(error)),
+            _ => anyhow!("{place}: its first line is no UTF-8; a CSV file whose header names fields is asked for"),
         })?;
         let header = header.clone();
         let known = fields.join(", ");
@@ -197,7 +197,8 @@ impl Answers {
             return Ok(Self::Lines);
         }
         let mut table = Writer::from_writer(io::stdout());
-        table.write_record(["row", "standing", "probability", "unified_id"])?;
+        let header = ["row", "standing", "probability", "unified_id"];
+        table.write_record(header).map_err(io::Error::from)?;
         Ok(Self::Table(Box::new(table)))
     }
 
@@ -209,12 +210,13 @@ impl Answers {
         let best = answer.best.as_ref();
         let standing = best.map(|best| word_of(best.standing));
         let unfound = answer.unfound.map_or("", Unfound::word);
-        table.write_record([
+        let written = table.write_record([
             answer.row.to_string(),
             standing.unwrap_or(unfound).to_owned(),
             best.map_or_else(String::new, |best| format!("{:.4}", best.probability)),
             best.map_or_else(String::new, |best| best.unified_id.clone()),
-        ])?;
+        ]);
+        written.map_err(io::Error::from)?;
         Ok(())
     }
 

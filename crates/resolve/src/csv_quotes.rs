@@ -2,16 +2,24 @@
 
 use std::io::{self, Read};
 
-/// Hands bytes on until a quote is wrong (RFC 4180, section 2): one that is never closed swallows all
-/// rows after it.
-pub(super) struct Quotes<R> {
+/// The bytes of a quoted cell; a longer one is more likely a quote that nobody closed.
+const QUOTED_LEN_MAX: u64 = 1 << 20;
+
+/// Hands the bytes of a CSV file on until a quote is wrong (RFC 4180, section 2): one that is never
+/// closed would swallow all rows after it. Cells are separated by commas.
+///
+/// Errors of kind `InvalidData` name the line and quote nothing.
+#[derive(Debug)]
+pub struct CsvQuotes<R> {
     inner: R,
     place: Place,
     line: u64,
+    /// The bytes since the quote was opened.
+    quoted_len: u64,
 }
 
 /// Where the next byte stands.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Place {
     /// At the start of a cell.
     Start,
@@ -23,12 +31,14 @@ enum Place {
     Closed(u64),
 }
 
-impl<R> Quotes<R> {
-    pub(super) fn new(inner: R) -> Self {
+impl<R> CsvQuotes<R> {
+    /// Begins at the start of a file.
+    pub fn new(inner: R) -> Self {
         Self {
             inner,
             place: Place::Start,
             line: 1,
+            quoted_len: 0,
         }
     }
 
@@ -48,7 +58,16 @@ impl<R> Quotes<R> {
             (Place::Start | Place::Plain, _) => Place::Plain,
         };
         self.line += u64::from(byte == b'\n');
-        Ok(())
+        self.quoted_len = match self.place {
+            Place::Quoted(_) | Place::Closed(_) => self.quoted_len + 1,
+            Place::Start | Place::Plain => 0,
+        };
+        match self.place {
+            Place::Quoted(opened) if self.quoted_len > QUOTED_LEN_MAX => Err(format!(
+                "line {opened}: a quoted cell has more than {QUOTED_LEN_MAX} bytes; close its quote, or double it"
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn end(&self) -> Result<(), String> {
@@ -61,7 +80,7 @@ impl<R> Quotes<R> {
     }
 }
 
-impl<R: Read> Read for Quotes<R> {
+impl<R: Read> Read for CsvQuotes<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.inner.read(buffer)?;
         let checked = match len {
@@ -78,11 +97,13 @@ impl<R: Read> Read for Quotes<R> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn read(text: &str) -> Result<String, String> {
         let mut read = String::new();
-        let ended = Quotes::new(text.as_bytes()).read_to_string(&mut read);
+        let ended = CsvQuotes::new(text.as_bytes()).read_to_string(&mut read);
         ended.map(|_| read).map_err(|error| error.to_string())
     }
 
@@ -106,5 +127,9 @@ mod tests {
         assert!(open.starts_with("line 2: a quote is opened"), "{open}");
         let more = read("a,b\n\"c\nd\" x,e\n").unwrap_err();
         assert!(more.starts_with("line 3: text follows"), "{more}");
+        let long = read(&format!("a\n\"{}\"\n", "x".repeat(2 << 20))).unwrap_err();
+        assert!(long.starts_with("line 2: a quoted cell"), "{long}");
+        let many = "\"x\"\n".repeat(1 << 20);
+        assert!(read(&many).is_ok(), "each is short");
     }
 }
