@@ -465,7 +465,7 @@ fn what_is_wrong_is_told_with_its_remedy_and_without_secrets() {
         (
             old.clone(),
             reader("{ file = \"right\" }"),
-            "GRANT SELECT ON public.customers",
+            "USAGE on the schema and SELECT on the table: `sameas source check`",
         ),
         (
             old.clone(),

@@ -19,7 +19,7 @@ const SETS: [(&str, &[&str], f64); 7] = [
     ("febrl3", &["records"], 0.995),
     ("febrl4", &["a", "b"], 0.995),
     ("dblp_acm", &["dblp", "acm"], 0.96),
-    ("senzing", &["customers", "reference", "watchlist"], 0.88),
+    ("senzing", &["customers", "reference", "watchlist"], 0.90),
 ];
 
 /// Runs `init` on files.
