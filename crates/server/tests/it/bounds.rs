@@ -453,6 +453,33 @@ async fn an_idle_stream_is_ended_and_a_busy_one_or_a_watch_is_not() {
 }
 
 #[tokio::test]
+async fn a_stream_and_a_watch_end_when_their_client_stops_waiting() {
+    let server = Running::start(&world());
+    let time = Duration::from_millis(700);
+    let mut asked = tonic::Request::new(tokio_stream::pending());
+    asked.set_timeout(time);
+    let mut client = server.client().await;
+    let mut stream = client.stream_lookup(asked).await.unwrap().into_inner();
+    let mut asked = tonic::Request::new(HealthCheckRequest::default());
+    asked.set_timeout(time);
+    let mut health = HealthClient::new(server.channel().await);
+    let mut watched = health.watch(asked).await.unwrap().into_inner();
+    watched.next().await.unwrap().unwrap();
+    let start = Instant::now();
+    let ended = tokio::time::timeout(PATIENCE, stream.next()).await.unwrap();
+    let watch = tokio::time::timeout(PATIENCE, watched.next())
+        .await
+        .unwrap();
+    for status in [ended.unwrap().unwrap_err(), watch.unwrap().unwrap_err()] {
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::DeadlineExceeded, "DEADLINE_EXCEEDED")
+        );
+    }
+    assert!(start.elapsed() < PATIENCE / 2);
+}
+
+#[tokio::test]
 async fn a_connection_ends_at_its_age_whatever_is_open_on_it() {
     let server = Running::with(
         &world(),

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use sameas_api::v1::get_profile_request::Subject;
 use sameas_api::v1::profile_service_client::ProfileServiceClient;
 use sameas_api::v1::{
-    EntityState, GetProfileRequest, GetProfileResponse, LookupRequest, ProfileField, ProfileGap,
-    ProfileValue, Reference,
+    EntityState, ExplainRequest, GetProfileRequest, GetProfileResponse, LookupRequest,
+    ProfileField, ProfileGap, ProfileValue, Reference,
 };
 use sameas_graph::GraphRevision;
 use sameas_server::{
@@ -309,6 +309,20 @@ async fn lookups_need_a_caller_where_the_settings_say_so() {
     // Values are still not offered.
     let status = ask(&server, Some(ALL), of(ONE)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
+    // What was said of fields that one may not see is as good as the fields.
+    let explain = || ExplainRequest {
+        left: reference("crm", "A1"),
+        right: reference("shop", "B1"),
+        ..ExplainRequest::default()
+    };
+    client
+        .explain(with_token(explain(), Some(ALL)))
+        .await
+        .unwrap();
+    let refused = client.explain(with_token(explain(), Some(SOME))).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(reason(&refused), "CALLER_NOT_ALLOWED");
+    assert_eq!(fact(&refused, "setting").unwrap(), "fields");
 }
 
 #[test]
