@@ -260,86 +260,62 @@ fn every_row_of_a_file_gets_its_answer() {
     assert_eq!(rows, queries.len() + 1);
     assert_eq!(standings["not searched"], 1, "{standings:?}");
     assert!(standings["match"] * 10 > rows * 9, "{standings:?}");
-    // One row that cannot be looked for costs no other its answer.
-    let long = "x".repeat(2 << 20);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_of_rows_is_told_and_costs_no_other_row_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Systems::new(60, 8).write(folder.path(), &Layout::default());
+    rebuild(&path, 2);
+    let settings = Settings::load(&path).unwrap();
+    let queries = queries(folder.path(), &settings);
     let name = queries[0].values["surname"][0].as_str();
-    let rows = format!("surname,email\n{name},{long}\n{name},nobody@example.org\n");
-    fs::write(&file, rows).unwrap();
-    let ran = sameas(
-        &path,
-        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    let file = folder.path().join("list.csv");
+    let refused = |text: String, answers: &[&str], told: &str| {
+        fs::write(&file, text).unwrap();
+        let asked = ["find", "--quiet", "--input", file.to_str().unwrap()];
+        let ran = sameas(&path, &asked);
+        assert_eq!(ran.code, Some(2), "{told}: {}", ran.stdout);
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        let given: Vec<&str> = ran.stdout.lines().skip(1).collect();
+        assert_eq!(given, answers, "{told}");
+    };
+    let (long, mail) = ("x".repeat(2 << 20), "nobody@example.org");
+    refused(
+        format!(
+            "surname,email\n{name},\"{}\"\n{name},{mail}\n",
+            &long[..200_000]
+        ),
+        &["1,refused,,", "2,none,,"],
+        "1 of 2 rows, row 1 the first: field `email`",
     );
-    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
-    let answers: Vec<&str> = ran.stdout.lines().collect();
-    assert_eq!(
-        answers,
-        [
-            "row,standing,probability,unified_id",
-            "1,refused,,",
-            "2,none,,"
-        ]
+    refused(
+        format!("surname,email\na,b,c\n{name},{mail}\n"),
+        &["1,refused,,", "2,none,,"],
+        "the row has 3 cells, the header 2",
     );
-    assert!(
-        ran.stderr
-            .contains("1 of 2 rows, row 1 the first: field `email`"),
-        "{}",
-        ran.stderr
+    refused(
+        format!("surname\n{name}\n"),
+        &["1,not searched,,"],
+        "no row could be searched",
     );
-    fs::write(&file, format!("surname\n{name}\n")).unwrap();
-    let ran = sameas(
-        &path,
-        &["find", "--quiet", "--input", file.to_str().unwrap()],
+    // A quote that is never closed swallows rows, so it ends the file.
+    refused(
+        format!("surname,email\n{name},{mail}\n\"x,{mail}\n{name},{mail}\n"),
+        &["1,none,,"],
+        "list.csv: line 3: a quote is opened",
     );
-    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
-    assert!(
-        ran.stderr.contains("no row could be searched"),
-        "{}",
-        ran.stderr
-    );
-    // A row that does not fit the header costs no other its answer either; a quote that is never
-    // closed swallows rows, so it ends the file.
-    let fits = "nobody@example.org";
-    fs::write(
-        &file,
-        format!("surname,email\na,b,c\n{name},{fits}\n\"x,{fits}\n{name},{fits}\n"),
-    )
-    .unwrap();
-    let ran = sameas(
-        &path,
-        &["find", "--quiet", "--input", file.to_str().unwrap()],
-    );
-    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
-    assert!(
-        ran.stderr.contains("list.csv: line 4: a quote is opened"),
-        "{}",
-        ran.stderr
-    );
-    fs::write(&file, format!("surname,email\na,b,c\n{name},{fits}\n")).unwrap();
-    let ran = sameas(
-        &path,
-        &["find", "--quiet", "--input", file.to_str().unwrap()],
-    );
-    let answers: Vec<&str> = ran.stdout.lines().skip(1).collect();
-    assert_eq!(answers, ["1,refused,,", "2,none,,"], "{}", ran.stderr);
-    assert!(
-        ran.stderr.contains("the row has 3 cells, the header 2"),
-        "{}",
-        ran.stderr
+    refused(
+        format!("surname,email\n{name},\"{long}\"\n"),
+        &[],
+        "list.csv: line 2: a quoted cell has more than",
     );
     // A wrong header is told before anything is read.
-    let crm = folder.path().join("crm");
-    fs::rename(&crm, folder.path().join("gone")).unwrap();
-    fs::write(&file, "surname,surnam\na,b\n").unwrap();
-    let ran = sameas(
-        &path,
-        &["find", "--quiet", "--input", file.to_str().unwrap()],
-    );
-    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
-    assert!(
-        ran.stderr
-            .contains("list.csv: the header names no field in column 2; fields are "),
-        "{}",
-        ran.stderr
+    fs::rename(folder.path().join("crm"), folder.path().join("gone")).unwrap();
+    refused(
+        "surname,surnam\na,b\n".to_owned(),
+        &[],
+        "list.csv: the header names no field in column 2; fields are ",
     );
 }
 
