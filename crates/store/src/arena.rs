@@ -374,7 +374,7 @@ fn entry_if_equal<const INDEX_WIDTH: usize>(
     reason = "a call costs a look-up some nanoseconds"
 )]
 #[inline(always)]
-pub(crate) fn is_equal(a: &[u8], b: &[u8]) -> bool {
+fn is_equal(a: &[u8], b: &[u8]) -> bool {
     let half_words = |key: &[u8]| {
         let (first, last) = (key.first_chunk::<4>()?, key.last_chunk::<4>()?);
         Some((u32::from_ne_bytes(*first), u32::from_ne_bytes(*last)))

@@ -9,6 +9,7 @@ mod open;
 mod rows;
 mod sets;
 mod slots;
+mod source_names;
 
 use std::sync::Arc;
 
@@ -18,11 +19,11 @@ use uuid::Uuid;
 
 pub use self::entity::{EntityView, MemberView, Members};
 pub use self::evidence::MemberEvidence;
-use self::lookup::SourceNames;
 pub use self::lookup::{Located, Member, SourceHandle};
 pub use self::rows::{Row, Rows};
 pub(crate) use self::sets::is_intact;
 pub(crate) use self::slots::{Step, WalkOrder};
+use self::source_names::SourceNames;
 use crate::arena::Arena;
 use crate::codec::SourceSummary;
 use crate::directory::{Directory, Line};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::lookup::SourceNames;
+use super::source_names::SourceNames;
 use super::{HotSections, Inner, Snapshot, SourceHandle, revision_index_width};
 use crate::arena::len_bounds;
 use crate::codec::{SourceSummary, decode_legend, decode_names, decode_sources};
@@ -86,7 +86,7 @@ fn read_small_sections(map: Map, prefix: &Prefix) -> Result<Inner, CorruptError>
     let seeds: Vec<u64> = (0..sources.len() as u16)
         .map(|source| KeyHash::seed(&meta.namespace, source))
         .collect();
-    let mut source_names = SourceNames::default();
+    let mut source_names = SourceNames::with_room_for(sources.len());
     for ((source, &seed), index) in sources.iter().zip(&seeds).zip(0..) {
         source_names.add(&source.name, SourceHandle { index, seed });
     }
