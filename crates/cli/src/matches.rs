@@ -2,7 +2,7 @@
 //! a newer revision.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,7 +15,7 @@ use sameas_server::{
     FOUND_REFERENCE_COUNT_MAX, FindAnswer, FindFailure, FindQuestion, Finding, Matches,
     ValuesError, decision_model,
 };
-use sameas_store::Snapshot;
+use sameas_store::{CorruptError, Snapshot, SourceSummary};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -26,6 +26,8 @@ use crate::{job, output};
 /// How long a reading that failed is not tried again: at first, and at most.
 const PAUSE_MIN: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_mins(10);
+/// How long a source that has lost much is not read again.
+const DOUBT: Duration = Duration::from_mins(1);
 
 /// Finds records among those that were read last.
 pub(crate) struct Known {
@@ -33,24 +35,54 @@ pub(crate) struct Known {
     answering: Option<Runtime>,
     /// Reads, so that no answer waits for it.
     reading: Option<Runtime>,
-    kept: Arc<RwLock<Kept<Finder>>>,
+    kept: Arc<Kept<Finder>>,
     /// The newest revision that anybody asked after.
     wanted: watch::Sender<u64>,
     log: Arc<GapLog>,
 }
 
-/// What was read last, and what could not be read since.
-struct Kept<T> {
-    read: Option<Arc<T>>,
-    missed: Vec<FindGap>,
+/// What was read last, if anything.
+type Kept<T> = RwLock<Option<Arc<Reading<T>>>>;
+
+/// What was read, and of when it is.
+struct Reading<T> {
+    read: T,
+    /// The newest revision when the reading began.
+    revision: u64,
+    /// What it lacks of the revision that was asked after last.
+    lacking: Mutex<Option<(u64, Vec<FindGap>)>>,
 }
 
-impl<T> Default for Kept<T> {
-    fn default() -> Self {
+impl<T> Reading<T> {
+    fn new(read: T, revision: u64) -> Self {
         Self {
-            read: None,
-            missed: Vec::new(),
+            read,
+            revision,
+            lacking: Mutex::default(),
         }
+    }
+}
+
+impl Reading<Finder> {
+    /// Returns the sources of which the revision has more or newer records than were read.
+    fn lacks(&self, snapshot: &Snapshot) -> Result<Vec<FindGap>, CorruptError> {
+        let revision = snapshot.revision().get();
+        if revision > self.revision {
+            let gap = |source: &SourceSummary| FindGap {
+                source: source.name.clone(),
+                reason: "what is new in it since the graph was rebuilt was not read yet".to_owned(),
+            };
+            return Ok(snapshot.sources().iter().map(gap).collect());
+        }
+        let mut lacking = self.lacking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, gaps)) = &*lacking
+            && *of == revision
+        {
+            return Ok(gaps.clone());
+        }
+        let gaps = self.read.lacks(snapshot)?;
+        *lacking = Some((revision, gaps.clone()));
+        Ok(gaps)
     }
 }
 
@@ -81,10 +113,10 @@ impl Known {
         })
     }
 
-    /// Returns what finds, and the sources that could not be read since it was made.
-    fn finder(&self) -> Option<(Arc<Finder>, Vec<FindGap>)> {
+    /// Returns what finds, once something was read.
+    fn reading(&self) -> Option<Arc<Reading<Finder>>> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        Some((Arc::clone(kept.read.as_ref()?), kept.missed.clone()))
+        kept.clone()
     }
 }
 
@@ -100,35 +132,71 @@ impl Drop for Known {
     }
 }
 
-/// Puts what was read in the place of what is kept, unless that lacks fewer sources: then answers
-/// name the sources whose news they lack. Returns what is not needed any more.
+/// Puts what was read in the place of what is kept, unless that lacks fewer sources: answers then
+/// say that it is older. Returns what is not needed any more.
 fn replaced<T>(
-    kept: &RwLock<Kept<T>>,
-    read: T,
-    lacking: impl Fn(&T) -> &[FindGap],
-) -> Option<Arc<T>> {
+    kept: &Kept<T>,
+    reading: Reading<T>,
+    unread: impl Fn(&T) -> &[FindGap],
+) -> Option<Arc<Reading<T>>> {
     let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
-    let lacks_fewer = |kept: &Arc<T>| lacking(kept).len() < lacking(&read).len();
-    if kept.read.as_ref().is_some_and(lacks_fewer) {
-        kept.missed = lacking(&read).to_vec();
-        return Some(Arc::new(read));
+    let reading = Arc::new(reading);
+    let count = |reading: &Reading<T>| unread(&reading.read).len();
+    if kept
+        .as_ref()
+        .is_some_and(|kept| count(kept) < count(&reading))
+    {
+        return Some(reading);
     }
-    kept.missed.clear();
-    kept.read.replace(Arc::new(read))
+    kept.replace(reading)
+}
+
+/// Waits until somebody asks after a newer revision, or a source was found to have lost much of what
+/// the revision knows: it may be about to be filled. Returns whether there is anybody left to ask.
+async fn until_doubted(
+    kept: &Kept<Finder>,
+    settings: &Settings,
+    wanted: &mut watch::Receiver<u64>,
+) -> bool {
+    loop {
+        match tokio::time::timeout(DOUBT, wanted.changed()).await {
+            Ok(heard) => return heard.is_ok(),
+            Err(_) if is_doubted(kept, settings) => return true,
+            Err(_) => {}
+        }
+    }
+}
+
+fn is_doubted(kept: &Kept<Finder>, settings: &Settings) -> bool {
+    let kept = kept.read().unwrap_or_else(PoisonError::into_inner);
+    let Some(reading) = &*kept else {
+        return false;
+    };
+    let lacking = reading
+        .lacking
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let mut gaps = lacking.iter().flat_map(|(_, gaps)| gaps);
+    gaps.any(|gap| {
+        settings
+            .sources
+            .iter()
+            .any(|source| source.name == gap.source)
+    })
 }
 
 /// Reads all sources, and again each time that somebody has asked after a newer revision.
 async fn keep_reading(
     settings: Settings,
     options: JobOptions,
-    kept: Arc<RwLock<Kept<Finder>>>,
+    kept: Arc<Kept<Finder>>,
     mut wanted: watch::Receiver<u64>,
     log: Arc<GapLog>,
 ) {
     let (settings, options) = (Arc::new(settings), Arc::new(options));
     let mut pause = PAUSE_MIN;
     loop {
-        wanted.mark_unchanged();
+        let revision = *wanted.borrow_and_update();
         let (all, options) = (Arc::clone(&settings), Arc::clone(&options));
         // A task of its own: a defect in it is a reading that failed.
         let reading = tokio::spawn(async move { Finder::load(&all, &options).await });
@@ -145,10 +213,14 @@ async fn keep_reading(
                 }
                 let is_whole = read.unread().is_empty();
                 // The one before is freed here, where nobody waits for the lock.
-                drop(replaced(&kept, read, Finder::unread));
+                drop(replaced(
+                    &kept,
+                    Reading::new(read, revision),
+                    Finder::unread,
+                ));
                 if is_whole {
                     pause = PAUSE_MIN;
-                    if wanted.changed().await.is_err() {
+                    if !until_doubted(&kept, &settings, &mut wanted).await {
                         return;
                     }
                     continue;
@@ -157,11 +229,9 @@ async fn keep_reading(
             Ok(Err(error)) => {
                 let failure = output::error_text(&error.into());
                 tracing::error!(failure, "records cannot be found, or not among the newest");
-                miss_all(&kept, &settings);
             }
             Err(_) => {
                 tracing::error!("records cannot be found: the task that reads has died");
-                miss_all(&kept, &settings);
             }
         }
         pause = match tokio::time::timeout(pause, wanted.changed()).await {
@@ -172,17 +242,6 @@ async fn keep_reading(
     }
 }
 
-/// Notes that nothing could be read.
-fn miss_all(kept: &RwLock<Kept<Finder>>, settings: &Settings) {
-    let gap = |name: &str| FindGap {
-        source: name.to_owned(),
-        reason: "it could not be read since the graph was rebuilt".to_owned(),
-    };
-    let names = settings.sources.iter().map(|source| gap(&source.name));
-    let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
-    kept.missed = names.collect();
-}
-
 impl Matches for Known {
     fn find(&self, question: FindQuestion, snapshot: Arc<Snapshot>) -> Finding {
         let revision = snapshot.revision().get();
@@ -191,13 +250,15 @@ impl Matches for Known {
             *wanted = revision.max(*wanted);
             is_newer
         });
-        let (Some((finder, missed)), Some(runtime)) = (self.finder(), &self.answering) else {
+        let (Some(reading), Some(runtime)) = (self.reading(), &self.answering) else {
             return Box::pin(std::future::ready(Err(FindFailure::NotReady)));
         };
         let log = Arc::clone(&self.log);
         let asking = runtime.spawn(async move {
-            let answered = answer(&finder, question, &snapshot, &log).await;
-            answered.map(|answer| with_gaps(answer, &missed))
+            let answered = answer(&reading.read, question, &snapshot, &log).await?;
+            let lacking = reading.lacks(&snapshot);
+            let lacking = lacking.map_err(|error| failed(&error.to_string()))?;
+            Ok(with_gaps(answered, lacking))
         });
         let ending = Ending::of(&asking);
         Box::pin(async move {
@@ -209,11 +270,11 @@ impl Matches for Known {
     }
 }
 
-/// Adds the sources whose news an answer lacks.
-fn with_gaps(mut answer: FindAnswer, missed: &[FindGap]) -> FindAnswer {
-    for gap in missed {
-        if answer.gaps.iter().all(|told| told.source != gap.source) {
-            answer.gaps.push(silent(&gap.source));
+/// Adds the sources of which an answer lacks something.
+fn with_gaps(mut answer: FindAnswer, lacking: Vec<FindGap>) -> FindAnswer {
+    for FindGap { source, reason } in lacking {
+        if answer.gaps.iter().all(|told| told.source != source) {
+            answer.gaps.push(wire::FindGap { source, reason });
         }
     }
     answer
@@ -340,30 +401,21 @@ mod tests {
 
     #[test]
     fn a_reading_that_lacks_a_source_does_not_replace_one_that_lacks_none() {
-        let kept = RwLock::new(Kept::default());
+        let kept = Kept::default();
         // A reading is its name here, and the sources it lacks.
-        let read = |name: &'static str, lacking: &[&str]| {
-            let gaps = lacking.iter().map(|source| FindGap {
+        let read = |name: &'static str, unread: &[&str]| {
+            let gaps = unread.iter().map(|source| FindGap {
                 source: (*source).to_owned(),
                 reason: String::new(),
             });
             let gaps: Vec<FindGap> = gaps.collect();
-            let dropped = replaced(&kept, (name, gaps), |(_, gaps)| gaps);
-            let missed = kept.read().unwrap_or_else(PoisonError::into_inner);
-            let missed = missed.missed.iter().map(|gap| gap.source.clone());
-            (dropped.map(|dropped| dropped.0), missed.collect::<Vec<_>>())
+            let dropped = replaced(&kept, Reading::new((name, gaps), 1), |(_, gaps)| gaps);
+            dropped.map(|dropped| dropped.read.0)
         };
-        assert_eq!(read("first", &["a"]), (None, vec![]));
-        assert_eq!(
-            read("as partial and newer", &["b"]),
-            (Some("first"), vec![])
-        );
-        assert_eq!(read("whole", &[]), (Some("as partial and newer"), vec![]));
-        // Its answers lack what is new in the others, so they are not whole.
-        assert_eq!(
-            read("partial", &["a"]),
-            (Some("partial"), vec!["a".to_owned()])
-        );
-        assert_eq!(read("whole and newer", &[]), (Some("whole"), vec![]));
+        assert_eq!(read("first", &["a"]), None);
+        assert_eq!(read("as partial and newer", &["b"]), Some("first"));
+        assert_eq!(read("whole", &[]), Some("as partial and newer"));
+        assert_eq!(read("partial", &["a"]), Some("partial"));
+        assert_eq!(read("whole and newer", &[]), Some("whole"));
     }
 }

@@ -5,6 +5,7 @@
 //! `candidates` of their source. They are weighed as a rebuild weighs pairs, by the same code.
 
 mod fetched;
+mod lacks;
 mod query;
 mod rank;
 

@@ -32,10 +32,10 @@ use clusters::{count_decisions, decision_counts, pair_weight};
 pub use trace::{RuleTrace, Trace, trace};
 
 /// A source may shrink to this share of its records without anybody asking.
-const SHRINK_SHARE_LEAST: f64 = 0.8;
+pub(crate) const SHRINK_SHARE_LEAST: f64 = 0.8;
 
 /// The least share of a source's keys that must still be there, unless told otherwise.
-const KEPT_SHARE_LEAST: f64 = 0.5;
+pub(crate) const KEPT_SHARE_LEAST: f64 = 0.5;
 
 /// Predicts what a rebuild would cost, and stops there.
 ///

@@ -32,6 +32,12 @@ pub(crate) fn typed(keys: &[&str], data_type: &DataType) -> Option<ArrayRef> {
     filter(&values, &is_same).ok()
 }
 
+/// Tells whether a system and this program write values of a type in the same letters: points in
+/// time and floating-point numbers have one text there and another here.
+pub(crate) fn has_one_text(data_type: &DataType) -> bool {
+    !data_type.is_temporal() && !data_type.is_floating()
+}
+
 /// Returns the condition that a column of a type is one of the keys, if it is told by values.
 pub(crate) fn condition(
     column: &Expr,

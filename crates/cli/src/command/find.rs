@@ -142,6 +142,7 @@ pub(super) fn run(shared: &Shared, args: &FindArgs) -> Result<Outcome> {
         let finder = Finder::load(&settings, &options).await?;
         let search = Search {
             finder: &finder,
+            lacking: finder.lacks(&snapshot)?,
             snapshot: &snapshot,
             args,
         };
@@ -183,6 +184,8 @@ fn note_unreadable(fields: &[String]) {
 /// A finder, and what its answers are told by.
 struct Search<'s> {
     finder: &'s Finder,
+    /// The sources of which the revision knows more than was read.
+    lacking: Vec<FindGap>,
     snapshot: &'s Snapshot,
     args: &'s FindArgs,
 }
@@ -213,11 +216,17 @@ impl Search<'_> {
             comparisons: self.finder.visible_comparisons(None),
         };
         let entities = rank(&found, self.finder.legend(), self.snapshot, &options)?;
+        let mut gaps = found.gaps;
+        for lack in &self.lacking {
+            if gaps.iter().all(|gap| gap.source != lack.source) {
+                gaps.push(lack.clone());
+            }
+        }
         Ok(FindAnswer {
             revision: self.snapshot.revision().get(),
             is_searched: found.rules_asked > 0,
-            is_partial: !found.gaps.is_empty(),
-            gaps: found.gaps,
+            is_partial: !gaps.is_empty(),
+            gaps,
             unreadable: found.unreadable,
             entities,
         })

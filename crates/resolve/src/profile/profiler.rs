@@ -236,7 +236,9 @@ impl Answer {
             let Some(key) = texts_of(0).pop() else {
                 continue;
             };
-            let updated = updated.and_then(|column| cells.get(column)?.moment(row));
+            let updated = updated.and_then(|column| cells.get(column));
+            let version = updated.and_then(|cells| cells.number(row));
+            let updated = updated.and_then(|cells| cells.moment(row));
             for (field, columns, is_part, normalizer) in &fields {
                 let raw = columns.iter().flat_map(|&column| texts_of(column + 1));
                 for (position, raw) in raw.enumerate() {
@@ -256,6 +258,7 @@ impl Answer {
                         source: source.name.clone(),
                         key: key.clone(),
                         updated,
+                        version,
                         position,
                     });
                 }

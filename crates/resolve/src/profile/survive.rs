@@ -15,6 +15,8 @@ pub(super) struct Candidate {
     pub(super) source: String,
     pub(super) key: String,
     pub(super) updated: Option<Moment>,
+    /// A number in its place, which grows from one change in its source to the next and tells no age.
+    pub(super) version: Option<i128>,
     /// Where it stands among the values of its record.
     pub(super) position: usize,
 }
@@ -33,10 +35,13 @@ pub(super) fn survive(
             .push(candidate);
     }
     let rank = |candidate: &Candidate| ranks.get(candidate.source.as_str()).copied();
-    // Smaller is better; the last two make the order total.
+    // Smaller is better; the last two make the order total. Versions of two sources are not
+    // comparable, so they count behind the source.
     let place = |candidate: &Candidate| {
+        let version = candidate.version;
         (
             rank(candidate).unwrap_or(usize::MAX),
+            std::cmp::Reverse(version.filter(|_| rule == Survivorship::MostRecent)),
             candidate.position,
             std::cmp::Reverse(candidate.updated),
             candidate.key.clone(),
@@ -105,8 +110,30 @@ mod tests {
             source: source.to_owned(),
             key: key.to_owned(),
             updated: updated.map(Moment::of_micros),
+            version: None,
             position: 0,
         }
+    }
+
+    #[test]
+    fn a_version_tells_which_record_of_its_source_is_newer_and_no_more() {
+        let version = |source, key, raw, version| Candidate {
+            version: Some(version),
+            ..candidate(source, key, raw, None)
+        };
+        let candidates = [
+            version("crm", "1", "Smith", 9),
+            version("crm", "2", "Smythe", 10),
+            version("shop", "3", "Smit", 500),
+        ];
+        let ranks = BTreeMap::from([("crm", 0), ("shop", 1)]);
+        let best = |rule| survive(&candidates.iter().collect::<Vec<_>>(), rule, &ranks);
+        let found: Vec<_> = best(Survivorship::MostRecent)
+            .into_iter()
+            .map(|v| v.value)
+            .collect();
+        assert_eq!(found, ["Smythe", "Smith", "Smit"]);
+        assert_eq!(best(Survivorship::SourceOrder)[0].value, "Smith");
     }
 
     #[test]

@@ -4,9 +4,14 @@ use std::fmt;
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, TimeUnit, TimestampMicrosecondType,
+};
 use arrow_array::{Array, ArrayRef, ListArray, StringArray};
 use sameas_record::CELL_LEN_MAX;
+
+/// The decimals by which numbers are told apart.
+const NUMBER_SCALE: i8 = 6;
 
 /// A moment, in microseconds since 1970 (UTC).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +44,7 @@ pub(crate) struct Cells {
     texts: Option<StringArray>,
     lists: Option<ListArray>,
     moments: Option<ArrayRef>,
+    numbers: Option<ArrayRef>,
 }
 
 impl Cells {
@@ -50,12 +56,15 @@ impl Cells {
         let moments = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         // Of a number nobody knows the unit.
         let tells_time = column.data_type().is_temporal() || column.data_type().is_string();
+        let numbers = column.data_type().is_numeric();
+        let number = DataType::Decimal128(DECIMAL128_MAX_PRECISION, NUMBER_SCALE);
         let texts = (!is_list).then(|| as_type(&DataType::Utf8)).flatten();
         let lists = is_list.then(|| as_type(&list)).flatten();
         Self {
             texts: texts.and_then(|texts| texts.as_string_opt::<i32>().cloned()),
             lists: lists.and_then(|lists| lists.as_list_opt::<i32>().cloned()),
             moments: tells_time.then(|| as_type(&moments)).flatten(),
+            numbers: numbers.then(|| as_type(&number)).flatten(),
         }
     }
 
@@ -81,5 +90,12 @@ impl Cells {
         let moments = self.moments.as_ref()?;
         let moments = moments.as_primitive_opt::<TimestampMicrosecondType>()?;
         moments.is_valid(row).then(|| Moment(moments.value(row)))
+    }
+
+    /// Returns the number of a cell, in millionths.
+    pub(crate) fn number(&self, row: usize) -> Option<i128> {
+        let numbers = self.numbers.as_ref()?;
+        let numbers = numbers.as_primitive_opt::<Decimal128Type>()?;
+        numbers.is_valid(row).then(|| numbers.value(row))
     }
 }

@@ -1,9 +1,10 @@
 //! ADBC: tables and views of any system that has a driver of Arrow Database Connectivity.
 //!
 //! Drivers are shared libraries whose calls block, so every call of one runs on tokio's pool for
-//! blocking work. Only queries are ever sent, and systems that can open a database for reading only
+//! blocking work, of which one source takes a bounded part. Only queries are ever sent, and systems that can open a database for reading only
 //! are told to.
 
+mod calls;
 mod driver;
 mod fault;
 mod findings;
@@ -49,7 +50,7 @@ pub(crate) struct Adbc {
     database: ManagedDatabase,
     /// What the settings call it.
     table: Arc<str>,
-    /// Its name as SQL.
+    /// Its name as SQL, as terms call it.
     relation: String,
     /// What to select for each column.
     selected: Vec<String>,
@@ -85,12 +86,15 @@ impl Adbc {
             cause,
         };
         let table: Arc<str> = name.text.as_str().into();
-        let relation = name.relation.clone();
+        let relation = match system {
+            System::Sqlite => sqlite::aliased(&name.relation),
+            _ => name.relation.clone(),
+        };
         let (base, entry_point) = (base.to_owned(), settings.entry_point.clone());
-        let opening = tokio::task::spawn_blocking(move || {
+        let opening = calls::start(&settings.name, move || {
             open_table(&driver, entry_point.as_deref(), &base, options, &name)
         });
-        let opened = opening.await.unwrap_or(Err(DatabaseFault::Crashed));
+        let opened = opening.await.await.unwrap_or(Err(DatabaseFault::Crashed));
         let (database, shape) = opened.map_err(failed)?;
         let field = |column: &Column| Field::new(&column.name, column.data_type.clone(), true);
         let fields: Vec<_> = shape.columns.iter().map(field).collect();

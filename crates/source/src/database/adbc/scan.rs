@@ -16,6 +16,7 @@ use futures::stream::try_unfold;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
+use super::calls;
 use super::query::{Rows, statement};
 use super::sqlite::without_header;
 use super::system::System;
@@ -106,9 +107,10 @@ impl Scan {
 
     /// Returns the next rows, with the first call of all the first.
     pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, DatabaseFault> {
-        let partition = &self.partition;
-        let start = || Running::start(partition.clone());
-        let running = self.running.get_or_insert_with(start);
+        let running = match &mut self.running {
+            Some(running) => running,
+            none => none.insert(Running::start(self.partition.clone()).await),
+        };
         if let Some(batch) = running.batches.recv().await {
             return Ok(Some(batch));
         }
@@ -124,11 +126,12 @@ impl Scan {
 }
 
 impl Running {
-    fn start(partition: QueryPartition) -> Self {
+    async fn start(partition: QueryPartition) -> Self {
         let (sender, batches) = channel(WAITING_BATCHES_MAX);
         let cancel = Cancel::default();
         let stopping = Arc::clone(&cancel);
-        let reading = tokio::task::spawn_blocking(move || partition.read(&sender, &stopping));
+        let source = Arc::clone(&partition.source_name);
+        let reading = calls::start(&source, move || partition.read(&sender, &stopping)).await;
         Self {
             batches,
             reading: Some(reading),

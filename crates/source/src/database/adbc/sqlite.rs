@@ -19,6 +19,9 @@ use crate::count::RowCount;
 use crate::database::DatabaseFault;
 use crate::database::name::{Quotes, TableName};
 
+/// What a query calls the table. SQLite takes a quoted name that is no column for a text, unless it
+/// is said of which table it would be a column.
+const ALIAS: &str = "\"t\"";
 /// The text of the row that goes before all others.
 const HEADER_TEXT: &str = "sameas";
 
@@ -87,13 +90,13 @@ impl<'t> SqliteTable<'t> {
         let TableName { text, relation, .. } = self.table;
         let mut query = "SELECT count(*)".to_owned();
         for column in self.columns.iter().filter(|column| !column.is_text) {
-            let kind = format!("nullif(typeof({}), 'null')", quoted(&column.name));
+            let kind = format!("nullif(typeof({}), 'null')", term_of(&column.name));
             let _ = write!(
                 query,
                 ", coalesce(min({kind}), ''), coalesce(max({kind}), '')"
             );
         }
-        let _ = write!(query, " FROM {relation}");
+        let _ = write!(query, " FROM {}", aliased(relation));
         let batches = rows_of(connection, &query, text)?;
         let no_answer = DatabaseFault::Unreadable {
             what: "no number of rows",
@@ -131,13 +134,13 @@ impl Kind {
     }
 
     fn column(self, name: &str) -> Column {
-        let quoted = quoted(name);
+        let term = term_of(name);
         let (selected, data_type) = match self {
-            Self::Integer => (quoted, DataType::Int64),
-            Self::Real => (format!("CAST({quoted} AS REAL)"), DataType::Float64),
-            Self::Blob => (quoted, DataType::Binary),
-            Self::Text => (quoted, DataType::Utf8),
-            Self::Mixed => (format!("CAST({quoted} AS TEXT)"), DataType::Utf8),
+            Self::Integer => (term, DataType::Int64),
+            Self::Real => (format!("CAST({term} AS REAL)"), DataType::Float64),
+            Self::Blob => (term, DataType::Binary),
+            Self::Text => (term, DataType::Utf8),
+            Self::Mixed => (format!("CAST({term} AS TEXT)"), DataType::Utf8),
         };
         Column {
             name: name.to_owned(),
@@ -191,8 +194,13 @@ fn is_text(declared: &str) -> bool {
     !has("INT") && (has("CHAR") || has("CLOB") || has("TEXT"))
 }
 
-fn quoted(name: &str) -> String {
-    Quotes::Double.around(name)
+/// Returns a table by the name that terms call it.
+pub(crate) fn aliased(relation: &str) -> String {
+    format!("{relation} AS {ALIAS}")
+}
+
+fn term_of(column: &str) -> String {
+    format!("{ALIAS}.{}", Quotes::Double.around(column))
 }
 
 fn word_at(batch: &RecordBatch, column: usize) -> String {

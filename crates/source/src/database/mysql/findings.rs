@@ -10,6 +10,7 @@ use crate::database::name::{Quotes, TableName};
 use crate::descriptor::SourceSettings;
 use crate::error::ScanError;
 use crate::finding::{Asked, Finding, Topic};
+use crate::keys::has_one_text;
 
 /// Finds out whether an index that can be asked for one value begins with a column.
 const INDEXED: &str = "SELECT COUNT(*) FROM information_schema.statistics \
@@ -52,8 +53,8 @@ impl Mysql {
         let Some(column) = self.shape.columns.iter().find(|column| column.name == key) else {
             return Ok(Finding::advice(Topic::Fetch, search));
         };
-        let is_time = column.coding().data_type().is_temporal();
-        if is_time || Condition::of(column).term != column.quoted() {
+        let has_one_text = has_one_text(&column.coding().data_type());
+        if !has_one_text || Condition::of(column).term != column.quoted() {
             let says = format!("{search}: keys of this type are compared as texts");
             return Ok(Finding::advice(Topic::Fetch, says).mended_by(as_text));
         }

@@ -12,6 +12,7 @@ use super::{Mysql, columns_of};
 use crate::database::DatabaseFault;
 use crate::error::ScanError;
 use crate::fetch::FETCH_KEYS_MAX;
+use crate::keys::has_one_text;
 
 /// The records of one fetch: a key column that is no key must not fill the memory.
 const ROW_COUNT_MAX: usize = 100_000;
@@ -22,8 +23,8 @@ const AMBIGUOUS_CHARSETS: [&str; 6] = ["cp932", "sjis", "eucjpms", "ujis", "big5
 const KEY_COUNTS: [usize; 4] = [1, 10, 100, FETCH_KEYS_MAX];
 
 impl Mysql {
-    /// Returns the given columns of the records with these keys, if the key is a column and no date
-    /// or time; keys that no value of its type has are found nowhere.
+    /// Returns the given columns of the records with these keys, if the key is a column and no date,
+    /// time or floating-point number; keys that no value of its type has are found nowhere.
     ///
     /// Records of other keys may be among them: a column may call different texts equal.
     pub(crate) async fn fetch(
@@ -33,9 +34,7 @@ impl Mysql {
         keys: &[&str],
     ) -> Result<Option<Vec<RecordBatch>>, ScanError> {
         let key = self.shape.columns.iter().find(|column| column.name == key);
-        // Points in time have one text here and another there.
-        let is_time = |key: &&Column| key.coding().data_type().is_temporal();
-        let Some(key) = key.filter(|key| !is_time(key)) else {
+        let Some(key) = key.filter(|key| has_one_text(&key.coding().data_type())) else {
             return Ok(None);
         };
         let fetched = self.fetch_by(key, used, keys).await;

@@ -10,6 +10,7 @@ use crate::database::name::{Quotes, TableName};
 use crate::descriptor::SourceSettings;
 use crate::error::ScanError;
 use crate::finding::{Asked, Finding, Topic};
+use crate::keys::has_one_text;
 
 /// The role that is proposed where somebody may do more than read.
 const READER: &str = "sameas_reader";
@@ -150,8 +151,8 @@ impl Postgres {
             return Finding::advice(Topic::Fetch, says)
                 .mended_by("make the key a column, generated if need be, with an index");
         };
-        if known.coding().data_type().is_temporal() {
-            let says = format!("{search}: the key is a date or a time");
+        if !has_one_text(&known.coding().data_type()) {
+            let says = format!("{search}: the key is a date, a time or a floating-point number");
             return Finding::advice(Topic::Fetch, says).mended_by("map a key of another type");
         }
         let name = quoted(&right.name);

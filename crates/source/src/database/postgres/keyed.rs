@@ -17,9 +17,13 @@ use crate::database::DatabaseFault;
 use crate::database::name::Quotes;
 use crate::error::ScanError;
 use crate::fetch::FETCHED_ROWS_MAX;
+use crate::keys::has_one_text;
 
 /// The sessions that are kept for the next fetch.
 const IDLE_COUNT_MAX: usize = 4;
+
+/// The numbers that the server tells without digits.
+const NO_DIGITS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// A value in binary form.
 struct Raw<'r>(&'r [u8]);
@@ -35,8 +39,8 @@ impl<'r> FromSql<'r> for Raw<'r> {
 }
 
 impl Postgres {
-    /// Returns the given columns of the records with these keys, if the key is a column and no date
-    /// or time; keys that no value of its type has are found nowhere.
+    /// Returns the given columns of the records with these keys, if the key is a column and no date,
+    /// time or floating-point number; keys that no value of its type has are found nowhere.
     ///
     /// Records of other keys may be among them: a column may call different texts equal.
     pub(crate) async fn fetch(
@@ -46,9 +50,7 @@ impl Postgres {
         keys: &[&str],
     ) -> Result<Option<Vec<RecordBatch>>, ScanError> {
         let key = self.columns.iter().find(|column| column.name == key);
-        // Points in time have one text here and another there.
-        let is_time = |key: &&Column| key.coding().data_type().is_temporal();
-        let Some(key) = key.filter(|key| !is_time(key)) else {
+        let Some(key) = key.filter(|key| has_one_text(&key.coding().data_type())) else {
             return Ok(None);
         };
         let fetched = self.fetch_by(key, used, keys).await;
@@ -144,6 +146,7 @@ fn condition<'k>(key: &Column, keys: &[&'k str]) -> (String, Vec<&'k str>) {
         Type::NUMERIC => {
             let is_sign = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-');
             let is_number = |key: &&str| key.chars().all(is_sign) && key.parse::<f64>().is_ok();
+            let is_number = |key: &&str| is_number(key) || NO_DIGITS.contains(key);
             let condition = format!("{name} = ANY($1::text[]::numeric[])");
             (condition, all.filter(is_number).collect())
         }
@@ -173,12 +176,16 @@ mod tests {
             "x",
             "6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11",
             "9223372036854775808",
+            "-Infinity",
         ];
         for (type_, expected) in [
             (Type::INT4, vec!["17"]),
             (Type::UUID, vec!["6a2f0e7c-43d5-4f53-9d1b-0d8a3b8f5a11"]),
             (Type::TEXT, keys.to_vec()),
-            (Type::NUMERIC, vec!["17", "9223372036854775808"]),
+            (
+                Type::NUMERIC,
+                vec!["17", "9223372036854775808", "-Infinity"],
+            ),
             (Type::BPCHAR, keys.to_vec()),
         ] {
             let key = Column {

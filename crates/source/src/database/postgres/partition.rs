@@ -149,14 +149,12 @@ impl Copy {
         }
         if self.running.is_none() {
             let session = self.session.take().ok_or(DatabaseFault::Lost)?;
-            self.running = Some(Running::start(session, &self.query, &self.table).await?);
+            // The server answers with its first row, for which a view may compute.
+            let start = Running::start(session, &self.query, &self.table);
+            self.running = Some(unless_silent(start).await??);
         }
         while let Some(running) = &mut self.running {
-            let next = tokio::time::timeout(SILENCE_MAX, running.rows.next());
-            let next = next.await.map_err(|_| DatabaseFault::Unreachable {
-                reason: format!("silent for {} s", SILENCE_MAX.as_secs()),
-            })?;
-            let Some(bytes) = next else {
+            let Some(bytes) = unless_silent(running.rows.next()).await? else {
                 break;
             };
             let bytes = bytes.map_err(|error| DatabaseFault::of(&error, &self.table))?;
@@ -169,6 +167,14 @@ impl Copy {
         self.has_ended = true;
         Ok(self.decoder.finish()?)
     }
+}
+
+/// Waits for a server as long as it may be silent.
+async fn unless_silent<T>(answer: impl Future<Output = T>) -> Result<T, DatabaseFault> {
+    let answer = tokio::time::timeout(SILENCE_MAX, answer).await;
+    answer.map_err(|_| DatabaseFault::Unreachable {
+        reason: format!("silent for {} s", SILENCE_MAX.as_secs()),
+    })
 }
 
 /// A session that copies rows out.
