@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use sameas_graph::UnifiedId;
-use sameas_resolve::{MemberState, Profile, ProfileField, ProfileMember, ProfileValue};
+use sameas_resolve::{
+    MemberState, Profile, ProfileField, ProfileMember, ProfileValue, Settings, Survivorship,
+};
 use sameas_store::Snapshot;
 use serde::Serialize;
 
@@ -129,6 +131,7 @@ pub(super) fn run(shared: &Shared, args: &ProfileArgs) -> Result<Outcome> {
         profile,
     };
     output::print(shared.format, &answer)?;
+    note_idle_rules(&settings);
     if is_silent {
         bail!("no system of this customer told what it has");
     }
@@ -136,6 +139,21 @@ pub(super) fn run(shared: &Shared, args: &ProfileArgs) -> Result<Outcome> {
         output::note("the profile is partial: not every system told what it has");
     }
     Ok(Outcome::Done)
+}
+
+/// Notes the rules that have nothing to choose by.
+fn note_idle_rules(settings: &Settings) {
+    let tells = settings
+        .sources
+        .iter()
+        .any(|source| source.updated.is_some());
+    let recent = |rule: &Survivorship| *rule == Survivorship::MostRecent;
+    if !tells && settings.profile.keep.values().any(recent) {
+        output::note(
+            "`most_recent` chose by the order of the sources: none of them has `updated`, which says \
+             when a record was changed",
+        );
+    }
 }
 
 /// Finds the entity, or says what is not there.

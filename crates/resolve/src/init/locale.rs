@@ -24,6 +24,18 @@ fn password_variable(text: &str) -> Option<&'static str> {
     }
 }
 
+/// Tells whether a text may be meant as an address: it has a scheme or begins like one, or has an
+/// account before a host.
+fn is_like_an_address(text: &str) -> bool {
+    let head: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
+    let schemes = ["postgres", "postgresql", "mysql", "mariadb"];
+    let is_scheme = schemes
+        .iter()
+        .any(|scheme| head.eq_ignore_ascii_case(scheme));
+    let goes_on = text.get(head.len()..).unwrap_or_default();
+    text.contains("://") || text.contains('@') || is_scheme && goes_on.starts_with([':', '/'])
+}
+
 /// Makes the settings of the source that a file is, named after the file's stem, or a table of a
 /// database (`postgres://user@host/database#schema.table`, `mysql://…#table`), named after the table.
 pub(super) fn source_of(
@@ -35,7 +47,7 @@ pub(super) fn source_of(
     let variable = password_variable(text);
     let is_database = variable.is_some();
     // What is no file may be a malformed address with a secret anywhere, so it is not told.
-    if is_inline(text) || !is_database && text.contains("://") {
+    if is_inline(text) || !is_database && is_like_an_address(text) && !file.exists() {
         let number = others.len() + 1;
         return Err(InitError::Address { number });
     }
@@ -324,6 +336,20 @@ const COUNTRIES: &[(&[&str], &str)] = &[
 mod tests {
     use super::*;
     use crate::init::shape::Shape;
+
+    #[test]
+    fn what_may_be_an_address_is_told_by_its_form() {
+        for (text, expected) in [
+            ("postgres:/u:hunter2@127.0.0.1/x#t", true),
+            ("postgresql:u:hunter2", true),
+            ("Postgres//u:hunter2", true),
+            ("oracle://host/x", true),
+            ("mysql.csv", false),
+            ("exports/postgres/customers.csv", false),
+        ] {
+            assert_eq!(is_like_an_address(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn numbers_that_begin_with_a_zero_are_not_american() {

@@ -8,6 +8,7 @@ mod calls;
 mod driver;
 mod fault;
 mod findings;
+mod gate;
 mod keyed;
 mod options;
 mod query;
@@ -18,8 +19,7 @@ mod system;
 use std::path::Path;
 use std::sync::Arc;
 
-use adbc_core::{Database as _, Driver as _};
-use adbc_driver_manager::{ManagedConnection, ManagedDatabase};
+use adbc_driver_manager::ManagedConnection;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
@@ -27,6 +27,7 @@ use datafusion::common::DataFusionError;
 use datafusion::datasource::TableProvider;
 
 pub(crate) use self::findings::driver_command;
+use self::gate::Gate;
 use self::keyed::Binding;
 use self::options::Options;
 use self::query::{number_of, schema_of};
@@ -47,7 +48,7 @@ pub(crate) struct Adbc {
     source_name: Arc<str>,
     place: Arc<str>,
     system: System,
-    database: ManagedDatabase,
+    gate: Gate,
     /// What the settings call it.
     table: Arc<str>,
     /// Its name as SQL, as terms call it.
@@ -95,14 +96,14 @@ impl Adbc {
             open_table(&driver, entry_point.as_deref(), &base, options, &name)
         });
         let opened = opening.await.await.unwrap_or(Err(DatabaseFault::Crashed));
-        let (database, shape) = opened.map_err(failed)?;
+        let (gate, shape) = opened.map_err(failed)?;
         let field = |column: &Column| Field::new(&column.name, column.data_type.clone(), true);
         let fields: Vec<_> = shape.columns.iter().map(field).collect();
         Ok(Self {
             source_name: settings.name.as_str().into(),
             place,
             system,
-            database,
+            gate,
             table,
             relation,
             selected: shape.columns.into_iter().map(|c| c.selected).collect(),
@@ -160,7 +161,7 @@ impl Adbc {
             place: Arc::clone(&self.place),
             table: Arc::clone(&self.table),
             system: self.system,
-            database: self.database.clone(),
+            gate: self.gate.clone(),
             schema,
             query: query.into(),
             header,
@@ -176,29 +177,16 @@ fn open_table(
     base: &Path,
     options: Options,
     table: &TableName,
-) -> Result<(ManagedDatabase, Shape), DatabaseFault> {
+) -> Result<(Gate, Shape), DatabaseFault> {
     let system = System::of(driver);
-    let mut loaded = driver::load(driver, entry_point, base, system)?;
-    let names = options.names();
-    let refused = |error| {
-        let fault = DatabaseFault::of_options(&error, system.lacking(&names), &names);
-        match fault {
-            // A warehouse's host is made of its account.
-            DatabaseFault::Unreachable { .. } if system == System::Snowflake => {
-                let reason = "no host of this account answers".to_owned();
-                DatabaseFault::Unreachable { reason }
-            }
-            fault => fault,
-        }
-    };
-    let database = loaded.new_database_with_opts(options.into_pairs());
-    let database = database.map_err(refused)?;
-    let mut connection = database.new_connection().map_err(refused)?;
+    let loaded = driver::load(driver, entry_point, base, system)?;
+    let gate = Gate::open(loaded, options, system)?;
+    let mut connection = gate.connect()?;
     let shape = match system {
         System::Sqlite => SqliteTable::of(&mut connection, table)?.shape(&mut connection)?,
         _ => told_shape(&mut connection, system, table)?,
     };
-    Ok((database, shape))
+    Ok((gate, shape))
 }
 
 /// Learns the columns from a query that gives no row.
@@ -210,10 +198,20 @@ fn told_shape(
     let TableName { text, relation, .. } = table;
     let empty = format!("SELECT * FROM {relation} WHERE 1 = 0");
     let schema = schema_of(connection, &empty, text)?;
-    let column = |field: &Arc<Field>| Column {
-        name: field.name().clone(),
-        selected: system.quotes().around(field.name()),
-        data_type: taken_as(field.data_type()),
+    let column = |field: &Arc<Field>| {
+        let term = system.quotes().around(field.name());
+        let (selected, data_type) = match field.data_type() {
+            // Whole numbers of 39 digits are told as decimal ones of 38, and lose a digit.
+            DataType::Decimal128(38, 0) if system == System::DuckDb => {
+                (format!("CAST({term} AS VARCHAR)"), DataType::Utf8)
+            }
+            told => (term, taken_as(told)),
+        };
+        Column {
+            name: field.name().clone(),
+            selected,
+            data_type,
+        }
     };
     let columns = schema.fields().iter().map(column).collect();
     let count = number_of(

@@ -24,6 +24,16 @@ pub(crate) enum Quotes {
     Tick,
 }
 
+/// Returns what messages call a database: a name with signs of an address may be a password in the
+/// wrong place.
+pub(crate) fn told_database(name: &str) -> &str {
+    if name.contains(['@', ':']) {
+        "…"
+    } else {
+        name
+    }
+}
+
 impl TableName {
     /// Reads the name of a table of at most so many parts.
     pub(crate) fn of(

@@ -1,6 +1,5 @@
 //! What a driver does and what it lacks.
 
-use adbc_core::Database as _;
 
 use super::Adbc;
 use super::driver::place_of;
@@ -83,10 +82,9 @@ impl Adbc {
             "EXPLAIN QUERY PLAN SELECT {term} FROM {} WHERE {term} IN (NULL, NULL)",
             self.relation
         );
-        let (database, table) = (self.database.clone(), self.table.to_string());
+        let (gate, table) = (self.gate.clone(), self.table.to_string());
         let planning = tokio::task::spawn_blocking(move || {
-            let fault = |error| DatabaseFault::of_driver(&error, &table);
-            let mut connection = database.new_connection().map_err(fault)?;
+            let mut connection = gate.connect()?;
             let batches = rows_of(&mut connection, &query, &table)?;
             let steps = batches.iter().filter_map(|batch| texts_of(batch, 3));
             let texts = |steps: arrow_array::StringArray| {

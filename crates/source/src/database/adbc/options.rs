@@ -14,6 +14,7 @@ use crate::secret::{SecretError, SecretPlace};
 const SNOWFLAKE_LOGIN: (&str, &str) = ("adbc.snowflake.sql.client_option.login_timeout", "20s");
 
 /// What a driver is given. It does not print itself, for it knows secrets.
+#[derive(Clone)]
 pub(crate) struct Options {
     pairs: BTreeMap<String, String>,
     /// The file of a database that is one, as messages call it.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use adbc_core::{CancelHandle, Database as _, Optionable as _, Statement as _};
-use adbc_driver_manager::{ManagedDatabase, ManagedStatement};
+use adbc_core::{CancelHandle, Optionable as _, Statement as _};
+use adbc_driver_manager::ManagedStatement;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader as _};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 use super::calls;
+use super::gate::Gate;
 use super::query::{Rows, statement};
 use super::sqlite::without_header;
 use super::system::System;
@@ -40,7 +41,7 @@ pub(crate) struct QueryPartition {
     pub(crate) place: Arc<str>,
     pub(crate) table: Arc<str>,
     pub(crate) system: System,
-    pub(crate) database: ManagedDatabase,
+    pub(crate) gate: Gate,
     pub(crate) schema: SchemaRef,
     pub(crate) query: Arc<str>,
     pub(crate) header: Header,
@@ -163,7 +164,7 @@ impl QueryPartition {
     /// Reads until the end, or until nobody takes what is read.
     fn read(self, sender: &Sender<RecordBatch>, cancel: &Cancel) -> Result<(), DatabaseFault> {
         let fault = |error| DatabaseFault::of_driver(&error, &self.table);
-        let mut connection = self.database.new_connection().map_err(fault)?;
+        let mut connection = self.gate.connect()?;
         let mut statement = statement(&mut connection, &self.query, &self.table)?;
         self.bound_batches(&mut statement);
         if let Some(row) = &self.bound {

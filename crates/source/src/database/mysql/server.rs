@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use url::{Host, Url};
 
 use crate::database::DatabaseFault;
+use crate::database::name::told_database;
 use crate::descriptor::SourceSettings;
 use crate::error::OpenError;
 
@@ -208,10 +209,11 @@ impl Address {
             }
         }
         let port = url.port().unwrap_or(PORT);
+        let told = told_database(&database);
         let place = match &socket {
-            Some(socket) => format!("mysql://{socket}/{database}"),
-            None if host.contains(':') => format!("mysql://[{host}]:{port}/{database}"),
-            None => format!("mysql://{host}:{port}/{database}"),
+            Some(socket) => format!("mysql://{socket}/{told}"),
+            None if host.contains(':') => format!("mysql://[{host}]:{port}/{told}"),
+            None => format!("mysql://{host}:{port}/{told}"),
         };
         // Beyond this machine nothing is sent in the clear unless the address says so; within it
         // nobody listens, and certificates are seldom anybody's.

@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database::DatabaseFault;
+use crate::database::name::told_database;
 use crate::descriptor::SourceSettings;
 use crate::error::OpenError;
 
@@ -224,6 +225,6 @@ fn place_of(config: &Config, user: &str) -> String {
         }
     });
     let hosts: Vec<_> = hosts.collect();
-    let database = config.get_dbname().unwrap_or(user);
+    let database = told_database(config.get_dbname().unwrap_or(user));
     format!("postgres://{}/{database}", hosts.join(","))
 }
