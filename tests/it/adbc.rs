@@ -13,7 +13,7 @@ use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
 use adbc_driver_manager::ManagedDriver;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
-use sameas_source::{RowCount, ScanRequest, Source, SourceSettings};
+use sameas_source::{RowCount, ScanError, ScanRequest, Source, SourceSettings};
 use sameas_tests::{Ran, Record, SOURCES, Systems, binary, driver, files_below, sameas};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -711,4 +711,84 @@ fn a_scan_that_is_given_up_leaves_nothing_behind() {
         }
         assert_eq!(rows, 1_000_000);
     });
+}
+
+/// Returns the cells of one column of the records with a key.
+async fn fetched(source: &Source, key: &str) -> Result<Vec<String>, ScanError> {
+    let request = ScanRequest {
+        key: "id".to_owned(),
+        columns: vec!["name".to_owned()],
+        filter: None,
+    };
+    let batches = source.fetch(&request, &[key]).await?;
+    let names = batches.iter().flat_map(|batch| {
+        let names = batch.column(1).as_string::<i32>();
+        (0..batch.num_rows()).map(|row| names.value(row).to_owned())
+    });
+    Ok(names.collect())
+}
+
+fn opened(runtime: &Runtime, place: &Place, driver: &Path, uri: &str) -> Source {
+    let settings = serde_json::json!({
+        "name": "shop", "driver": driver, "uri": uri, "table": "t", "key": "id", "fields": {},
+    });
+    let settings: SourceSettings = serde_json::from_value(settings).unwrap();
+    let opening = Source::open(&settings, place.folder.path());
+    runtime.block_on(opening).unwrap()
+}
+
+/// SQLite takes a quoted name that is no column for a text, which every record then would have.
+#[test]
+fn a_column_of_sqlite_that_was_renamed_is_an_error_and_no_value() {
+    let Some(sqlite) = driver("sqlite") else {
+        return;
+    };
+    let (place, runtime) = (Place::new(), Runtime::new().unwrap());
+    place.sqlite(
+        "shop.db",
+        "CREATE TABLE t (id TEXT, name TEXT); INSERT INTO t VALUES ('1', 'Ann')",
+    );
+    let source = opened(&runtime, &place, &sqlite, "shop.db");
+    assert_eq!(runtime.block_on(fetched(&source, "1")).unwrap(), ["Ann"]);
+    place.sqlite("shop.db", "ALTER TABLE t RENAME COLUMN name TO surname");
+    let error = runtime.block_on(fetched(&source, "1")).unwrap_err();
+    assert!(error.to_string().contains("shop"), "{error}");
+    let request = ScanRequest {
+        key: "id".to_owned(),
+        columns: vec!["name".to_owned()],
+        filter: None,
+    };
+    let scanned = runtime.block_on(async {
+        let mut streams = source.scan(&request, 1).await?;
+        streams[0]
+            .next()
+            .await
+            .unwrap()
+            .map(|batch| batch.num_rows())
+    });
+    assert!(scanned.is_err(), "{scanned:?}");
+}
+
+/// A file that stays open is locked against who writes, and one in its place is not seen.
+#[test]
+fn a_file_of_duckdb_that_was_replaced_is_seen_and_its_largest_numbers_keep_all_digits() {
+    let Some(duckdb) = driver("duckdb") else {
+        return;
+    };
+    let (place, runtime) = (Place::new(), Runtime::new().unwrap());
+    let largest = i128::MAX.to_string();
+    let make =
+        |name: &str| format!("CREATE TABLE t AS SELECT {largest}::HUGEINT AS id, '{name}' AS name");
+    place.duckdb(&duckdb, "shop.duckdb", &[&make("Ann")]);
+    let source = opened(&runtime, &place, &duckdb, "shop.duckdb");
+    assert_eq!(
+        runtime.block_on(fetched(&source, &largest)).unwrap(),
+        ["Ann"]
+    );
+    place.duckdb(&duckdb, "next.duckdb", &[&make("Anna")]);
+    fs::rename(place.path("next.duckdb"), place.path("shop.duckdb")).unwrap();
+    assert_eq!(
+        runtime.block_on(fetched(&source, &largest)).unwrap(),
+        ["Anna"]
+    );
 }

@@ -1,6 +1,5 @@
 //! What a driver does and what it lacks.
 
-
 use super::Adbc;
 use super::driver::place_of;
 use super::query::{rows_of, texts_of};
