@@ -30,7 +30,7 @@ pub use find::{Judge, Judged, ValueCounts};
 pub use language::{Clause, Condition, LanguageError, Test, parse_form, parse_key_part};
 pub use model::{
     Calibration, ComparisonParameters, FrequencyKey, FrequencyTable, Interaction, LevelParameters,
-    MODEL_FORMAT, MODEL_FORMAT_OLDEST, Model, ModelError,
+    MODEL_FORMAT, MODEL_FORMAT_OLDEST, Model, ModelError, squared_error,
 };
 pub use plan::{
     BlockingRule, Comparison, FieldTest, KeyPart, Level, LevelFrequency, MatchingError,
@@ -48,5 +48,5 @@ pub use similarity::{
     jaro, jaro_winkler, jaro_winkler_may_reach, jaro_winkler_reaches, levenshtein,
     levenshtein_may_be_within, levenshtein_within, overlap,
 };
-pub use train::{HeldOut, Labels, Sighting, Training, TrainingPass, train};
+pub use train::{HeldOut, Known, Labels, Sighting, Training, TrainingPass, train};
 pub use weigh::{PairWeight, Threshold, Weighed, Weigher, legend, without_literals};

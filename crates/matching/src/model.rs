@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::Scope;
 use crate::plan::{Comparison, MatchingPlan};
 
-pub use calibration::Calibration;
+pub use calibration::{Calibration, squared_error};
 pub use interaction::Interaction;
 pub(crate) use interaction::Interactions;
 

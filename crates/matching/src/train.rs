@@ -23,13 +23,13 @@ use crate::blocking::Blocking;
 use crate::compare::Comparer;
 use crate::model::{
     Calibration, ComparisonParameters, FREQUENT_COUNT_MAX, FREQUENT_LEAST, FrequencyKey,
-    FrequencyTable, MODEL_FORMAT, Model,
+    FrequencyTable, MODEL_FORMAT, Model, squared_error,
 };
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::Prepared;
 use crate::weigh::{Threshold, Weigher};
 
-pub use self::labels::Labels;
+pub use self::labels::{Known, Labels};
 
 /// Pseudo-count of pairs that keeps unseen levels possible.
 const SMOOTHING: f64 = 0.5;
@@ -214,10 +214,12 @@ pub fn train(
             taught: split.taught.len() as u64,
             pairs: weighed(&split, prepared, comparer, plan, &model, key),
         };
-        model.calibration = Calibration::fit(&held_out.pairs);
+        model.calibration = calibration(&held_out, &mut training.warnings);
         training.labels = Some(held_out);
         model = model.rounded();
-        warn_of_labels(&mut training, &model);
+    }
+    if let Some(labels) = labels {
+        training.warnings.extend(labels.warnings.iter().cloned());
     }
     (model, training)
 }
@@ -243,18 +245,25 @@ fn weighed(
         .collect()
 }
 
-fn warn_of_labels(training: &mut Training, model: &Model) {
-    let Some(labels) = &training.labels else {
-        return;
+/// Finds the line that the pairs held out bear out, or says why there is none.
+fn calibration(labels: &HeldOut, warnings: &mut Vec<String>) -> Option<Calibration> {
+    if labels.pairs.is_empty() {
+        warnings.push("too few labels of either kind to hold half of them out: all pairs of one entity teach m, and nothing is calibrated".to_owned());
+        return None;
+    }
+    let Some(line) = Calibration::fit(&labels.pairs) else {
+        warnings.push("among labelled pairs more bits do not speak for one entity, so nothing is calibrated: are the labels of these records?".to_owned());
+        return None;
     };
-    let warning = if labels.pairs.is_empty() {
-        "too few labels of either kind to hold half of them out: all pairs of one entity teach m, and nothing is calibrated"
-    } else if model.calibration.is_none() {
-        "among labelled pairs more bits do not speak for one entity, so nothing is calibrated: are the labels of these records?"
-    } else {
-        return;
-    };
-    training.warnings.push(warning.to_owned());
+    let before = squared_error(&labels.pairs, None);
+    let after = squared_error(&labels.pairs, Some(&line));
+    if after > before {
+        warnings.push(format!(
+            "calibration would raise the squared error of the pairs held out from {before:.4} to {after:.4}, so nothing is calibrated; labels teach m all the same"
+        ));
+        return None;
+    }
+    Some(line)
 }
 
 /// Returns the share of each level among random pairs with both values present.

@@ -86,7 +86,7 @@ pub enum EvaluateError {
         cause: io::Error,
     },
     /// A column is not there.
-    #[error("the truth {} has no column \"{column}\"; it needs {needs}", path.display())]
+    #[error("the truth {} has no column \"{column}\"; it needs {needs}{hint}", path.display())]
     NoColumn {
         /// The file.
         path: PathBuf,
@@ -94,6 +94,8 @@ pub enum EvaluateError {
         column: &'static str,
         /// All columns that it needs.
         needs: &'static str,
+        /// What helps beyond that, as the end of the sentence.
+        hint: &'static str,
     },
     /// A row cannot be read.
     #[error("the truth {}, row {row}: {what}", path.display())]
@@ -119,6 +121,17 @@ pub enum EvaluateError {
     Empty {
         /// The file.
         path: PathBuf,
+    },
+    /// No row of the truth has an entity.
+    #[error(
+        "none of the {rows} rows of the truth {} has an entity, so it says nothing; fill in the column \"entity\"",
+        path.display()
+    )]
+    NoEntity {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: u64,
     },
     /// The graph holds no record of the truth.
     #[error(

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use sameas_graph::{NodeId, ReferenceTable};
-use sameas_matching::Labels;
+use sameas_matching::{Known, Labels};
 
 use crate::evaluate::EvaluateError;
 use crate::evaluate::rows::Rows;
-use crate::evaluate::truth::Truth;
+use crate::evaluate::truth::{Truth, unknown_warning};
 
 const COLUMNS: [&str; 5] = ["source_l", "key_l", "source_r", "key_r", "is_match"];
 const NEEDS: &str =
@@ -21,12 +21,16 @@ pub(crate) fn read(path: &Path, references: &ReferenceTable) -> Result<Labels, E
     let rows = Rows::new(path, NEEDS);
     if !rows.has("is_match")? {
         let truth = Truth::read(path, references)?;
-        return Ok(Labels::Entities(truth.entity_of_nodes(references.len())));
+        return Ok(Labels {
+            known: Known::Entities(truth.entity_of_nodes(references.len())),
+            warnings: truth.label_warnings(),
+        });
     }
     let find = |source: &str, key: &str| -> Option<NodeId> {
         references.find(references.source_id(source)?, key)
     };
     let (mut pairs, mut count, mut first_source) = (Vec::new(), 0, String::new());
+    let mut strange: Option<(u64, String)> = None;
     rows.read(COLUMNS, &mut |row,
                              [
         source_l,
@@ -40,6 +44,12 @@ pub(crate) fn read(path: &Path, references: &ReferenceTable) -> Result<Labels, E
             "false" | "0" | "0.0" | "no" => false,
             _ => return Err(rows.error(row, "has an is_match that is neither true nor false")),
         };
+        rows.refuse_blank(row, [("source_l", source_l), ("key_l", key_l)])?;
+        rows.refuse_blank(row, [("source_r", source_r), ("key_r", key_r)])?;
+        let mut sources = [source_l, source_r].into_iter();
+        if let Some(source) = sources.find(|source| references.source_id(source).is_none()) {
+            strange.get_or_insert((0, source.to_owned())).0 += 1;
+        }
         if row == 1 {
             source_l.clone_into(&mut first_source);
         }
@@ -62,7 +72,14 @@ pub(crate) fn read(path: &Path, references: &ReferenceTable) -> Result<Labels, E
             named: first_source,
             sources: references.sources().join(", "),
         }),
-        (_, false) => Ok(Labels::Pairs(pairs)),
+        (_, false) => {
+            let unknown = count - pairs.len() as u64;
+            let warning = unknown_warning("pairs", (unknown, count), strange.as_ref());
+            Ok(Labels {
+                known: Known::Pairs(pairs),
+                warnings: warning.into_iter().collect(),
+            })
+        }
     }
 }
 

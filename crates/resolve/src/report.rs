@@ -232,6 +232,10 @@ impl TrainReport {
             comparison: comparison.name.clone(),
             levels: comparison.levels.iter().zip(seen).map(level).collect(),
         });
+        let of_labels = |labels| LabelsReport::of(&labels, model.calibration, link);
+        let labels = training.labels.map(of_labels);
+        let mut warnings = training.warnings;
+        warnings.extend(labels.as_ref().and_then(|labels| labels.warning(link)));
         let last = training.moves.last();
         Self {
             records: model.records,
@@ -241,11 +245,9 @@ impl TrainReport {
             converged: last.is_some_and(|&moved| moved < Training::CONVERGED),
             comparisons: comparisons.collect(),
             interactions: model.interactions.iter().map(shown).collect(),
-            labels: training
-                .labels
-                .map(|labels| LabelsReport::of(&labels, model.calibration, link)),
+            labels,
             moves: training.moves,
-            warnings: training.warnings,
+            warnings,
             stages: Vec::new(),
         }
     }
@@ -487,6 +489,12 @@ pub(crate) fn skipped_text(count: u64, names: &[String]) -> Option<String> {
     (count > 0).then(|| format!("{count} {files} not read ({}{others})", names.join(", ")))
 }
 
+/// Returns a count and what was counted, in the plural unless it is one.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 fn render_sources(text: &mut String, sources: &[SourceReport]) {
     for source in sources {
         let skipped = skipped_text(source.skipped_files, &source.skipped_names)
@@ -494,7 +502,7 @@ fn render_sources(text: &mut String, sources: &[SourceReport]) {
         line(
             text,
             &format!("source {}", source.source),
-            format!("{} records{skipped}", source.records),
+            format!("{}{skipped}", counted(source.records, "record")),
         );
         for (field, count) in &source.unreadable_values {
             let what = format!(

@@ -106,6 +106,16 @@ impl Calibration {
     }
 }
 
+/// Returns how far probabilities lie from what labels say (Brier 1950), from 0 to 1: of pairs with
+/// their bits, and whether they are of one entity.
+pub fn squared_error(pairs: &[(f64, bool)], line: Option<&Calibration>) -> f64 {
+    let off = |&(bits, is_match): &(f64, bool)| {
+        let worth = line.map_or(bits, |line| line.of(bits));
+        (probability_of(worth) - f64::from(u8::from(is_match))).powi(2)
+    };
+    pairs.iter().map(off).sum::<f64>() / (pairs.len() as f64).max(1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,9 +15,18 @@ const PAIRS_MAX: u64 = 100_000;
 /// Labelled pairs of each kind without which nothing is held out: all teach then.
 const HELD_OUT_LEAST: usize = 20;
 
+/// What somebody knows, and what to be wary of in it.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    /// What somebody knows.
+    pub known: Known,
+    /// What of it cannot be used, in words.
+    pub warnings: Vec<String>,
+}
+
 /// What somebody knows.
 #[derive(Clone, Debug)]
-pub enum Labels {
+pub enum Known {
     /// Whether two records are of one entity.
     Pairs(Vec<(NodeId, NodeId, bool)>),
     /// The entity of every node that has one.
@@ -42,9 +51,9 @@ impl Split {
         plan: &MatchingPlan,
         seed: u64,
     ) -> Self {
-        let mut split = match labels {
-            Labels::Pairs(pairs) => of_pairs(pairs, seed),
-            Labels::Entities(entities) => of_entities(entities, prepared, blocking, plan, seed),
+        let mut split = match &labels.known {
+            Known::Pairs(pairs) => of_pairs(pairs, seed),
+            Known::Entities(entities) => of_entities(entities, prepared, blocking, plan, seed),
         };
         let count = |kind: bool| split.held_out.iter().filter(|pair| pair.2 == kind).count();
         if count(true).min(count(false)) < HELD_OUT_LEAST {

@@ -270,3 +270,25 @@ fn a_pass_of_large_blocks_that_match_throughout_is_told() {
     let few = TrainingPass { pairs: 50, ..pass };
     assert!(!classes::takes_too_many(&pair) && !classes::takes_too_many(&few));
 }
+
+/// Labels without a mistake pulled sure probabilities down, and below the threshold, though the
+/// pairs held out said that this was worse.
+#[test]
+fn a_line_that_the_pairs_held_out_speak_against_is_not_taken() {
+    let held_out = |strangers_like: bool| {
+        let pair = |n: i32| (f64::from(n % 5) + 9.0, !(strangers_like && n % 3 == 0));
+        let other = |n: i32| (-f64::from(n % 5) - 9.0, false);
+        HeldOut {
+            taught: 40,
+            pairs: (0..40).map(pair).chain((0..160).map(other)).collect(),
+        }
+    };
+    let mut warnings = Vec::new();
+    assert_eq!(calibration(&held_out(false), &mut warnings), None);
+    assert!(
+        warnings[0].contains("so nothing is calibrated"),
+        "{warnings:?}"
+    );
+    let line = calibration(&held_out(true), &mut warnings);
+    assert!(line.is_some() && warnings.len() == 1, "{warnings:?}");
+}

@@ -12,6 +12,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::EvaluateError;
 use crate::CsvQuotes;
 
+/// Columns that only pairs have, and what to say of them where none are read.
+const PAIR_COLUMNS: [&[u8]; 4] = [b"source_l", b"key_l", b"source_r", b"key_r"];
+const PAIR_HINT: &str = "; its columns look like those of pairs: `train --labels` reads pairs with source_l, key_l, source_r, key_r and is_match, and `evaluate --truth` reads none";
+
 /// Hears the number of a row, from 1, and what it holds.
 pub(crate) type Each<'e, const N: usize> =
     &'e mut dyn FnMut(u64, [&str; N]) -> Result<(), EvaluateError>;
@@ -80,7 +84,7 @@ impl<'p> Rows<'p> {
         let mut places = [0; N];
         for (place, column) in places.iter_mut().zip(columns) {
             let found = header.iter().position(|name| name == column.as_bytes());
-            *place = found.ok_or_else(|| self.lacks(column))?;
+            *place = found.ok_or_else(|| self.lacks(column, &header.iter().collect::<Vec<_>>()))?;
         }
         let mut record = csv::ByteRecord::new();
         let mut row = 0;
@@ -109,7 +113,9 @@ impl<'p> Rows<'p> {
             .map_err(|cause| self.parquet_error(cause))?;
         for column in columns {
             if builder.schema().column_with_name(column).is_none() {
-                return Err(self.lacks(column));
+                let fields = builder.schema().fields().iter();
+                let names: Vec<&[u8]> = fields.map(|field| field.name().as_bytes()).collect();
+                return Err(self.lacks(column, &names));
             }
         }
         let wanted = ProjectionMask::columns(builder.parquet_schema(), columns);
@@ -132,7 +138,7 @@ impl<'p> Rows<'p> {
     ) -> Result<(), EvaluateError> {
         let text = |name: &'static str| {
             let column = batch.column_by_name(name);
-            let column = column.ok_or_else(|| self.lacks(name))?;
+            let column = column.ok_or_else(|| self.lacks(name, &[]))?;
             cast(column, &DataType::LargeUtf8).map_err(|cause| self.parquet_error(cause))
         };
         let columns = names.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
@@ -140,21 +146,24 @@ impl<'p> Rows<'p> {
             let row = before + index as u64 + 1;
             let mut texts = [""; N];
             for (text, column) in texts.iter_mut().zip(&columns) {
-                if column.is_null(index) {
-                    return Err(self.error(row, "holds a null"));
+                // A null is what CSV has as an empty cell.
+                if column.is_valid(index) {
+                    *text = column.as_string::<i64>().value(index);
                 }
-                *text = column.as_string::<i64>().value(index);
             }
             each(row, texts)?;
         }
         Ok(())
     }
 
-    fn lacks(&self, column: &'static str) -> EvaluateError {
+    /// Returns that a file with these columns lacks one.
+    fn lacks(&self, column: &'static str, names: &[&[u8]]) -> EvaluateError {
+        let is_of_pairs = names.iter().any(|name| PAIR_COLUMNS.contains(name));
         EvaluateError::NoColumn {
             path: self.path.to_owned(),
             column,
             needs: self.needs,
+            hint: if is_of_pairs { PAIR_HINT } else { "" },
         }
     }
 
@@ -162,6 +171,22 @@ impl<'p> Rows<'p> {
         EvaluateError::Read {
             path: self.path.to_owned(),
             cause,
+        }
+    }
+
+    /// Refuses a row that does not name its record.
+    pub(crate) fn refuse_blank<const N: usize>(
+        &self,
+        row: u64,
+        named: [(&'static str, &str); N],
+    ) -> Result<(), EvaluateError> {
+        let is_blank = |cell: &&(&str, &str)| cell.1.trim().is_empty();
+        match named.iter().find(is_blank) {
+            None => Ok(()),
+            Some(("source" | "source_l" | "source_r", _)) => {
+                Err(self.error(row, "has an empty source"))
+            }
+            Some(_) => Err(self.error(row, "has an empty key")),
         }
     }
 

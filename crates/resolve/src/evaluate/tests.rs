@@ -144,6 +144,14 @@ fn refusals_name_file_row_and_reason() {
             "source,key,entity\na,1,x\na,1,y\n",
             "row 2: names a record that an earlier row names too",
         ),
+        ("source,key,entity\na,,x\n", "row 1: has an empty key"),
+        (" source,key,entity\n", "has no column \"source\""),
+        ("source,key,entity\n,1,x\n", "row 1: has an empty source"),
+        ("source,key,entity\na,1,\n", "has an entity"),
+        (
+            "source_l,key_l,source_r,key_r,is_match\n",
+            "`evaluate --truth` reads none",
+        ),
         (
             "source,key,entity\na,1,x\na,2\n",
             "row 2: has more or fewer columns than the header",
@@ -198,6 +206,18 @@ fn what_the_figures_do_not_mean_is_said() {
     let alone = snapshot(&[("a", "1", 1), ("a", "2", 2)]);
     let found = evaluate_text(&alone, "source,key,entity\na,1,x\na,2,x\n").unwrap();
     assert!(found.warnings[0].contains("precision 1 says nothing"));
+}
+
+/// Empty cells were one entity, so strangers were pairs that the graph missed.
+#[test]
+fn rows_without_an_entity_do_not_count() {
+    let truth = format!("{TRUTH}shop,7,\nshop,stranger, \n");
+    let found = evaluate_text(&graph(), &truth).unwrap();
+    let mut expected = evaluate_text(&graph(), TRUTH).unwrap();
+    expected
+        .warnings
+        .push("2 rows of the file have no entity and do not count; the first is row 7".to_owned());
+    assert_eq!(found, expected);
 }
 
 #[test]

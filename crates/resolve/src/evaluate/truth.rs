@@ -23,6 +23,10 @@ pub(crate) struct Truth {
     nodes: Vec<u32>,
     /// The source of the first record, for telling what does not fit.
     first_source: String,
+    /// Rows without an entity, which say nothing, and the first of them.
+    blank: Option<(u64, u64)>,
+    /// Records of sources that the graph does not know, and the first such source.
+    strange: Option<(u64, String)>,
     extra: u64,
 }
 
@@ -32,13 +36,16 @@ impl Truth {
         let mut reading = Reading {
             truth: Self::default(),
             entities: Codes::default(),
+            references,
         };
         let rows = Rows::new(path, "source, key and entity");
         rows.read(COLUMNS, &mut |row, texts| reading.add(&rows, row, texts))?;
         let mut truth = reading.truth;
         if truth.entities.is_empty() {
-            return Err(EvaluateError::Empty {
-                path: path.to_owned(),
+            let path = path.to_owned();
+            return Err(match truth.blank {
+                Some((rows, _)) => EvaluateError::NoEntity { path, rows },
+                None => EvaluateError::Empty { path },
             });
         }
         truth.nodes = vec![NO_NODE; truth.entities.len()];
@@ -83,7 +90,29 @@ impl Truth {
             node => partition.cluster_of(NodeId::new(node)).get(),
         };
         let clusters: Vec<u32> = self.nodes.iter().map(cluster).collect();
-        Agreement::new(&self.entities, &clusters).evaluation(self.missing(), self.extra)
+        let agreement = Agreement::new(&self.entities, &clusters);
+        let mut evaluation = agreement.evaluation(self.missing(), self.extra);
+        evaluation.warnings.extend(self.blank_warning());
+        evaluation
+    }
+
+    fn blank_warning(&self) -> Option<String> {
+        let (count, first) = self.blank?;
+        let (rows, have) = if count == 1 {
+            ("row", "has")
+        } else {
+            ("rows", "have")
+        };
+        Some(format!(
+            "{count} {rows} of the file {have} no entity and do not count; the first is row {first}"
+        ))
+    }
+
+    /// Returns what to be wary of where these entities teach.
+    pub(crate) fn label_warnings(&self) -> Vec<String> {
+        let records = self.nodes.len() as u64;
+        let missing = unknown_warning("records", (self.missing(), records), self.strange.as_ref());
+        self.blank_warning().into_iter().chain(missing).collect()
     }
 
     /// Returns the entity of every node of a graph, as far as the truth names it.
@@ -120,18 +149,36 @@ impl Truth {
     }
 }
 
+/// Says how many labels are of records that there are not, and the source that explains some.
+pub(crate) fn unknown_warning(
+    what: &str,
+    (unknown, all): (u64, u64),
+    strange: Option<&(u64, String)>,
+) -> Option<String> {
+    let strange = strange.map_or_else(String::new, |(count, first)| {
+        format!("; {count} name a source that the settings do not have, first \"{first}\"")
+    });
+    (unknown > 0).then(|| {
+        format!(
+            "{unknown} of the {all} labelled {what} ({:.1} %) are not in the sources and teach nothing{strange}; are source and key spelt as in the settings?",
+            100.0 * unknown as f64 / all as f64
+        )
+    })
+}
+
 /// Returns how many pairs so many records make.
 pub(crate) fn pairs_of(len: usize) -> u64 {
     let len = len as u64;
     len * len.saturating_sub(1) / 2
 }
 
-struct Reading {
+struct Reading<'r> {
     truth: Truth,
     entities: Codes,
+    references: &'r ReferenceTable,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn add(
         &mut self,
         rows: &Rows<'_>,
@@ -141,9 +188,19 @@ impl Reading {
         if row == 1 {
             source.clone_into(&mut self.truth.first_source);
         }
+        rows.refuse_blank(row, [("source", source), ("key", key)])?;
+        // An empty cell of a sheet is a row that nobody has looked at yet, not an entity.
+        if entity.trim().is_empty() {
+            self.truth.blank.get_or_insert((0, row)).0 += 1;
+            return Ok(());
+        }
         let (_, is_new) = self.truth.records.insert(record_digest(source, key));
         if !is_new {
             return Err(rows.error(row, "names a record that an earlier row names too"));
+        }
+        if self.references.source_id(source).is_none() {
+            let strange = self.truth.strange.get_or_insert((0, source.to_owned()));
+            strange.0 += 1;
         }
         let (entity, _) = self.entities.insert(digest(&[entity]));
         self.truth.entities.push(entity);

@@ -1,10 +1,13 @@
 //! What labels were used for.
 
 use sameas_graph::probability_of;
-use sameas_matching::{Calibration, HeldOut};
+use sameas_matching::{Calibration, HeldOut, squared_error};
 use serde::{Deserialize, Serialize};
 
 use super::line;
+
+/// A threshold that links so much worse than another is worth a warning.
+const LOSS_MIN: f64 = 0.005;
 
 /// What labels taught, and what weights turned out to be worth.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,8 +43,6 @@ impl LabelsReport {
             .iter()
             .map(|&(bits, is_match)| (probability_of(worth(bits)), is_match))
             .collect();
-        let before = labels.pairs.iter();
-        let before = brier(before.map(|&(bits, is_match)| (probability_of(bits), is_match)));
         let matches = pairs.iter().filter(|(_, is_match)| *is_match).count() as u64;
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
         let best = best_threshold(&pairs, matches);
@@ -50,12 +51,26 @@ impl LabelsReport {
             held_out_matches: matches,
             held_out_others: pairs.len() as u64 - matches,
             calibration,
-            error_before: before,
-            error_after: brier(pairs.iter().copied()),
+            error_before: squared_error(&labels.pairs, None),
+            error_after: squared_error(&labels.pairs, calibration.as_ref()),
             proposed_link: best.map(|(link, _)| link),
             proposed_f1: best.map_or(0.0, |(_, f1)| f1),
             own_f1: f1(&pairs, matches, link),
         }
+    }
+
+    /// Tells whether the threshold in force links worse by calibrated probabilities than another.
+    fn loses(&self) -> bool {
+        self.calibration.is_some() && self.proposed_f1 > self.own_f1 + LOSS_MIN
+    }
+
+    /// Warns of a threshold that was right before calibration and is not after it.
+    pub(super) fn warning(&self, link: f64) -> Option<String> {
+        let proposed = self.proposed_link.filter(|_| self.loses())?;
+        Some(format!(
+            "probabilities are calibrated now, and link = {link} under [decide] loses by it: F1 {:.4} of the pairs held out, {:.4} with link = {proposed:.4}; change it before the next rebuild",
+            self.own_f1, self.proposed_f1
+        ))
     }
 
     pub(super) fn render(&self, text: &mut String) {
@@ -71,7 +86,7 @@ impl LabelsReport {
             );
             line(text, "calibration", what);
         }
-        if let Some(link) = self.proposed_link {
+        if let (Some(link), false) = (self.proposed_link, self.loses()) {
             let what = format!(
                 "link = {link:.4} under [decide]: F1 {:.4} of the pairs held out, {:.4} as it is",
                 self.proposed_f1, self.own_f1
@@ -79,16 +94,6 @@ impl LabelsReport {
             line(text, "labels propose", what);
         }
     }
-}
-
-/// Returns the mean square of what a probability lies off.
-fn brier(pairs: impl Iterator<Item = (f64, bool)>) -> f64 {
-    let (mut sum, mut count) = (0.0, 0.0_f64);
-    for (probability, is_match) in pairs {
-        sum += (probability - f64::from(u8::from(is_match))).powi(2);
-        count += 1.0;
-    }
-    sum / count.max(1.0)
 }
 
 fn f1(pairs: &[(f64, bool)], matches: u64, link: f64) -> f64 {
@@ -144,5 +149,22 @@ mod tests {
     fn labels_without_pairs_held_out_propose_nothing() {
         let report = LabelsReport::of(&HeldOut::default(), None, 0.9);
         assert_eq!((report.proposed_link, report.calibration), (None, None));
+    }
+
+    /// A line that pulls probabilities below the threshold was told as a proposal among figures.
+    #[test]
+    fn a_threshold_that_calibration_makes_worse_is_a_warning() {
+        let pairs: Vec<(f64, bool)> = (0..40).map(|n| (5.0, n % 8 > 0)).collect();
+        let others = (0..40).map(|_| (-9.0, false));
+        let pairs = pairs.into_iter().chain(others).collect();
+        let labels = HeldOut { taught: 40, pairs };
+        let line = Calibration::fit(&labels.pairs).expect("a line");
+        let calibrated = LabelsReport::of(&labels, Some(line), 0.9);
+        let warning = calibrated.warning(0.9).expect("a warning");
+        assert!(warning.contains("link = 0.9 under [decide]"), "{warning}");
+        let mut text = String::new();
+        calibrated.render(&mut text);
+        assert!(!text.contains("labels propose"), "{text}");
+        assert_eq!(LabelsReport::of(&labels, None, 0.9).warning(0.9), None);
     }
 }
