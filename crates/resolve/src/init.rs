@@ -34,6 +34,8 @@ use thiserror::Error;
 
 use crate::ingest::{self, OnFailure, Take};
 use crate::job::{JobError, JobOptions};
+use crate::opened::told;
+use crate::report::counted;
 use crate::{Settings, SettingsError, model_file};
 use block::{Choice, Ground};
 use map::{Fields, Profile};
@@ -115,6 +117,14 @@ pub enum InitError {
     /// A source cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A source cannot be opened, and it is known what lets it.
+    #[error("{says}; this may let it be opened:\n{remedy}")]
+    Refused {
+        /// What is wrong.
+        says: String,
+        /// The command, or the statements.
+        remedy: String,
+    },
     /// A source cannot be read.
     #[error(transparent)]
     Scan(#[from] ScanError),
@@ -249,8 +259,10 @@ impl InitReport {
         for source in &self.sources {
             let _ = writeln!(
                 out,
-                "source {}: {} records, key {}",
-                source.source, source.records, source.key
+                "source {}: {}, key {}",
+                source.source,
+                counted(source.records, "record"),
+                source.key
             );
             for (field, columns) in &source.fields {
                 let _ = writeln!(out, "  {field:<20} {}", columns.join(", "));
@@ -334,6 +346,8 @@ struct Found {
     frequent: Vec<String>,
     compare: Vec<String>,
     decide: Vec<String>,
+    /// Sources of which only the user knows whether they hold each entity once.
+    perhaps_once: Vec<String>,
 }
 
 impl Found {
@@ -383,6 +397,7 @@ impl Found {
             frequent: Vec::new(),
             compare,
             decide: Vec::new(),
+            perhaps_once: Vec::new(),
         })
     }
 
@@ -403,7 +418,8 @@ impl Found {
         );
         map_into(settings, &self.profiles, &self.fields);
         let mut choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
-        self.decide = decide::choose(settings, &choice);
+        let said = decide::choose(settings, &choice);
+        (self.decide, self.perhaps_once) = (said.remarks, said.perhaps_once);
         if !settings.decide.one_per_source.is_empty() {
             // Pairs within a clean source are none: what finds and costs is another thing now.
             choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
@@ -428,7 +444,14 @@ impl Found {
 }
 
 async fn read(settings: &SourceSettings, base: &Path) -> Result<SourceSample, InitError> {
-    let source = Source::open(settings, base).await?;
+    let source = Source::open(settings, base).await;
+    let source = source.map_err(|error| match error.remedy(settings) {
+        Some(remedy) => InitError::Refused {
+            says: told(&error),
+            remedy,
+        },
+        None => InitError::Open(error),
+    })?;
     let sample = SourceSample::read(&source).await?;
     if sample.row_count == 0 {
         return Err(InitError::NoRows {

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use self::tally::{Newest, Tally};
 use crate::Settings;
 use crate::opened::told;
+use crate::report::counted;
 
 /// How long the keys of a source are counted before they are left uncounted.
 const COUNTING_TIME_MAX: Duration = Duration::from_mins(1);
@@ -237,7 +238,7 @@ impl SourceCheck {
         self.records = Some(tally.count());
         self.add(match tally.count() {
             0 => Finding::missing(Topic::Rows, "there is no record, or `where` holds for none"),
-            count => Finding::fine(Topic::Rows, format!("{count} records")),
+            count => Finding::fine(Topic::Rows, counted(count, "record")),
         });
     }
 

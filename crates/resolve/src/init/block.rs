@@ -262,11 +262,9 @@ impl<'a> Ground<'a> {
         let plan = self.plan(&first)?;
         let model = self.trained(&plan);
         let links = self.weighed(&plan, &model, self.settings.decide.link);
-        let is_else = |edge: &Evidence, index: usize| {
-            usize::from(edge.pattern.level(index)) > plan.comparisons[index].levels.len()
-        };
-        let (references, comparisons) = (self.records.references(), plan.comparisons.len());
-        let repeats = repeats::count(references, &links, is_else, comparisons, self.share);
+        let levels = plan.comparisons.iter().map(|asked| asked.levels.len());
+        let levels: Vec<usize> = levels.collect();
+        let repeats = repeats::count(self.records.references(), &links, &levels, self.share);
         // Once sources are known to be clean, only the rules are chosen again.
         let asked = if self.exclusive().is_empty() {
             decide::may_hold_apart(self.settings, fields)

@@ -8,16 +8,24 @@ use super::role::Role;
 use crate::Settings;
 use crate::evaluate::wilson;
 
+/// What is said of decisions.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) remarks: Vec<String>,
+    /// Sources of which only the user knows whether they hold each entity once.
+    pub(super) perhaps_once: Vec<String>,
+}
+
 /// Decides and says why.
-pub(super) fn choose(settings: &mut Settings, choice: &Choice) -> Vec<String> {
-    let mut remarks = Vec::new();
-    clean_sources(settings, choice, &mut remarks);
-    apart(settings, choice, &mut remarks);
-    remarks
+pub(super) fn choose(settings: &mut Settings, choice: &Choice) -> Said {
+    let mut said = Said::default();
+    clean_sources(settings, choice, &mut said);
+    apart(settings, choice, &mut said.remarks);
+    said
 }
 
 /// A single source has no other to be compared with.
-fn clean_sources(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<String>) {
+fn clean_sources(settings: &mut Settings, choice: &Choice, said: &mut Said) {
     if settings.sources.len() < 2 {
         return;
     }
@@ -32,8 +40,9 @@ fn clean_sources(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<Str
             continue;
         };
         let name = &source.name;
+        let surely = if repeats.is_copied { "" } else { "surely " };
         let figures = format!(
-            "of {} records looked at {} surely have a partner in other sources, {} of them beyond the first of their entity; {} more repeat another where no source, or one that repeats it as often, knows it too",
+            "of {} records looked at {} {surely}have a partner in other sources, {} of them beyond the first of their entity; {} more repeat another where no source, or one that repeats it as often, knows it too",
             repeats.records, repeats.partnered, repeats.surplus, repeats.doubtful
         );
         let (is_clean, told) = match repeats.verdict() {
@@ -47,6 +56,15 @@ fn clean_sources(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<Str
                     "UNSURE: `{name}` seems to hold each entity once: {figures}; if those are copies, not a series, take it out of one_per_source, or none of its duplicates is ever found"
                 ),
             ),
+            Verdict::Copied => {
+                said.perhaps_once.push(name.clone());
+                (
+                    false,
+                    format!(
+                        "UNSURE: `{name}` and another source are largely copies, so what both repeat may be duplicates: {figures}; name it in one_per_source if it holds each entity once, but then none of its duplicates is ever found"
+                    ),
+                )
+            }
             Verdict::Unknown => (
                 false,
                 format!(
@@ -58,7 +76,7 @@ fn clean_sources(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<Str
         if is_clean {
             settings.decide.one_per_source.push(name.clone());
         }
-        remarks.push(told);
+        said.remarks.push(told);
     }
 }
 

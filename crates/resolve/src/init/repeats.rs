@@ -3,8 +3,12 @@
 //! Like is compared with like: a pair within a source is sure by the same measure as one between
 //! sources, and what counts is how often entities repeat that another source surely knows. What no
 //! other source knows is as often a series (editorials, test records) as an entity.
+//!
+//! Where one source is a copy of another, pairs between them differ in nothing, and by their measure
+//! no duplicate within a source is ever sure. Every link counts there, and what repeats in both is no
+//! evidence that it is a series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sameas_graph::{Evidence, NodeId, ReferenceTable, SourceId, connect};
 
@@ -18,6 +22,10 @@ const ERROR_MAX: f64 = 0.01;
 
 /// So many of a source's records must surely have partners elsewhere to say anything.
 const PARTNERED_MIN: u64 = 20;
+
+/// A source counts as a copy if more than this share of its records that link to other sources link
+/// to one that differs in nothing.
+const COPIED_MIN: f64 = 0.5;
 
 /// What sure pairs say of one source.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -33,6 +41,9 @@ pub(super) struct Repeats {
     /// Records beyond the first that another source repeats as often, or of which no other source
     /// knows: a series, or copies.
     pub(super) doubtful: u64,
+    /// Whether it is largely a copy of other sources, or they of it: all links counted then, not
+    /// only the sure ones.
+    pub(super) is_copied: bool,
     /// From 0 to 1; of the repetitions of an entity in the sample, the share that is in it too.
     pub(super) share: f64,
     /// The share of entities that may repeat before the source does.
@@ -46,6 +57,8 @@ pub(super) enum Verdict {
     Clean,
     /// It does, unless what is doubtful are copies.
     Doubtful,
+    /// It repeats what its copy repeats, and nothing tells whether that is a series.
+    Copied,
     /// It may, or may not.
     Unknown,
     /// It repeats entities.
@@ -62,7 +75,11 @@ impl Repeats {
             return Verdict::Unknown;
         }
         if share(upper(self.surplus + self.doubtful)) > self.bound {
-            return Verdict::Doubtful;
+            return if self.is_copied {
+                Verdict::Copied
+            } else {
+                Verdict::Doubtful
+            };
         }
         Verdict::Clean
     }
@@ -76,15 +93,16 @@ fn upper(count: u64) -> f64 {
 
 /// Counts what sure pairs say of each source, in the order of the table's sources.
 ///
-/// `share` is that of all records which the sample holds.
+/// `levels` are how many each comparison has, and `share` is that of all records which the sample
+/// holds.
 pub(super) fn count(
     references: &ReferenceTable,
     links: &[Evidence],
-    is_else: impl Fn(&Evidence, usize) -> bool,
-    comparisons: usize,
+    levels: &[usize],
     share: f64,
 ) -> Vec<Repeats> {
     let source_of = |node: NodeId| references.source_of(node).index();
+    let is_else = |e: &Evidence, index: usize| usize::from(e.pattern.level(index)) > levels[index];
     let is_between = |e: &&Evidence| source_of(e.left) != source_of(e.right);
     let between: Vec<&Evidence> = links.iter().filter(is_between).collect();
     let mut weights: Vec<_> = between.iter().map(|e| e.weight).collect();
@@ -92,7 +110,7 @@ pub(super) fn count(
     let median = weights.get(weights.len() / 2).copied().unwrap_or_default();
     // Where pairs between sources hardly ever differ, neither do pairs of one entity within a
     // source; what differs there is a series or a namesake.
-    let binding: Vec<usize> = (0..comparisons)
+    let binding: Vec<usize> = (0..levels.len())
         .filter(|&index| {
             let mut counts = [0, 0];
             for edge in between
@@ -116,20 +134,59 @@ pub(super) fn count(
             Repeats {
                 records: records as u64,
                 share,
+                is_copied: is_copied(references, &between, levels.len(), SourceId::new(source)),
                 bound: error.clamp(ERROR_MIN, ERROR_MAX),
                 ..Repeats::default()
             }
         })
         .collect();
-    for component in components(references.len(), &sure) {
+    add(&mut repeats, references, &sure, |of| !of.is_copied);
+    add(&mut repeats, references, links, |of| of.is_copied);
+    repeats
+}
+
+/// Tells whether most records of a source that link to others link to one that differs in nothing.
+fn is_copied(
+    references: &ReferenceTable,
+    between: &[&Evidence],
+    comparisons: usize,
+    source: SourceId,
+) -> bool {
+    let (mut linked, mut copied) = (BTreeSet::new(), BTreeSet::new());
+    for edge in between {
+        let is_copy = (0..comparisons).all(|index| edge.pattern.level(index) <= 1);
+        for node in [edge.left, edge.right] {
+            if references.source_of(node) == source {
+                linked.insert(node);
+                if is_copy {
+                    copied.insert(node);
+                }
+            }
+        }
+    }
+    copied.len() as f64 > linked.len() as f64 * COPIED_MIN
+}
+
+/// Adds what links say to the sources that count them.
+fn add(
+    repeats: &mut [Repeats],
+    references: &ReferenceTable,
+    links: &[Evidence],
+    counts: impl Fn(&Repeats) -> bool,
+) {
+    for component in components(references.len(), links) {
         let mut of_source: BTreeMap<usize, u64> = BTreeMap::new();
         for node in component {
-            *of_source.entry(source_of(node)).or_default() += 1;
+            let source = references.source_of(node).index();
+            *of_source.entry(source).or_default() += 1;
         }
         for (&source, &count) in &of_source {
             let others = of_source.iter().filter(|(other, _)| **other != source);
             let most = others.map(|(_, &count)| count).max().unwrap_or(0);
             let repeats = &mut repeats[source];
+            if !counts(repeats) {
+                continue;
+            }
             if most == 0 {
                 repeats.doubtful += count - 1;
                 continue;
@@ -140,7 +197,6 @@ pub(super) fn count(
             repeats.doubtful += count.min(most) - 1;
         }
     }
-    repeats
 }
 
 /// Returns the records that links join, each component once.
@@ -192,8 +248,40 @@ mod tests {
                 links.retain(|edge| edge.left != NodeId::new(copy));
             }
         }
-        let found = count(&table(len), &links, |_, _| false, 0, 1.0);
+        // Pairs between sources differ somewhat in the only comparison, unless they are copies.
+        for edge in &mut links {
+            edge.pattern = edge.pattern.with(0, 2);
+        }
+        let found = count(&table(len), &links, &[2], 1.0);
         [found[0].verdict(), found[1].verdict()]
+    }
+
+    /// The same of sources that are copies of each other, where duplicates within one differ and
+    /// weigh less.
+    fn verdicts_of_copies(len: u32, twice: u32) -> [Verdict; 2] {
+        let mut links: Vec<Evidence> = (0..len).map(|n| link(n, len + n)).collect();
+        for edge in &mut links {
+            edge.pattern = edge.pattern.with(0, 1);
+        }
+        for n in 0..twice {
+            let copy = len - 1 - n;
+            for (left, right) in [(n, copy), (len + n, len + copy)] {
+                let mut edge = link(left, right);
+                edge.weight = MatchWeight::from_bits(8.0);
+                edge.pattern = edge.pattern.with(0, 3);
+                links.push(edge);
+            }
+        }
+        let found = count(&table(len), &links, &[2], 1.0);
+        [found[0].verdict(), found[1].verdict()]
+    }
+
+    /// A source and its copy were each said to hold each entity once, for no pair within them is as
+    /// like as a record and its copy; none of their duplicates was ever found.
+    #[test]
+    fn what_a_copy_repeats_too_is_left_to_the_user() {
+        assert_eq!(verdicts_of_copies(2_000, 100), [Verdict::Copied; 2]);
+        assert_eq!(verdicts_of_copies(2_000, 0), [Verdict::Clean; 2]);
     }
 
     /// A source with two duplicates in a hundred was said to hold each entity once, since up to

@@ -31,7 +31,7 @@ pub(super) fn text(found: &Found, choice: &Choice) -> String {
         compare_text(&mut out, comparison, remark);
     }
     blocks_text(&mut out, settings, choice);
-    decide_text(&mut out, settings, &found.decide);
+    decide_text(&mut out, settings, &found.decide, &found.perhaps_once);
     out.push_str("\n[graph]\npath = \"graph\"\nmodel = \"sameas.model.json\"\n");
     out
 }
@@ -249,7 +249,7 @@ fn blocks_text(out: &mut String, settings: &Settings, choice: &Choice) {
     }
 }
 
-fn decide_text(out: &mut String, settings: &Settings, remarks: &[String]) {
+fn decide_text(out: &mut String, settings: &Settings, remarks: &[String], perhaps_once: &[String]) {
     out.push_str("\n[decide]\n");
     let _ = writeln!(
         out,
@@ -264,6 +264,10 @@ fn decide_text(out: &mut String, settings: &Settings, remarks: &[String]) {
     );
     for remark in remarks {
         let _ = writeln!(out, "# {}", line(remark));
+    }
+    if !perhaps_once.is_empty() {
+        let all = [&settings.decide.one_per_source, perhaps_once].concat();
+        let _ = writeln!(out, "# one_per_source = {}", list(&all));
     }
     if !settings.decide.one_per_source.is_empty() {
         let _ = writeln!(

@@ -139,7 +139,7 @@ impl fmt::Display for SettingsProblem {
 #[non_exhaustive]
 pub enum SettingsError {
     /// The file cannot be read.
-    #[error("cannot read the settings file {} ({cause}); name another with --config", path.display())]
+    #[error("cannot read the settings file {} ({cause}); name another with --config, or let `sameas init` write one", path.display())]
     Read {
         /// The file.
         path: PathBuf,
