@@ -289,7 +289,12 @@ impl Resolver<'_> {
         let mut proven = headers.iter().filter(is_header).flatten().peekable();
         if proven.peek().is_none() {
             let column_count = self.schema.fields().len();
-            return NameHint::NoHeader { column_count };
+            return match self.schema.fields().as_ref() {
+                [only] if let Some(delimiter) = delimiter_in(only.name()) => {
+                    NameHint::Delimiter { delimiter }
+                }
+                _ => NameHint::NoHeader { column_count },
+            };
         }
         NameHint::closest(text, proven.map(String::as_str))
     }
@@ -320,6 +325,14 @@ impl Resolver<'_> {
         }
         named
     }
+}
+
+/// Returns what seems to part the columns of a header that was read as one.
+fn delimiter_in(name: &str) -> Option<char> {
+    let signs = [';', '\t', '|'].into_iter();
+    let count = |sign: &char| name.matches(*sign).count();
+    let found = signs.filter(|sign| count(sign) > 0);
+    found.max_by_key(count)
 }
 
 /// A name with a dot is parsed as a qualified one; this is how it was written.

@@ -19,6 +19,11 @@ pub enum NameHint {
         /// The columns that the first lines of the files make.
         column_count: usize,
     },
+    /// The CSV files have one column, in whose name another delimiter stands.
+    Delimiter {
+        /// The delimiter.
+        delimiter: char,
+    },
 }
 
 impl NameHint {
@@ -49,6 +54,14 @@ impl fmt::Display for NameHint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = match self {
             Self::Closest(names) => names,
+            Self::Delimiter { delimiter } => {
+                let written = delimiter.to_string();
+                return write!(
+                    out,
+                    "; the lines were read as one column, in whose name {written:?} stands: \
+                     put delimiter = {written:?} under this [[source]]"
+                );
+            }
             Self::NoHeader { column_count } => {
                 return write!(
                     out,

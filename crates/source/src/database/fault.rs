@@ -46,15 +46,17 @@ pub enum DatabaseFault {
     /// The user may not read the table.
     #[error(
         "the user may not read {table}; its owner may grant CONNECT on the database, USAGE on the \
-         schema and SELECT on the table: `sameas source check` prints the statements"
+         schema and SELECT on the table: `sameas init` and `sameas source check` print the statements"
     )]
     Denied {
         /// The table as the settings name it.
         table: String,
     },
-    /// The user may not read the table of a system that has no schemas.
+    /// The user may not read the table of a system that has no schemas, or there is none: to a user
+    /// without rights such a system does not say which.
     #[error(
-        "the user may not read {table}; run as somebody who may grant it: GRANT SELECT ON {table} TO …, \
+        "there is no such table or database, or the user may not read it; check {table} and the end of \
+         `uri`, and if both are right, run as somebody who may grant it: GRANT SELECT ON {table} TO …, \
          and EXECUTE on the functions that a view calls"
     )]
     NotGranted {

@@ -208,6 +208,22 @@ async fn a_constant_needs_no_column() {
     assert_eq!(found, table(&[["k", "1"], ["k", "1"]]));
 }
 
+/// A file with another delimiter was asked whether it has a header.
+#[tokio::test]
+async fn a_delimiter_in_the_only_column_is_named() {
+    for (text, expected) in [
+        ("id;name\n1;Ann\n", "put delimiter = \";\" under"),
+        ("id\tname\n1\tAnn\n", "put delimiter = \"\\t\" under"),
+        ("id|name\n1|Ann\n", "put delimiter = \"|\" under"),
+        ("number\n1\n", "header line?"),
+    ] {
+        let folder = Folder::with("parted.csv", text);
+        let source = folder.open("parted.csv").await.unwrap();
+        let error = source.check(&request("id", &["name"])).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
 /// A header cell near a mapped name was quoted, and in a file without a header it is a value. Names
 /// are offered only of files in whose header some name of the request stands.
 #[tokio::test]
