@@ -127,7 +127,7 @@ fn a_damaged_current_revision_is_left_by_going_back() {
     for words in [newest.to_str().unwrap(), "revision 3"] {
         assert!(told.contains(words), "no {words}: {told}");
     }
-    for (unfit, why) in [("3", "not sound"), ("9", "not sound")] {
+    for (unfit, why) in [("3", "not sound"), ("9", "there is no revision 9")] {
         let ran = graph.run(&["verify", "--go-back", unfit]);
         assert_eq!(ran.code, Some(2), "{ran:?}");
         assert!(ran.stderr.contains(why), "{}", ran.stderr);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sameas_api::FILE_DESCRIPTOR_SET;
-use sameas_api::v1::identity_service_server::{IdentityServiceServer, SERVICE_NAME};
+use sameas_api::v1::identity_service_server::{self, IdentityServiceServer};
+use sameas_api::v1::{match_service_server, profile_service_server};
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
@@ -36,6 +37,7 @@ pub(crate) struct Crew {
     workers: Vec<Worker>,
     ended: watch::Receiver<usize>,
     health: HealthReporter,
+    names: Vec<&'static str>,
     shutdown: Trigger,
     cut: Trigger,
 }
@@ -63,7 +65,8 @@ impl Crew {
             LiveMatches::new(current, matches, config.finds_in_flight_max)
         });
         let health = HealthReporter::new();
-        report(&health, ServingStatus::Serving).await;
+        let names = names(values);
+        report(&health, &names, ServingStatus::Serving).await;
         let start = |number| {
             let front = Front::new(
                 service(identity.clone()),
@@ -99,6 +102,7 @@ impl Crew {
             workers,
             ended,
             health,
+            names,
             shutdown: shutdown_trigger,
             cut: cut_trigger,
         })
@@ -124,7 +128,7 @@ impl Crew {
 
     /// Lets open requests end, cuts what takes longer than the deadline, and joins the threads.
     pub(crate) async fn drain(self, deadline: Duration) -> Result<Drained, ServeError> {
-        report(&self.health, ServingStatus::NotServing).await;
+        report(&self.health, &self.names, ServingStatus::NotServing).await;
         self.shutdown.fire();
         let all = self.ended_count(self.workers.len());
         let mut connections_cut = 0;
@@ -157,8 +161,20 @@ fn age(config: &ServerConfig, number: u32) -> Duration {
     config.connection_age + config.connection_age / AGE_STEPS * (number % AGE_STEPS)
 }
 
-async fn report(health: &HealthReporter, status: ServingStatus) {
-    for name in ["", SERVICE_NAME] {
+/// Returns the names of what is served, the empty one for all together.
+fn names(values: &Values) -> Vec<&'static str> {
+    let mut names = vec!["", identity_service_server::SERVICE_NAME];
+    if values.profiles.is_some() {
+        names.push(profile_service_server::SERVICE_NAME);
+    }
+    if values.matches.is_some() {
+        names.push(match_service_server::SERVICE_NAME);
+    }
+    names
+}
+
+async fn report(health: &HealthReporter, names: &[&str], status: ServingStatus) {
+    for name in names {
         health.set_service_status(name, status).await;
     }
 }

@@ -63,7 +63,11 @@ impl Answer for EntityAnswer {
             into,
         } in &self.history
         {
-            let _ = writeln!(text, "  revision {revision}: {event} {}", into.join(" "));
+            let _ = write!(text, "  revision {revision}: {event}");
+            for id in into {
+                let _ = write!(text, " {id}");
+            }
+            text.push('\n');
         }
         text
     }

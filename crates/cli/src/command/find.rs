@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::rows::Rows;
 use super::Outcome;
 use crate::args::{Format, Shared};
-use crate::output::{self, Answer, one_line};
+use crate::output::{self, Answer, counted, one_line};
 use crate::{graph, job};
 
 /// What `find` takes.
@@ -72,11 +72,11 @@ impl Answer for FindAnswer {
         for entity in &self.entities {
             let _ = writeln!(
                 text,
-                "{}  {}, probability {:.4}, {} records as of revision {}",
+                "{}  {}, probability {:.4}, {} as of revision {}",
                 entity.unified_id,
                 word_of(entity.standing),
                 entity.probability,
-                entity.record_count,
+                counted(entity.record_count, "record"),
                 self.revision
             );
             for record in &entity.records {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use crate::args::{Format, Shared};
-use crate::output::{self, Answer, one_line};
+use crate::output::{self, Answer, counted, one_line};
 use crate::{graph, job};
 
 /// The records that one profile asks its systems for.
@@ -46,9 +46,9 @@ struct ProfileAnswer {
 impl Answer for ProfileAnswer {
     fn text(&self) -> String {
         let mut text = format!(
-            "{}, {} records, as of revision {}\n",
+            "{}, {}, as of revision {}\n",
             self.unified_id,
-            self.profile.members.len(),
+            counted(self.profile.members.len() as u64, "record"),
             self.revision
         );
         let fields = &self.profile.fields;

@@ -18,7 +18,7 @@ use crate::{graph, job, values};
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
     /// The address to listen on, instead of the settings'; port 0 takes any free port.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     listen: Option<SocketAddr>,
     /// Lets other machines connect although nothing is encrypted.
     #[arg(long)]
@@ -62,6 +62,11 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let error = "an address is a number and a port, as 127.0.0.1:50051 or [::1]:50051; names such as localhost are not looked up";
+    text.parse().map_err(|_| error.to_owned())
+}
+
 fn config(shared: &Shared, args: &ServeArgs, settings: &Settings) -> Result<ServerConfig> {
     let listen = args.listen.or_else(|| settings.listen_address());
     Ok(ServerConfig {
@@ -82,6 +87,15 @@ mod tests {
 
     use super::*;
     use crate::args::{Args, Command};
+
+    #[test]
+    fn an_address_that_is_none_is_refused_with_an_example() {
+        for text in ["localhost:26120", "127.0.0.1"] {
+            let error = Args::try_parse_from(["sameas", "serve", "--listen", text]).unwrap_err();
+            assert!(error.to_string().contains("127.0.0.1:50051"), "{error}");
+        }
+        assert!(listen_address("[::1]:0").is_ok());
+    }
 
     #[test]
     fn proxies_are_those_of_the_settings_or_this_machine() {

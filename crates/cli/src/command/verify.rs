@@ -125,6 +125,7 @@ fn config(shared: &Shared) -> String {
 pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<Outcome> {
     let folder = graph::folder(&job::settings(shared)?)?;
     if let Some(revision) = args.go_back {
+        refuse_unkept(&folder, revision)?;
         if !args.forget_newer {
             refuse_forgetting(&folder, revision)?;
         }
@@ -143,6 +144,31 @@ pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<Outcome> {
     };
     output::print(shared.format, &answer)?;
     Ok(if whole { Outcome::Done } else { Outcome::No })
+}
+
+/// Refuses to go back to a revision that there is not.
+fn refuse_unkept(folder: &GraphFolder, revision: u64) -> Result<()> {
+    let kept = folder.kept_revisions()?;
+    if kept.contains(&Revision::new(revision)) {
+        return Ok(());
+    }
+    let kept: Vec<u64> = kept.into_iter().map(Revision::get).collect();
+    anyhow::bail!("there is no revision {revision}; {}", kept_text(&kept))
+}
+
+/// Names revisions in order, runs of them by their ends.
+fn kept_text(kept: &[u64]) -> String {
+    let runs = kept.chunk_by(|a, b| a + 1 == *b);
+    let runs = runs.filter_map(|run| match (run.first()?, run.last()?) {
+        (one, other) if one == other => Some(one.to_string()),
+        (first, last) => Some(format!("{first} to {last}")),
+    });
+    let runs: Vec<String> = runs.collect();
+    match kept.len() {
+        0 => "none is kept".to_owned(),
+        1 => format!("kept is {}", runs.concat()),
+        _ => format!("kept are {}", runs.join(", ")),
+    }
 }
 
 /// Refuses to go back behind a newer revision that could be served.

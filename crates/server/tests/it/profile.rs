@@ -18,6 +18,9 @@ use sameas_server::{
 };
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Code, Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::running::{Running, config, fact, published, reason, reference};
 use crate::world::{MERGED, NEVER, ONE, RETIRED, SPLIT, THREE, crowded, text, world};
@@ -349,4 +352,29 @@ fn tokens_are_not_taken_where_others_could_read_them() {
     }
     bind(false, true, profiles()).unwrap();
     bind(true, false, Values::default()).unwrap();
+}
+
+/// The health service knew the service of look-ups only.
+#[tokio::test]
+async fn health_knows_what_is_served_and_no_more() {
+    let told = Arc::new(Told::new());
+    let server = serving(&world(), &told, config());
+    let mut health = HealthClient::new(server.channel().await);
+    for (service, is_served) in [
+        ("sameas.v1.ProfileService", true),
+        ("sameas.v1.MatchService", false),
+    ] {
+        let request = HealthCheckRequest {
+            service: service.to_owned(),
+        };
+        let answer = health
+            .check(request)
+            .await
+            .map(|answer| answer.into_inner().status());
+        if is_served {
+            assert_eq!(answer.unwrap(), ServingStatus::Serving);
+        } else {
+            assert_eq!(answer.unwrap_err().code(), Code::NotFound);
+        }
+    }
 }

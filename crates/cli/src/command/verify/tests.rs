@@ -130,3 +130,15 @@ fn a_revision_above_the_one_gone_back_to_may_be_gone_to_again() {
     assert_eq!(graph.verified(false), found);
     publisher.go_back_to(Revision::new(3), 9).unwrap();
 }
+
+#[test]
+fn kept_revisions_are_named_by_runs() {
+    for (kept, told) in [
+        (&[][..], "none is kept"),
+        (&[3], "kept is 3"),
+        (&[2, 3, 4], "kept are 2 to 4"),
+        (&[1, 4, 5], "kept are 1, 4 to 5"),
+    ] {
+        assert_eq!(kept_text(kept), told);
+    }
+}
