@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{codegen, layers, tidy, tree};
+use crate::{codegen, features, layers, tidy, tree};
 
 /// The cargo commands, in the order in which they fail soonest.
 const STEPS: [&[&str]; 4] = [
@@ -27,6 +27,7 @@ const STEPS: [&[&str]; 4] = [
 pub(crate) fn run() -> Result<()> {
     tidy::check()?;
     layers::check()?;
+    features::check()?;
     codegen::check()?;
     STEPS.iter().try_for_each(|words| cargo(words))?;
     crate::say("ci: ok");

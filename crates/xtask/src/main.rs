@@ -2,6 +2,7 @@
 
 mod ci;
 mod codegen;
+mod features;
 mod layers;
 mod metadata;
 mod tidy;
@@ -18,6 +19,7 @@ usage: cargo xtask <chore>
 chores:
   codegen           generate crates/api/src/generated from proto/
   codegen --check   compare what is committed with what would be generated
+  features          refuse dependencies that tests would have compiled anew
   layers            refuse forbidden dependencies between crates
   tidy              refuse forbidden file names, missing headers and code out of place
   ci                everything that has to hold before a commit
@@ -39,6 +41,7 @@ fn run(words: &[&str]) -> Result<()> {
     match words {
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["features"] => features::check(),
         ["layers"] => layers::check(),
         ["tidy"] => tidy::check(),
         ["ci"] => ci::run(),

@@ -95,7 +95,7 @@ impl DependencyGraph {
 }
 
 /// Runs cargo at the root of this repository and returns what it prints.
-fn cargo(words: &[&str]) -> Result<String> {
+pub(crate) fn cargo(words: &[&str]) -> Result<String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(program)
         .args(words)

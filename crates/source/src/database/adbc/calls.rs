@@ -1,7 +1,7 @@
 //! Calls of drivers, each of which holds a thread until the driver returns, whether or not somebody
 //! still waits for it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -13,7 +13,7 @@ const CALLS_MAX: usize = 8;
 
 /// The turns of each source by its name, for as long as the program runs: a source that is opened
 /// anew still has the calls that do not return.
-static TURNS: LazyLock<Mutex<HashMap<String, Arc<Semaphore>>>> = LazyLock::new(Mutex::default);
+static TURNS: LazyLock<Mutex<BTreeMap<String, Arc<Semaphore>>>> = LazyLock::new(Mutex::default);
 
 /// Starts a call as soon as the source has a turn.
 pub(crate) async fn start<T: Send + 'static>(
