@@ -46,7 +46,7 @@ pub enum DatabaseFault {
     /// The user may not read the table.
     #[error(
         "the user may not read {table}; its owner may grant CONNECT on the database, USAGE on the \
-         schema and SELECT on the table: `sameas init` and `sameas source check` print the statements"
+         schema and SELECT on the table: `sameas source check` prints the statements"
     )]
     Denied {
         /// The table as the settings name it.
