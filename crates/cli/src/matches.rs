@@ -26,7 +26,7 @@ use crate::{job, output};
 /// How long a reading that failed is not tried again: at first, and at most.
 const PAUSE_MIN: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_mins(10);
-/// How long a source that has lost much is not read again.
+/// How long a source that has lost much is not read again, at first.
 const DOUBT: Duration = Duration::from_mins(1);
 
 /// Finds records among those that were read last.
@@ -151,17 +151,24 @@ fn replaced<T>(
     kept.replace(reading)
 }
 
+/// Why all sources are read anew.
+enum Cause {
+    Newer,
+    Doubted,
+}
+
 /// Waits until somebody asks after a newer revision, or a source was found to have lost much of what
-/// the revision knows: it may be about to be filled. Returns whether there is anybody left to ask.
-async fn until_doubted(
+/// the revision knows: it may be about to be filled. Returns nothing once there is nobody to ask.
+async fn until_read_anew(
     kept: &Kept<Finder>,
     settings: &Settings,
     wanted: &mut watch::Receiver<u64>,
-) -> bool {
+    doubt: Duration,
+) -> Option<Cause> {
     loop {
-        match tokio::time::timeout(DOUBT, wanted.changed()).await {
-            Ok(heard) => return heard.is_ok(),
-            Err(_) if is_doubted(kept, settings) => return true,
+        match tokio::time::timeout(doubt, wanted.changed()).await {
+            Ok(heard) => return heard.is_ok().then_some(Cause::Newer),
+            Err(_) if is_doubted(kept, settings) => return Some(Cause::Doubted),
             Err(_) => {}
         }
     }
@@ -194,7 +201,7 @@ async fn keep_reading(
     log: Arc<GapLog>,
 ) {
     let (settings, options) = (Arc::new(settings), Arc::new(options));
-    let mut pause = PAUSE_MIN;
+    let (mut pause, mut doubt) = (PAUSE_MIN, DOUBT);
     loop {
         let revision = *wanted.borrow_and_update();
         let (all, options) = (Arc::clone(&settings), Arc::clone(&options));
@@ -220,9 +227,12 @@ async fn keep_reading(
                 ));
                 if is_whole {
                     pause = PAUSE_MIN;
-                    if !until_doubted(&kept, &settings, &mut wanted).await {
-                        return;
-                    }
+                    doubt = match until_read_anew(&kept, &settings, &mut wanted, doubt).await {
+                        None => return,
+                        Some(Cause::Newer) => DOUBT,
+                        // A source that stays smaller costs fewer and fewer readings.
+                        Some(Cause::Doubted) => (doubt * 2).min(PAUSE_MAX),
+                    };
                     continue;
                 }
             }
@@ -258,7 +268,10 @@ impl Matches for Known {
             let answered = answer(&reading.read, question, &snapshot, &log).await?;
             let lacking = reading.lacks(&snapshot);
             let lacking = lacking.map_err(|error| failed(&error.to_string()))?;
-            Ok(with_gaps(answered, lacking))
+            for gap in &lacking {
+                log.note(&gap.source, &gap.reason);
+            }
+            Ok(with_gaps(answered, &lacking))
         });
         let ending = Ending::of(&asking);
         Box::pin(async move {
@@ -270,11 +283,16 @@ impl Matches for Known {
     }
 }
 
-/// Adds the sources of which an answer lacks something.
-fn with_gaps(mut answer: FindAnswer, lacking: Vec<FindGap>) -> FindAnswer {
-    for FindGap { source, reason } in lacking {
-        if answer.gaps.iter().all(|told| told.source != source) {
-            answer.gaps.push(wire::FindGap { source, reason });
+/// Adds the sources of which an answer lacks something. How much they have is the operator's business.
+fn with_gaps(mut answer: FindAnswer, lacking: &[FindGap]) -> FindAnswer {
+    for gap in lacking {
+        if answer.gaps.iter().all(|told| told.source != gap.source) {
+            answer.gaps.push(wire::FindGap {
+                source: gap.source.clone(),
+                reason:
+                    "what was read of it lacks what the graph knows; the server's log says more"
+                        .to_owned(),
+            });
         }
     }
     answer

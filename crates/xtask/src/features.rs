@@ -1,5 +1,6 @@
-//! Whoever builds what is shipped and then the tests compiles nothing twice: what is not shipped
-//! asks of shared dependencies for no feature that is not asked for anyway.
+//! Whoever builds what is shipped and then all members compiles nothing twice: what is not shipped
+//! asks of shared dependencies for no feature that is not asked for anyway. Dependencies for tests
+//! alone are not looked at.
 
 use std::collections::BTreeSet;
 

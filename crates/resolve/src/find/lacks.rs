@@ -8,6 +8,8 @@ use crate::rebuild::{KEPT_SHARE_LEAST, SHRINK_SHARE_LEAST};
 
 /// The keys of a source that are looked for in the revision.
 const SAMPLE_LEN: usize = 1_000;
+/// Sources that have more than so many times the records of before are looked at as a whole.
+const GROWTH_MAX: u64 = 10;
 
 impl Finder {
     /// Returns the sources that were read and of which the revision knows much more: their records
@@ -50,7 +52,13 @@ impl Finder {
                 "it has {now} records, and had {before} when the graph was rebuilt"
             )));
         }
-        let step = now.div_ceil(SAMPLE_LEN).max(1);
+        // Of a source that grew very much few keys are known, though all of those before may be.
+        let has_grown = now as u64 / GROWTH_MAX > before;
+        let step = if has_grown {
+            1
+        } else {
+            now.div_ceil(SAMPLE_LEN).max(1)
+        };
         let (mut looked_for, mut known) = (0_usize, 0_usize);
         for node in nodes.step_by(step).map(NodeId::new) {
             let found = snapshot.lookup(&source.name, references.key(node))?;
