@@ -33,9 +33,13 @@ fn a_file_that_is_cut_short_publishes_nothing_torn_and_deletes_nothing() {
     let rebuild = || sameas(&settings, &["rebuild", "--quiet"]);
     let export = || sameas(&settings, &["export"]).stdout;
     assert_eq!(rebuild().code, Some(0));
-    let began = Instant::now();
-    assert_eq!(rebuild().code, Some(0));
-    let took = began.elapsed();
+    // The least of several: cuts that come after the end of a rebuild show nothing.
+    let timed = || {
+        let began = Instant::now();
+        assert_eq!(rebuild().code, Some(0));
+        began.elapsed()
+    };
+    let took = (0..5).map(|_| timed()).min().unwrap();
     let before = export();
     let files = FILES.map(|name| {
         let path = folder.path().join(name);
