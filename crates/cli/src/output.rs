@@ -14,12 +14,6 @@ pub(crate) trait Answer: Serialize {
     fn text(&self) -> String;
 }
 
-/// Returns a count and what was counted, in the plural unless it is one.
-pub(crate) fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
-}
-
 /// Prints an answer to stdout.
 pub(crate) fn print(format: Format, answer: &impl Answer) -> Result<()> {
     let text = match format {

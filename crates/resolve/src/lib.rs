@@ -49,7 +49,7 @@ pub use profile::{
 pub use rebuild::{RuleTrace, Trace, plan, rebuild, trace, train};
 pub use report::{
     ComparisonReport, FieldReport, LabelsReport, LevelReport, PassReport, PlanReport,
-    RebuildReport, RuleReport, SourceReport, StageReport, TrainReport,
+    RebuildReport, RuleReport, SourceReport, StageReport, TrainReport, counted,
 };
 pub use report_html::{report_html, training_html};
 pub use sameas_source::{Finding, Standing, Topic};

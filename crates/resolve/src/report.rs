@@ -490,7 +490,7 @@ pub(crate) fn skipped_text(count: u64, names: &[String]) -> Option<String> {
 }
 
 /// Returns a count and what was counted, in the plural unless it is one.
-pub(crate) fn counted(count: u64, what: &str) -> String {
+pub fn counted(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {what}{plural}")
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
 use sameas_resolve::{
     FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, MatchStanding, RankOptions,
-    Shrink, rank,
+    Shrink, counted, rank,
 };
 use sameas_store::Snapshot;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::rows::Rows;
 use super::Outcome;
 use crate::args::{Format, Shared};
-use crate::output::{self, Answer, counted, one_line};
+use crate::output::{self, Answer, one_line};
 use crate::{graph, job};
 
 /// What `find` takes.

@@ -7,13 +7,14 @@ use clap::Args as ClapArgs;
 use sameas_graph::UnifiedId;
 use sameas_resolve::{
     MemberState, Profile, ProfileField, ProfileMember, ProfileValue, Settings, Survivorship,
+    counted,
 };
 use sameas_store::Snapshot;
 use serde::Serialize;
 
 use super::Outcome;
 use crate::args::{Format, Shared};
-use crate::output::{self, Answer, counted, one_line};
+use crate::output::{self, Answer, one_line};
 use crate::{graph, job};
 
 /// The records that one profile asks its systems for.

@@ -1,6 +1,7 @@
 //! What a driver does and what it lacks.
 
 use super::Adbc;
+use super::calls;
 use super::driver::place_of;
 use super::query::{rows_of, texts_of};
 use super::system::System;
@@ -82,7 +83,7 @@ impl Adbc {
             self.relation
         );
         let (gate, table) = (self.gate.clone(), self.table.to_string());
-        let planning = tokio::task::spawn_blocking(move || {
+        let planning = calls::start(&self.source_name, move || {
             let mut connection = gate.connect()?;
             let batches = rows_of(&mut connection, &query, &table)?;
             let steps = batches.iter().filter_map(|batch| texts_of(batch, 3));
@@ -92,7 +93,7 @@ impl Adbc {
             };
             Ok(steps.flat_map(texts).collect())
         });
-        planning.await.unwrap_or(Err(DatabaseFault::Crashed))
+        planning.await.await.unwrap_or(Err(DatabaseFault::Crashed))
     }
 
     fn privileges(&self, settings: &SourceSettings) -> Finding {
