@@ -1,8 +1,16 @@
 //! Comma-separated values: bytes in, batches of text columns out.
 //!
+//! Two ways lead through a file. Windows of whole lines are checked for UTF-8 at once and cut at their
+//! [`Marks`]; what does not lie whole in a window, or is wrong, goes byte by byte through a [`State`],
+//! which alone finds flaws.
+//!
 //! Cost: each byte is looked at once for its class and once for UTF-8; a cell that no column wants is
 //! not copied. Cells beyond [`CELL_KEPT_MAX`] are cut while they stream by, so memory does not follow
 //! the length of a cell or of a quote that is never closed.
+
+mod marks;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -10,16 +18,22 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 
+use self::marks::Marks;
 use super::{BATCH_BYTES_MAX, CELL_KEPT_MAX, COLUMN_COUNT_MAX};
 use crate::flaw::{Flaw, Problem};
 
 const QUOTE: u8 = b'"';
+
+/// The bytes that are checked at once; what is left of them when a batch is full is checked again.
+const WINDOW_LEN: usize = 16 << 10;
 
 /// A decoder of one file; it holds cells and does not print itself.
 pub(crate) struct CsvDecoder {
     delimiter: u8,
     state: State,
     cell: Cell,
+    /// A quoted cell of a window, without its quotes.
+    unquoted: String,
     line: u64,
     record_line: u64,
     index: usize,
@@ -85,6 +99,7 @@ impl CsvDecoder {
             delimiter,
             state: State::Start,
             cell: Cell::default(),
+            unquoted: String::new(),
             line: 1,
             record_line: 1,
             index: 0,
@@ -150,7 +165,10 @@ impl CsvDecoder {
     pub(crate) fn decode(&mut self, input: &[u8]) -> Result<usize, Flaw> {
         let mut at = 0;
         while at < input.len() && !self.is_full() {
-            let used = self.step(&input[at..])?;
+            let used = match self.whole_cells(&input[at..])? {
+                0 => self.step(&input[at..])?,
+                used => used,
+            };
             self.position += used as u64;
             at += used;
         }
@@ -189,6 +207,106 @@ impl CsvDecoder {
             .collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+    }
+
+    /// Decodes the cells that lie whole in the next window, and returns the bytes used.
+    ///
+    /// It begins where a record does, and ends before a cell that it leaves to [`step`](Self::step).
+    fn whole_cells(&mut self, input: &[u8]) -> Result<usize, Flaw> {
+        if !self.header.is_read || !self.is_between_records() {
+            return Ok(0);
+        }
+        let text = window(input);
+        let bytes = text.as_bytes();
+        let mut marks = Marks::new(text, self.delimiter);
+        let mut at = 0;
+        while at < bytes.len() && !self.is_full() {
+            if std::mem::take(&mut self.after_return) && bytes[at] == b'\n' {
+                marks.next();
+                at += 1;
+                continue;
+            }
+            if self.index == 0 {
+                self.record_line = self.line;
+                self.record_start = self.position + at as u64;
+                if is_line_break(bytes[at]) {
+                    self.break_line(bytes[at]);
+                    marks.next();
+                    at += 1;
+                    continue;
+                }
+            }
+            let end = if bytes[at] == QUOTE {
+                self.whole_quoted_cell(text, at, &mut marks)?
+            } else {
+                self.whole_plain_cell(text, at, &mut marks)?
+            };
+            let Some(end) = end else { break };
+            self.separate(bytes[end])?;
+            at = end + 1;
+        }
+        Ok(at)
+    }
+
+    /// Keeps the cell without quotes that begins at `start`, and returns where it ends, if it does.
+    fn whole_plain_cell(
+        &mut self,
+        text: &str,
+        start: usize,
+        marks: &mut Marks<'_>,
+    ) -> Result<Option<usize>, Flaw> {
+        let Some(end) = marks.find(|&mark| text.as_bytes()[mark] != QUOTE) else {
+            return Ok(None);
+        };
+        self.keep(&text[start..end])?;
+        Ok(Some(end))
+    }
+
+    /// Keeps the quoted cell that begins at `start`, and returns where it ends, if it does so well.
+    fn whole_quoted_cell(
+        &mut self,
+        text: &str,
+        start: usize,
+        marks: &mut Marks<'_>,
+    ) -> Result<Option<usize>, Flaw> {
+        let bytes = text.as_bytes();
+        self.unquoted.clear();
+        let (mut piece_start, mut line_count) = (start + 1, 0);
+        marks.next();
+        while let Some(mark) = marks.next() {
+            line_count += u64::from(bytes[mark] == b'\n');
+            if bytes[mark] != QUOTE {
+                continue;
+            }
+            let piece = &text[piece_start..mark];
+            let after = mark + 1;
+            let Some(&next) = bytes.get(after) else { break };
+            if next == QUOTE {
+                self.unquoted.push_str(&text[piece_start..after]);
+                piece_start = after + 1;
+                marks.next();
+            } else if next == self.delimiter || is_line_break(next) {
+                marks.next();
+                self.line += line_count;
+                self.keep_pieces(piece)?;
+                return Ok(Some(after));
+            } else {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps the last piece of a quoted cell with those before it.
+    fn keep_pieces(&mut self, last: &str) -> Result<(), Flaw> {
+        if self.unquoted.is_empty() {
+            return self.keep(last);
+        }
+        let mut whole = std::mem::take(&mut self.unquoted);
+        whole.push_str(last);
+        let kept = self.keep(&whole);
+        self.unquoted = whole;
+        kept
     }
 
     fn step(&mut self, input: &[u8]) -> Result<usize, Flaw> {
@@ -298,6 +416,11 @@ impl CsvDecoder {
         if !self.header.is_read {
             return self.name_column(text);
         }
+        self.keep(text)
+    }
+
+    /// Gives a cell to the column that wants it, if one does.
+    fn keep(&mut self, text: &str) -> Result<(), Flaw> {
         let Some(place) = self.wanted.places.get(self.index) else {
             return Err(self.ragged(self.index + 1));
         };
@@ -379,6 +502,16 @@ impl Cell {
     }
 }
 
+/// Returns the text that a window holds: whole lines if one ends in it, and only what is UTF-8.
+fn window(input: &[u8]) -> &str {
+    let bytes = &input[..input.len().min(WINDOW_LEN)];
+    let end = bytes.iter().rposition(|&byte| byte == b'\n');
+    let bytes = &bytes[..end.map_or(bytes.len(), |end| end + 1)];
+    std::str::from_utf8(bytes).unwrap_or_else(|error| {
+        std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+    })
+}
+
 fn append(builder: &mut StringBuilder, text: &str) {
     if text.is_empty() {
         builder.append_null();
@@ -389,144 +522,4 @@ fn append(builder: &mut StringBuilder, text: &str) {
 
 fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use arrow_array::cast::AsArray;
-    use arrow_schema::{Field, Schema};
-
-    use super::*;
-
-    type Rows = Vec<Vec<Option<String>>>;
-
-    fn decode(text: &[u8], columns: &[&str], chunk_len: usize) -> Result<Rows, Flaw> {
-        let fields: Vec<_> = columns
-            .iter()
-            .map(|name| Field::new(*name, DataType::Utf8, true))
-            .collect();
-        let mut decoder = CsvDecoder::new(b',', Arc::new(Schema::new(fields)), usize::MAX);
-        for chunk in text.chunks(chunk_len) {
-            assert_eq!(decoder.decode(chunk)?, chunk.len());
-        }
-        decoder.finish()?;
-        let batch = decoder.take_batch().unwrap();
-        Ok((0..batch.num_rows())
-            .map(|row| {
-                batch
-                    .columns()
-                    .iter()
-                    .map(|column| cell(column, row))
-                    .collect()
-            })
-            .collect())
-    }
-
-    fn cell(column: &ArrayRef, row: usize) -> Option<String> {
-        column
-            .is_valid(row)
-            .then(|| column.as_string::<i32>().value(row).to_owned())
-    }
-
-    fn rows(text: &str, columns: &[&str]) -> Rows {
-        let whole = decode(text.as_bytes(), columns, usize::MAX).unwrap();
-        for chunk_len in 1..7 {
-            let chunked = decode(text.as_bytes(), columns, chunk_len).unwrap();
-            assert_eq!(whole, chunked, "chunks of {chunk_len}");
-        }
-        whole
-    }
-
-    fn some(texts: &[&str]) -> Vec<Option<String>> {
-        texts
-            .iter()
-            .map(|text| (!text.is_empty()).then(|| (*text).to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn cells_are_split_however_the_bytes_arrive() {
-        let text = "a,b,c\n1,\"x, \"\"y\"\"\nz\",3\r\n,é\"é,\n\n\r\n7,,9";
-        let expected = [
-            some(&["1", "x, \"y\"\nz", "3"]),
-            some(&["", "é\"é", ""]),
-            some(&["7", "", "9"]),
-        ];
-        assert_eq!(rows(text, &["a", "b", "c"]), expected);
-    }
-
-    #[test]
-    fn only_wanted_columns_are_kept_in_the_order_asked() {
-        assert_eq!(
-            rows("a,b,c\n1,2,3\n", &["c", "none", "a"]),
-            [some(&["3", "", "1"])]
-        );
-        assert_eq!(rows("a,b\n1,2\n3,4\n", &[]).len(), 2);
-    }
-
-    #[test]
-    fn a_delimiter_at_the_end_of_a_file_leaves_an_empty_cell() {
-        assert_eq!(rows("a,b\n1,", &["a", "b"]), [some(&["1", ""])]);
-    }
-
-    #[test]
-    fn lone_returns_end_records() {
-        assert_eq!(
-            rows("a,b\r1,2\r3,4", &["a", "b"]),
-            [some(&["1", "2"]), some(&["3", "4"])]
-        );
-    }
-
-    #[test]
-    fn flaws_name_the_line_of_the_record() {
-        let cases: &[(&[u8], u64, Problem)] = &[
-            (
-                b"a,b\n1,2\n3\n",
-                3,
-                Problem::Ragged {
-                    expected: 2,
-                    found: 1,
-                },
-            ),
-            (
-                b"a,b\n1,2,3\n",
-                2,
-                Problem::Ragged {
-                    expected: 2,
-                    found: 3,
-                },
-            ),
-            (
-                b"a,b\n\"1\n\n\",2\n1\n",
-                5,
-                Problem::Ragged {
-                    expected: 2,
-                    found: 1,
-                },
-            ),
-            (b"a,b\r\n1,2\r\n\xff,2\r\n", 3, Problem::InvalidUtf8),
-            (b"a,b\n1,2\n1,\"2\n3,4\n", 3, Problem::OpenQuote),
-            (b"a,b\n\"1\"x,2\n", 2, Problem::StrayQuote),
-        ];
-        for (text, line, problem) in cases {
-            for chunk_len in [1, 2, 3, usize::MAX] {
-                let flaw = decode(text, &["a", "b"], chunk_len).unwrap_err();
-                assert_eq!(flaw, Flaw::new(*line, problem.clone()));
-            }
-        }
-    }
-
-    #[test]
-    fn a_cell_of_any_length_is_cut_between_characters() {
-        let long = "é".repeat(CELL_KEPT_MAX);
-        let text = format!("a,b\n\"{long}\",1\n{long},2\n");
-        let found = decode(text.as_bytes(), &["a", "b"], 4093).unwrap();
-        for row in &found {
-            let len = row[0].as_ref().unwrap().len();
-            assert!((CELL_KEPT_MAX - 1..=CELL_KEPT_MAX).contains(&len));
-        }
-        assert_eq!(found[1][1].as_deref(), Some("2"));
-    }
 }
