@@ -173,7 +173,7 @@ impl Edge {
             Ok([member.source.to_owned(), member.key.to_owned()])
         };
         let legend = snapshot.legend();
-        let remainder = legend.remainder(edge.weight, edge.rule, edge.pattern);
+        let remainder = legend.remainder(edge.weight, Some(edge.rule), edge.pattern);
         let rule = legend.rules.get(edge.rule.index());
         let kind = rule.map_or(RuleKind::Blocking, |rule| rule.kind);
         Ok(Self {

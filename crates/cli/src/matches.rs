@@ -401,6 +401,8 @@ fn reference(record: FoundRecord) -> wire::FoundReference {
         linking_rule: record.linked_by.unwrap_or_default(),
         apart_comparison: record.held_apart_by.unwrap_or_default(),
         comparisons: comparisons.collect(),
+        adjustment_bits: record.adjustment_bits,
+        rule_bits: record.rule_bits,
     }
 }
 

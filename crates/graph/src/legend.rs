@@ -33,7 +33,12 @@ impl Legend {
     ///
     /// A deterministic rule accounts for it unless the pair weighs more than
     /// [`MatchWeight::OF_RULE`], to which the rule raises: such a pair owes the rule nothing.
-    pub fn remainder(&self, weight: MatchWeight, rule: RuleId, pattern: LevelPattern) -> Remainder {
+    pub fn remainder(
+        &self,
+        weight: MatchWeight,
+        rule: Option<RuleId>,
+        pattern: LevelPattern,
+    ) -> Remainder {
         let comparisons = self.comparisons.iter().enumerate();
         let levels = comparisons.filter_map(|(index, comparison)| {
             let level = usize::from(pattern.level(index));
@@ -43,7 +48,8 @@ impl Legend {
         let levels: i32 = levels.map(|l| i32::from(l.weight.hundredths())).sum();
         let rest = i32::from(weight.hundredths()) - i32::from(self.prior.hundredths()) - levels;
         let bits = f64::from(rest) / 100.0;
-        let kind = self.rules.get(rule.index()).map(|rule| rule.kind);
+        let rule = rule.and_then(|rule| self.rules.get(rule.index()));
+        let kind = rule.map(|rule| rule.kind);
         if kind == Some(RuleKind::Deterministic) && weight <= MatchWeight::OF_RULE {
             Remainder {
                 adjustment_bits: 0.0,
@@ -122,7 +128,8 @@ mod tests {
             ..Legend::default()
         };
         let pattern = LevelPattern::default().with(0, 1).with(1, 1);
-        legend.remainder(MatchWeight::from_bits(bits), RuleId::new(rule), pattern)
+        let rule = Some(RuleId::new(rule));
+        legend.remainder(MatchWeight::from_bits(bits), rule, pattern)
     }
 
     fn adjustment(bits: f64) -> Remainder {

@@ -356,7 +356,7 @@ fn evidence(snapshot: &Snapshot, edge: &MemberEvidence) -> Result<wire::Evidence
     let legend = snapshot.legend();
     let rule = legend.rules.get(edge.rule.index());
     let (decision, reason) = decision(edge.decision);
-    let remainder = legend.remainder(edge.weight, edge.rule, edge.pattern);
+    let remainder = legend.remainder(edge.weight, Some(edge.rule), edge.pattern);
     Ok(wire::Evidence {
         left: Some(reference(left.source, left.key)),
         right: Some(reference(right.source, right.key)),

@@ -1557,6 +1557,16 @@ pub struct FoundReference {
     /// fields that the caller may not see; at most 16.
     #[prost(message, repeated, tag = "6")]
     pub comparisons: ::prost::alloc::vec::Vec<ComparisonEvidence>,
+    /// What rare values added and what relatives share took away, in bits: the
+    /// posterior weight less the prior and the weights of all comparisons. 0 if a
+    /// deterministic rule raised the weight.
+    #[prost(double, tag = "7")]
+    pub adjustment_bits: f64,
+    /// What the deterministic rule decided, in bits: the posterior weight, which
+    /// such a rule raises to 40, less the prior and the weights of all comparisons.
+    /// 0 if none links them, and if the pair weighs more than 40.
+    #[prost(double, tag = "8")]
+    pub rule_bits: f64,
 }
 /// A source that was not searched, or did not tell what its candidates are like.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

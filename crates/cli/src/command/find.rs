@@ -63,6 +63,8 @@ struct FindAnswer {
     gaps: Vec<FindGap>,
     /// Fields whose value cannot be read; it was taken for missing.
     unreadable: Vec<String>,
+    /// What any two records weigh before they are compared.
+    prior_bits: f64,
     entities: Vec<FoundEntity>,
 }
 
@@ -80,7 +82,7 @@ impl Answer for FindAnswer {
                 self.revision
             );
             for record in &entity.records {
-                push_record(&mut text, record);
+                push_record(&mut text, record, self.prior_bits);
             }
         }
         for gap in &self.gaps {
@@ -99,10 +101,10 @@ fn word_of(standing: MatchStanding) -> &'static str {
     }
 }
 
-fn push_record(text: &mut String, record: &FoundRecord) {
+fn push_record(text: &mut String, record: &FoundRecord, prior_bits: f64) {
     let _ = write!(
         text,
-        "  {} {}: {:+.1} bits",
+        "  {} {}: {:+.1} bits, prior {prior_bits:+.1}",
         record.source,
         one_line(&record.key),
         record.weight_bits
@@ -110,6 +112,14 @@ fn push_record(text: &mut String, record: &FoundRecord) {
     let said = record.comparisons.iter();
     for (comparison, level, bits) in said.filter(|(_, level, _)| level != "missing") {
         let _ = write!(text, ", {comparison} {level} {bits:+.1}");
+    }
+    for (what, bits) in [
+        ("rare values less what is shared", record.adjustment_bits),
+        ("the rule", record.rule_bits),
+    ] {
+        if bits != 0.0 {
+            let _ = write!(text, ", {what} {bits:+.1}");
+        }
     }
     if let Some(rule) = &record.linked_by {
         let _ = write!(text, "; linked by rule {rule}");
@@ -228,6 +238,7 @@ impl Search<'_> {
             is_partial: !gaps.is_empty(),
             gaps,
             unreadable: found.unreadable,
+            prior_bits: self.finder.legend().prior.bits(),
             entities,
         })
     }

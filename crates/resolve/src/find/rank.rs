@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sameas_graph::{Legend, UnifiedId, probability_of};
+use sameas_graph::{Legend, MatchWeight, RuleId, UnifiedId, probability_of};
 use sameas_store::{CorruptError, Member, Snapshot};
 use serde::Serialize;
 
@@ -45,6 +45,10 @@ pub struct FoundRecord {
     pub held_apart_by: Option<String>,
     /// The comparisons that are told, with their levels and what these weigh, in bits.
     pub comparisons: Vec<(String, String, f64)>,
+    /// What rare values add to the prior and all comparisons, less what relatives share, in bits.
+    pub adjustment_bits: f64,
+    /// What a deterministic rule adds, in bits.
+    pub rule_bits: f64,
 }
 
 /// An entity that the record may be of.
@@ -188,6 +192,9 @@ fn record(candidate: &Candidate, legend: &Legend, comparisons: &[usize]) -> Foun
         )
     });
     let name_of = |comparison: usize| legend.comparisons[comparison].name.clone();
+    let weight = MatchWeight::from_bits(candidate.bits);
+    let rule = candidate.linked_by.map(|rule| RuleId::new(rule as u8));
+    let remainder = legend.remainder(weight, rule, candidate.pattern);
     FoundRecord {
         source: candidate.source.clone(),
         key: candidate.key.clone(),
@@ -198,5 +205,7 @@ fn record(candidate: &Candidate, legend: &Legend, comparisons: &[usize]) -> Foun
             .map(|rule| legend.rules[rule].name.clone()),
         held_apart_by: candidate.held_apart_by.map(name_of),
         comparisons: comparisons.collect(),
+        adjustment_bits: remainder.adjustment_bits,
+        rule_bits: remainder.rule_bits,
     }
 }

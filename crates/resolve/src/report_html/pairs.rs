@@ -109,7 +109,7 @@ fn steps(legend: &Legend, edge: &Evidence) -> Vec<Step> {
             bits: level.map_or(0.0, |level| level.weight.bits()),
         });
     }
-    let remainder = legend.remainder(edge.weight, edge.rule, edge.pattern);
+    let remainder = legend.remainder(edge.weight, Some(edge.rule), edge.pattern);
     let rest = [
         (
             "adjustment",
