@@ -19,7 +19,7 @@ use self::rule::{PreparedPart, PreparedRule};
 use crate::BudgetSettings;
 use crate::plan::{KeyPart, MatchingPlan};
 use crate::prepared::Prepared;
-use crate::rows::{GATHER_LEN, NodeRow, Rows};
+use crate::rows::{Agreement, GATHER_LEN, NodeRow, Rows};
 
 /// Refined blocks that one thread takes at a time.
 const REFINED_CHUNK_LEN: usize = 8_192;
@@ -235,8 +235,19 @@ impl<'p> Blocking<'p> {
 
     /// Returns whether this block is where the pair belongs: no earlier rule and no earlier key makes it.
     pub fn owns(&self, block: &Block<'_>, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        self.owns_agreeing(block, (a, b), a.agreement(b))
+    }
+
+    /// Does the same for two rows that were compared.
+    #[inline]
+    pub(crate) fn owns_agreeing(
+        &self,
+        block: &Block<'_>,
+        (a, b): (NodeRow<'_>, NodeRow<'_>),
+        agreement: Agreement,
+    ) -> bool {
         let makes = |rule: &PreparedRule<'_>| {
-            rule.agrees(a, b)
+            rule.agrees(a, b, agreement)
                 && (!rule.multi && rule.hot.is_empty() || self.first_key(rule, a, b).is_some())
         };
         if self.rules[..block.rule].iter().any(makes) {
@@ -244,7 +255,7 @@ impl<'p> Blocking<'p> {
         }
         let rule = &self.rules[block.rule];
         // Two different keys can share the hash bits of a word; such pairs are no candidates.
-        if !rule.agrees(a, b) {
+        if !rule.agrees(a, b, agreement) {
             return false;
         }
         if !rule.multi && !block.is_refined {

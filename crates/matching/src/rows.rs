@@ -1,6 +1,6 @@
 //! What every pair is asked first, side by side for each node.
 //!
-//! Cost: four bytes a slot or word, so a node is two or three cache lines. Nodes of a block lie anywhere in
+//! Cost: four bytes a slot or word and four more, so a node is two or three cache lines. Nodes of a block lie anywhere in
 //! memory; [`Rows::gather`] copies many of their rows at once, so that their reads overlap, and
 //! all questions that equality answers are then answered from what was copied.
 
@@ -19,6 +19,10 @@ pub(crate) const GATHER_LEN: usize = 256;
 /// Rows that are filled column by column before the next ones, so that they stay in the cache.
 const FILL_LEN: usize = 4_096;
 
+/// The first slots, of which [`Agreement`] knows; comparisons and all but the strangest rules are
+/// asked of these.
+const AGREEMENT_SLOTS: usize = u32::BITS as usize;
+
 /// The numbers of one node that rules and comparisons look at.
 ///
 /// The first slots are the first values of the comparisons' own fields, in comparison order.
@@ -27,10 +31,35 @@ pub struct NodeRow<'r> {
     /// The node.
     pub node: u32,
     ids: &'r [u32],
+    /// Which of the first slots hold a value, one bit a slot.
+    present: u32,
     hints: &'r [u32],
 }
 
+/// In which of the first slots two rows agree, one bit a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Agreement {
+    /// Both hold the same value.
+    pub(crate) equal: u32,
+    /// Both hold a value, and not the same.
+    pub(crate) unequal: u32,
+}
+
 impl<'r> NodeRow<'r> {
+    /// Compares the first slots with those of another row, without a jump.
+    #[inline]
+    pub(crate) fn agreement(self, other: NodeRow<'_>) -> Agreement {
+        let slots = self.ids.iter().zip(other.ids).take(AGREEMENT_SLOTS);
+        let same = slots
+            .enumerate()
+            .fold(0, |same, (slot, (x, y))| same | u32::from(x == y) << slot);
+        let both = self.present & other.present;
+        Agreement {
+            equal: both & same,
+            unequal: both & !same,
+        }
+    }
+
     /// Returns the number in a slot, 0 where there is no value.
     #[inline]
     pub(crate) fn id(self, slot: usize) -> u32 {
@@ -47,12 +76,6 @@ impl<'r> NodeRow<'r> {
     #[inline]
     pub(crate) fn value(self, slot: usize) -> ValueId {
         ValueId::new(self.ids[slot])
-    }
-
-    /// Returns the numbers, slot by slot.
-    #[inline]
-    pub(crate) fn ids(self) -> &'r [u32] {
-        self.ids
     }
 }
 
@@ -133,10 +156,11 @@ impl Rows {
                 (records.column(field).first_ids(), derived)
             })
             .collect();
-        let mut width = slots.len();
+        let ahead = slots.len() + 1;
+        let mut width = ahead;
         let mut hints = Vec::new();
         for (hint, _) in words {
-            hints.push((*hint, width - slots.len()));
+            hints.push((*hint, width - ahead));
             width += hint.len();
         }
         let hinted: Vec<(usize, usize, &[u32], &[u32])> = words
@@ -144,7 +168,7 @@ impl Rows {
             .zip(&hints)
             .map(|((hint, words), (_, at))| {
                 let values = records.column(hint.field()).first_ids();
-                (slots.len() + at, hint.len(), values, &words[..])
+                (ahead + at, hint.len(), values, &words[..])
             })
             .collect();
         let mut ids = vec![0; width * records.len()];
@@ -156,6 +180,13 @@ impl Rows {
                 for (id, &value) in values {
                     *id = derived.map_or(value, |of| of.single(ValueId::new(value)));
                 }
+            }
+            for row in ids.chunks_exact_mut(width) {
+                let first = row[..columns.len()].iter().take(AGREEMENT_SLOTS);
+                let bits = first
+                    .enumerate()
+                    .map(|(slot, &id)| u32::from(id != 0) << slot);
+                row[columns.len()] = bits.sum();
             }
             for &(at, len, values, words) in &hinted {
                 let rows = ids.chunks_exact_mut(width);
@@ -176,6 +207,14 @@ impl Rows {
     /// Returns where a node's only derived value stands; for whole values, where its first stands.
     pub(crate) fn slot(&self, field: FieldId, form: Form) -> Option<usize> {
         self.slots.iter().position(|slot| *slot == (field, form))
+    }
+
+    /// Returns the bits by which an [`Agreement`] tells of these slots, if it tells of all.
+    pub(crate) fn agreement_mask(slots: &[usize]) -> Option<u32> {
+        let mut bits = slots
+            .iter()
+            .map(|&slot| (slot < AGREEMENT_SLOTS).then(|| 1 << slot));
+        bits.try_fold(0, |mask, bit| Some(mask | bit?))
     }
 
     /// Returns how many words a row has.
@@ -212,7 +251,13 @@ impl Rows {
     #[inline]
     pub(crate) fn within<'r>(&self, gathered: &'r [u32], index: usize, node: u32) -> NodeRow<'r> {
         let row = &gathered[index * self.width..][..self.width];
-        let (ids, hints) = row.split_at(self.slots.len());
-        NodeRow { node, ids, hints }
+        let (ids, rest) = row.split_at(self.slots.len());
+        let (&present, hints) = rest.split_first().unwrap_or((&0, &[]));
+        NodeRow {
+            node,
+            ids,
+            present,
+            hints,
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! refuses a pair that would have reached it.
 
 mod adjustment;
+mod bound;
 
 use rayon::prelude::*;
 use sameas_graph::{
@@ -14,13 +15,14 @@ use sameas_graph::{
 use sameas_record::ValueId;
 
 use self::adjustment::{Adjustment, adjustments_of};
+use self::bound::BoundTables;
 use crate::blocking::{Blocking, Blocks};
 use crate::compare::Comparer;
 use crate::find::ValueCounts;
 use crate::model::{Calibration, FrequencyKey, FrequencyTable, Interactions, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::{Exclusive, Prepared};
-use crate::rows::NodeRow;
+use crate::rows::{Agreement, NodeRow};
 use crate::sieve::Sieve;
 use crate::{DecideSettings, Scope};
 
@@ -69,6 +71,7 @@ pub struct Weighed {
 pub struct Weigher<'p> {
     comparer: &'p Comparer<'p>,
     tables: Vec<Table>,
+    bounds: BoundTables,
     /// Comparisons that rows say something about, those first that can take most off a bound.
     sieves: Vec<(usize, Sieve)>,
     prior: f64,
@@ -204,11 +207,13 @@ impl<'p> Weigher<'p> {
             })
             .collect();
         sieves.sort_by(|(_, a), (_, b)| b.gain().total_cmp(&a.gain()));
+        let prior = model.prior_bits();
         Self {
             comparer,
+            bounds: BoundTables::new(prior, &tables),
             tables,
             sieves,
-            prior: model.prior_bits(),
+            prior,
             related_prior: model.prior_bits_against_related(),
             interactions: Interactions::resolve(&model.interactions, &model.comparisons)
                 .unwrap_or_default(),
@@ -302,11 +307,14 @@ impl<'p> Weigher<'p> {
         for block in blocks.iter() {
             for (i, a) in block.rows().enumerate() {
                 for b in block.rows().skip(i + 1) {
-                    if !self.exclusive.may_pair(a.node, b.node) || !blocking.owns(&block, a, b) {
+                    let agreement = a.agreement(b);
+                    if !self.exclusive.may_pair(a.node, b.node)
+                        || !blocking.owns_agreeing(&block, (a, b), agreement)
+                    {
                         continue;
                     }
                     part.pairs += 1;
-                    if let Some(pair) = self.promise(asked_from, a, b) {
+                    if let Some(pair) = self.promise(asked_from, (a, b), agreement) {
                         self.comparer.prefetch(a, b);
                         promising.push(pair);
                     }
@@ -319,25 +327,27 @@ impl<'p> Weigher<'p> {
         self.weigh_promising(blocks.rule, &mut promising, part);
     }
 
-    /// Returns the most a pair can weigh and the deterministic rule that links it, unless it can
-    /// be seen from rows that the pair stays below the review threshold.
+    /// Returns a pair with the most it can weigh and the deterministic rule that links it, unless
+    /// it can be seen from rows that the pair stays below the review threshold.
     fn promise<'b>(
         &self,
         asked_from: usize,
-        a: NodeRow<'b>,
-        b: NodeRow<'b>,
+        (a, b): (NodeRow<'b>, NodeRow<'b>),
+        agreement: Agreement,
     ) -> Option<Promising<'b>> {
         let linked = (asked_from < self.deterministic)
             .then(|| self.comparer.rule_that_links(asked_from, a, b))
             .flatten();
-        let bound = self.bound(a, b);
-        let pair = Promising {
+        let bound = match linked {
+            Some(_) => f64::MAX,
+            None => self.bound(a, b, agreement)?,
+        };
+        Some(Promising {
             a,
             b,
             bound,
             linked,
-        };
-        (linked.is_some() || self.may_reach_review(bound, a, b)).then_some(pair)
+        })
     }
 
     fn weigh_promising(&self, rule: usize, pairs: &mut Vec<Promising<'_>>, part: &mut Part) {
@@ -380,31 +390,20 @@ impl<'p> Weigher<'p> {
         })
     }
 
-    /// Returns the most the pair can weigh, from equality of value ids alone.
-    fn bound(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
-        let mut bits = self.prior;
-        for ((&x, &y), table) in a.ids().iter().zip(b.ids()).zip(&self.tables) {
-            bits += table.most(x, y);
-        }
-        bits
-    }
-
-    /// Tells whether a pair of this bound can reach the review threshold by what its rows show.
-    fn may_reach_review(&self, mut bound: f64, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
-        let least = self.least;
-        if bound < least {
-            return false;
-        }
+    /// Returns the most a pair can weigh by which values are equal, unless that, or what rows show
+    /// beside it, is below the review threshold.
+    fn bound(&self, a: NodeRow<'_>, b: NodeRow<'_>, agreement: Agreement) -> Option<f64> {
+        let bound = self.bounds.reach(&self.tables, a, agreement, self.least)?;
+        let mut left = bound;
         for (index, sieve) in &self.sieves {
-            let (x, y) = (a.id(*index), b.id(*index));
-            if x != y && x != 0 && y != 0 {
-                bound += sieve.most(a, b) - self.tables[*index].best_unequal;
-                if bound < least {
-                    return false;
+            if agreement.unequal >> index & 1 == 1 {
+                left += sieve.most(a, b) - self.tables[*index].best_unequal;
+                if left < self.least {
+                    return None;
                 }
             }
         }
-        true
+        Some(bound)
     }
 
     /// Returns the pattern, unless the weight turns out to stay below the review threshold.
@@ -499,7 +498,7 @@ fn least_bits(model: &Model, threshold: Threshold) -> f64 {
 struct Promising<'b> {
     a: NodeRow<'b>,
     b: NodeRow<'b>,
-    /// The most it can weigh.
+    /// The most it can weigh, if no rule links it.
     bound: f64,
     /// The deterministic rule that links it.
     linked: Option<usize>,

@@ -7,7 +7,7 @@ use super::refine::RefinedBlocks;
 use super::window::Window;
 use crate::plan::{BlockingRule, KeyPart};
 use crate::prepared::Prepared;
-use crate::rows::{Hint, NodeRow, Rows};
+use crate::rows::{Agreement, Hint, NodeRow, Rows};
 
 /// One rule over the records: every node's keys, and which keys are hot.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct PreparedRule<'p> {
     /// The slots of the parts of which a node has at most one value: nodes that share a key agree
     /// in them, and share a key if they do unless the rule has other parts.
     slots: Vec<usize>,
+    /// The same slots as bits of an [`Agreement`], if it knows of all.
+    mask: Option<u32>,
     /// Where rows hold the sets of derived values of the other parts.
     sets: Vec<usize>,
     /// Keys of blocks over the bound, sorted.
@@ -44,10 +46,12 @@ impl<'p> PreparedRule<'p> {
         let window = rule
             .window
             .map(|len| Window::new(prepared, &rule.parts, len));
+        let slots: Vec<usize> = parts.iter().filter_map(|part| part.slot).collect();
         Self {
             multi: window.is_some() || !parts.iter().all(PreparedPart::single),
             window,
-            slots: parts.iter().filter_map(|part| part.slot).collect(),
+            mask: Rows::agreement_mask(&slots),
+            slots,
             sets: parts.iter().filter_map(|part| part.set).collect(),
             parts,
             key_starts: Vec::new(),
@@ -61,13 +65,17 @@ impl<'p> PreparedRule<'p> {
     /// Tells whether two nodes agree in all slots of the rule, and may share a value of the other
     /// parts, or whether they are neighbours.
     #[inline]
-    pub(super) fn agrees(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+    pub(super) fn agrees(&self, a: NodeRow<'_>, b: NodeRow<'_>, agreement: Agreement) -> bool {
         let equal = |&slot: &usize| a.id(slot) == b.id(slot) && a.id(slot) != 0;
         let shares = |&at: &usize| a.hints(at)[0] & b.hints(at)[0] != 0;
         if let Some(window) = &self.window {
             return window.key(a.node, b.node).is_some();
         }
-        self.slots.iter().all(equal) && self.sets.iter().all(shares)
+        let is_equal = match self.mask {
+            Some(mask) => agreement.equal & mask == mask,
+            None => self.slots.iter().all(equal),
+        };
+        is_equal && self.sets.iter().all(shares)
     }
 
     /// Returns the keys of a node, ascending; for rules with several keys a node.
