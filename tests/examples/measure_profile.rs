@@ -21,7 +21,7 @@ use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use sameas_api::v1::get_profile_request::Subject;
 use sameas_api::v1::profile_service_client::ProfileServiceClient;
 use sameas_api::v1::{GetProfileRequest, Reference};
-use sameas_resolve::{Profiler, Settings};
+use sameas_resolve::{Profiler, Settings, Waiting};
 use sameas_tests::{Postgres, Serving, Table, connect, driver, people, sameas};
 use tempfile::TempDir;
 use tonic::Request;
@@ -195,7 +195,8 @@ impl Place {
             });
             let members: Vec<_> = members.collect();
             let began = Instant::now();
-            let asked = profiler.profile(&members, &fields, Duration::from_mins(1));
+            let asked =
+                profiler.profile(&members, &fields, Waiting::Within(Duration::from_mins(1)));
             let profile = asked.await.unwrap();
             times.push(began.elapsed());
             assert!(!profile.is_partial(), "{profile:?}");

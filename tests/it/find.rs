@@ -24,7 +24,7 @@ fn load(settings: &Settings) -> Finder {
 fn find(finder: &Finder, query: FindQuery) -> Result<sameas_resolve::Found, FindError> {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().build().unwrap();
-    runtime.block_on(finder.find(query, std::time::Duration::MAX))
+    runtime.block_on(finder.find(query, sameas_resolve::Waiting::ToTheEnd))
 }
 
 /// The records of the CRM, as its file has them, by the fields that settings make of its columns.

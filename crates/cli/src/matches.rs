@@ -9,7 +9,7 @@ use anyhow::Result;
 use sameas_api::v1 as wire;
 use sameas_resolve::{
     FindError, FindGap, FindQuery, Finder, FoundEntity, FoundRecord, JobOptions, MatchStanding,
-    RankOptions, Settings, Shrink, Silent, rank,
+    RankOptions, Settings, Shrink, Silent, Waiting, rank,
 };
 use sameas_server::{
     FOUND_REFERENCE_COUNT_MAX, FindAnswer, FindFailure, FindQuestion, Finding, Matches,
@@ -325,7 +325,7 @@ async fn answer(
         limit: question.limit,
         comparisons: finder.visible_comparisons(visible.as_ref()),
     };
-    let found = finder.find(query(question), time).await;
+    let found = finder.find(query(question), Waiting::Within(time)).await;
     let found = found.map_err(|error| match &error {
         FindError::UnknownField { field, .. } => FindFailure::FieldUnknown {
             position: position(field),

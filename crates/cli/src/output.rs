@@ -71,7 +71,26 @@ pub(crate) fn error_text(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    text
+    without_users(&text)
+}
+
+/// Leaves users and passwords out of addresses: one may stand where a path or a name was expected.
+fn without_users(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, address) = rest.split_at(at + 3);
+        let end = address.find(char::is_whitespace).unwrap_or(address.len());
+        shown.push_str(before);
+        rest = match address[..end].rfind('@') {
+            Some(user_end) => {
+                shown.push('…');
+                &address[user_end..]
+            }
+            None => address,
+        };
+    }
+    shown + rest
 }
 
 /// Returns whether whoever read stdout has closed it.
@@ -84,7 +103,24 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::harmless;
+    use super::{harmless, without_users};
+
+    #[test]
+    fn no_password_of_an_address_is_told() {
+        for (text, shown) in [
+            (
+                "postgres://u:p@ss/w@h/db is no file",
+                "postgres://…@h/db is no file",
+            ),
+            (
+                "see https://example.org/a b@c",
+                "see https://example.org/a b@c",
+            ),
+            ("`s3://k@b` and `x://y`", "`s3://…@b` and `x://y`"),
+        ] {
+            assert_eq!(without_users(text), shown);
+        }
+    }
 
     #[test]
     fn a_key_cannot_speak_to_the_terminal() {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use sameas_api::v1 as wire;
 use sameas_resolve::{
-    CallerRight, MemberState, Profile, ProfileField, ProfileValue, Profiler, Settings, Survivorship,
+    CallerRight, MemberState, Profile, ProfileField, ProfileValue, Profiler, Settings,
+    Survivorship, Waiting,
 };
 use sameas_server::{
     ALTERNATIVE_COUNT_MAX, Answering, Callers, ProfileAnswer, ProfileQuestion, Profiles, Right,
@@ -155,7 +156,9 @@ impl Profiles for Systems {
                 include_alternatives,
                 time,
             } = question;
-            let profile = profiler.profile(&members, &fields, time).await;
+            let profile = profiler
+                .profile(&members, &fields, Waiting::Within(time))
+                .await;
             profile.map(|profile| answer(profile, include_alternatives, &log))
         });
         let ending = Ending::of(&asking);

@@ -33,7 +33,7 @@ pub use self::query::{FindError, FindQuery};
 pub use self::rank::{FoundEntity, FoundRecord, MatchStanding, RankOptions, rank};
 use crate::ingest::Unread;
 use crate::job::{JobError, JobOptions, Stages};
-use crate::opened::{OpenedSources, told};
+use crate::opened::{OpenedSources, Waiting, told};
 use crate::rebuild::{Job, threads};
 use crate::{Settings, model_file};
 
@@ -212,12 +212,11 @@ impl Finder {
         })
     }
 
-    /// Finds what some rule brings together with a record, and weighs it. Sources get the time of the
-    /// settings, or this if it is less.
+    /// Finds what some rule brings together with a record, and weighs it.
     ///
     /// # Errors
     /// Names what is wrong with the query; a source that fails leaves a gap instead.
-    pub async fn find(&self, query: FindQuery, time: Duration) -> Result<Found, FindError> {
+    pub async fn find(&self, query: FindQuery, waiting: Waiting) -> Result<Found, FindError> {
         let began = Instant::now();
         let only_of = self.shared.only_of(&query);
         let shared = Arc::clone(&self.shared);
@@ -229,7 +228,10 @@ impl Finder {
         });
         let (probe, unreadable, hidden, brought) = asked.await??;
         let (resident, asked) = self.shared.by_place(&brought.nodes);
-        let left = time.saturating_sub(began.elapsed());
+        let left = match waiting {
+            Waiting::Within(time) => Waiting::Within(time.saturating_sub(began.elapsed())),
+            Waiting::ToTheEnd => Waiting::ToTheEnd,
+        };
         let (fetched, mut gaps) = self.shared.fetch(&asked, &hidden, left).await;
         gaps.extend(self.shared.unread.iter().cloned());
         let shared = Arc::clone(&self.shared);
@@ -433,17 +435,20 @@ impl Shared {
         &self,
         asked: &[Asked<'_>],
         hidden: &[FieldId],
-        time: Duration,
+        waiting: Waiting,
     ) -> (Vec<Records>, Vec<FindGap>) {
-        let time = time.min(Duration::from_millis(self.settings.find.timeout_ms));
+        let most = Duration::from_millis(self.settings.find.timeout_ms);
         let answers = asked.iter().map(|asked| async move {
+            let name = &asked.of.plan.name;
+            let source = self.settings.sources.iter().find(|s| s.name == *name);
+            let time = source.map_or(most, |source| waiting.time_of(source, most));
             let visible = asked.of.without(hidden);
             let asking = asked.records(&visible, &self.opened, &self.schema);
             let answer = tokio::time::timeout(time, asking).await;
             answer.unwrap_or_else(|_| {
                 // It may be behind a connection that nobody holds any more, if it had its time.
-                if time >= Duration::from_millis(self.settings.find.timeout_ms) {
-                    self.opened.forget(&asked.of.plan.name);
+                if time >= most {
+                    self.opened.forget(name);
                 }
                 Err(format!("no answer within {} ms", time.as_millis()))
             })

@@ -90,6 +90,11 @@ pub enum JobError {
         /// The source.
         source_name: String,
     },
+    /// By the labels hardly any pair of records is of one entity.
+    #[error(
+        "by these labels next to no two records are of one entity, so nothing could be learnt and the model stays as it was; look for records of the labels that are said to be one and are not"
+    )]
+    NoMatches,
     /// A source lost more than a fifth of its records.
     #[error(
         "source `{source_name}` has {now} records, the last rebuild saw {before}: it shrank by more than a fifth; check the source, and pass --allow-shrink if that is right"

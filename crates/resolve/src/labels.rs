@@ -1,5 +1,6 @@
 //! Labels that somebody has: pairs of records, or the entities of records.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sameas_graph::{NodeId, ReferenceTable};
@@ -31,6 +32,7 @@ pub(crate) fn read(path: &Path, references: &ReferenceTable) -> Result<Labels, E
     };
     let (mut pairs, mut count, mut first_source) = (Vec::new(), 0, String::new());
     let mut strange: Option<(u64, String)> = None;
+    let mut said: BTreeMap<(NodeId, NodeId), bool> = BTreeMap::new();
     rows.read(COLUMNS, &mut |row,
                              [
         source_l,
@@ -57,6 +59,12 @@ pub(crate) fn read(path: &Path, references: &ReferenceTable) -> Result<Labels, E
         if let (Some(a), Some(b)) = (find(source_l, key_l), find(source_r, key_r)) {
             if a == b {
                 return Err(rows.error(row, "names one record twice"));
+            }
+            if *said.entry((a.min(b), a.max(b))).or_insert(is_match) != is_match {
+                return Err(rows.error(
+                    row,
+                    "says the opposite of an earlier record about the same pair",
+                ));
             }
             pairs.push((a, b, is_match));
         }

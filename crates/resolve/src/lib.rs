@@ -41,6 +41,7 @@ pub use find::{
 pub use init::{Existing, InitError, InitReport, InitRequest, InitSource, init};
 pub use job::{JobError, JobOptions, Progress, Shrink, Silent};
 pub use model_file::key_path;
+pub use opened::Waiting;
 pub use output::{OutputError, refuse_output};
 pub use profile::{
     MemberState, Profile, ProfileError, ProfileField, ProfileMember, ProfileSettings, ProfileValue,

@@ -3,17 +3,46 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use sameas_source::{
     DatabaseFault, FETCH_KEYS_MAX, OpenError, ScanError, ScanRequest, Source, SourceSettings,
+    to_the_end,
 };
 use thiserror::Error;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
 
 /// The fetches of one source that go on at once; others wait. As many sessions of a database are
 /// kept, so that none is opened for a single fetch.
 const FETCH_COUNT_MAX: usize = 4;
+
+/// How long opening may take of a database that is asked for its columns alone, and of one that a
+/// driver may read through to learn them. Files are read to their end.
+const OPENING_TIME_MAX: Duration = Duration::from_secs(30);
+const DRIVER_OPENING_TIME_MAX: Duration = Duration::from_mins(10);
+
+/// How long whoever asks waits for a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// As long as the settings say, or this if it is less.
+    Within(Duration),
+    /// As long as the settings say, but until files of this machine are read to their end: whoever
+    /// asks once finds nothing learnt, and would wait in vain each time.
+    ToTheEnd,
+}
+
+impl Waiting {
+    /// Returns how long a source may take, which may take so long by the settings.
+    pub(crate) fn time_of(self, source: &SourceSettings, time: Duration) -> Duration {
+        match self {
+            Self::Within(own) => time.min(own),
+            Self::ToTheEnd if source.is_local() => Duration::MAX,
+            Self::ToTheEnd => time,
+        }
+    }
+}
 
 /// Why a source did not tell what it has. No message quotes a value.
 #[derive(Debug, Error)]
@@ -22,6 +51,8 @@ pub(crate) enum FetchError {
     Unknown,
     #[error("{}", told(.0))]
     Open(#[source] OpenError),
+    #[error("it could not be opened within {} s", .0.as_secs())]
+    Slow(Duration),
     #[error("{}", told(.0))]
     Fetch(#[source] ScanError),
 }
@@ -29,15 +60,17 @@ pub(crate) enum FetchError {
 /// The sources of some settings, each opened when it is first asked.
 ///
 /// One that fails is opened anew the next time; one that was open already is so at once, and asked
-/// again, unless its system has said no.
+/// again, unless its system has said no. An opening goes on when nobody waits for it any more, and
+/// the next caller finds it done: a large file or table takes longer to learn than a caller waits.
 pub(crate) struct OpenedSources {
     base: PathBuf,
     slots: BTreeMap<String, Slot>,
 }
 
 struct Slot {
-    settings: SourceSettings,
-    opened: Mutex<Option<Opened>>,
+    settings: Arc<SourceSettings>,
+    /// Locked by the opening that goes on, if one does.
+    opened: Arc<Mutex<Option<Opened>>>,
     turns: Semaphore,
 }
 
@@ -53,8 +86,8 @@ impl OpenedSources {
     pub(crate) fn new(sources: &[SourceSettings], base: &Path) -> Self {
         let slots = sources.iter().map(|settings| {
             let slot = Slot {
-                settings: settings.clone(),
-                opened: Mutex::new(None),
+                settings: Arc::new(settings.clone()),
+                opened: Arc::default(),
                 turns: Semaphore::new(FETCH_COUNT_MAX),
             };
             (settings.name.clone(), slot)
@@ -98,7 +131,7 @@ impl OpenedSources {
     /// behind a connection that nobody holds any more.
     pub(crate) fn forget(&self, name: &str) {
         // Files are behind no connection, and what is known of them is worth keeping. Whoever holds
-        // a source opens it anew at this moment.
+        // a source opens it at this moment.
         if let Some(slot) = self.slots.get(name)
             && slot.settings.is_database()
             && let Ok(mut opened) = slot.opened.try_lock()
@@ -111,19 +144,34 @@ impl OpenedSources {
 impl Slot {
     /// Returns the source, and whether it was open already.
     async fn open(&self, base: &Path) -> Result<(Opened, bool), FetchError> {
-        let mut opened = self.opened.lock().await;
-        if let Some(opened) = &*opened
-            && self.files(base) == opened.files
+        let mut kept = Arc::clone(&self.opened).lock_owned().await;
+        let files = self.files(base);
+        if let Some(opened) = &*kept
+            && files == opened.files
         {
             return Ok((opened.clone(), true));
         }
-        let files = self.files(base);
-        let source = Source::open(&self.settings, base).await;
-        let source = Arc::new(source.map_err(FetchError::Open)?);
-        source.updated_kind().map_err(FetchError::Fetch)?;
-        let fresh = Opened { source, files };
-        *opened = self.is_watched().then(|| fresh.clone());
-        Ok((fresh, false))
+        let (settings, base) = (Arc::clone(&self.settings), base.to_owned());
+        let (is_watched, time) = (self.is_watched(), self.opening_time());
+        let opened = to_the_end(async move {
+            *kept = None;
+            let source = timeout(time, Source::open(&settings, &base)).await;
+            let source = source.map_err(|_| FetchError::Slow(time))?;
+            let source = Arc::new(source.map_err(FetchError::Open)?);
+            source.updated_kind().map_err(FetchError::Fetch)?;
+            let fresh = Opened { source, files };
+            *kept = is_watched.then(|| fresh.clone());
+            Ok(fresh)
+        });
+        Ok((opened.await?, false))
+    }
+
+    fn opening_time(&self) -> Duration {
+        match &self.settings.driver {
+            Some(_) => DRIVER_OPENING_TIME_MAX,
+            None if self.settings.is_database() => OPENING_TIME_MAX,
+            None => Duration::MAX,
+        }
     }
 
     async fn forget(&self, failed: &Opened) {
@@ -144,9 +192,7 @@ impl Slot {
 
     /// Tells whether it would be seen that files come or go; in object stores it is not.
     fn is_watched(&self) -> bool {
-        let uris = self.settings.uris().iter();
-        let mut remote = uris.filter(|uri| uri.contains("://") && !uri.starts_with("file://"));
-        self.settings.is_database() || remote.next().is_none()
+        self.settings.is_database() || self.settings.is_local()
     }
 }
 

@@ -37,6 +37,10 @@ pub(crate) const SHRINK_SHARE_LEAST: f64 = 0.8;
 /// The least share of a source's keys that must still be there, unless told otherwise.
 pub(crate) const KEPT_SHARE_LEAST: f64 = 0.5;
 
+/// The prior, in bits, below which labels have left nothing that is one entity: one in 10^13 pairs,
+/// where training takes 10^-15 for none.
+const PRIOR_BITS_MIN: f64 = -43.0;
+
 /// Predicts what a rebuild would cost, and stops there.
 ///
 /// # Errors
@@ -65,7 +69,8 @@ pub async fn plan(settings: &Settings, options: &JobOptions) -> Result<PlanRepor
 /// settings.
 ///
 /// # Errors
-/// Names what is wrong with the settings, a source, the labels or the model file.
+/// Names what is wrong with the settings, a source, the labels or the model file; the model that was
+/// there then stays.
 pub async fn train(
     settings: &Settings,
     options: &JobOptions,
@@ -88,6 +93,9 @@ pub async fn train(
         let blocking = job.block(&prepared, &mut stages)?;
         Ok::<_, JobError>(job.train(&prepared, &blocking, (&key, labels.as_ref()), &mut stages))
     })?;
+    if labels.is_some() && model.prior_bits() < PRIOR_BITS_MIN {
+        return Err(JobError::NoMatches);
+    }
     let mut report = TrainReport::of(&model, training, settings.decide.link);
     model_file::write(&path, &model, Some(&report))?;
     report.stages = stages.finish();

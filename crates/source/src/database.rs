@@ -6,7 +6,7 @@ mod mysql;
 mod name;
 mod postgres;
 
-pub(crate) use self::adbc::{Adbc, driver_command};
+pub(crate) use self::adbc::{Adbc, driver_command, is_file_driver};
 pub use self::fault::{DatabaseFault, SqlState};
 pub use self::mysql::is_mysql;
 pub(crate) use self::mysql::{Mysql, grants_of as mysql_grants};

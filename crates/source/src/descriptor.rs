@@ -8,7 +8,7 @@ use sameas_record::{DateOrder, DuplicateKeys, Locale, Part};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::database::{is_mysql, is_postgres};
+use crate::database::{is_file_driver, is_mysql, is_postgres};
 use crate::files::local_files;
 use crate::secret::SecretPlace;
 
@@ -145,6 +145,17 @@ impl SourceSettings {
     pub fn is_database(&self) -> bool {
         let is_address = |uri: &String| is_postgres(uri) || is_mysql(uri);
         self.driver.is_some() || self.uris().iter().any(is_address)
+    }
+
+    /// Returns whether the source is files of this machine, or a database that is one.
+    pub fn is_local(&self) -> bool {
+        match &self.driver {
+            Some(driver) => is_file_driver(driver),
+            None => {
+                let is_file = |uri: &String| !uri.contains("://") || uri.starts_with("file://");
+                self.uris().iter().all(is_file)
+            }
+        }
     }
 
     /// Returns whether `find` asks the source for the values of candidates.

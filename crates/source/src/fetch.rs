@@ -21,6 +21,7 @@ use crate::files::BATCH_ROWS_MAX;
 use crate::keys;
 use crate::request::ScanRequest;
 use crate::scan::{Source, config, context_of};
+use crate::task::to_the_end;
 
 /// The keys of one fetch.
 pub const FETCH_KEYS_MAX: usize = 1_000;
@@ -38,8 +39,9 @@ pub(crate) struct Renewal {
     /// The engine of all fetches: making one takes longer than a record does, and it remembers
     /// footers.
     context: OnceLock<SessionContext>,
-    /// The files as they are now, if they are others than those that were opened.
-    newest: tokio::sync::Mutex<Option<Arc<Source>>>,
+    /// The files as they are now, if they are others than those that were opened; locked by the
+    /// opening that goes on, if one does.
+    newest: Arc<tokio::sync::Mutex<Option<Arc<Source>>>>,
 }
 
 /// What is asked of a source by key.
@@ -97,28 +99,33 @@ impl Source {
         let Connector::Files(opened) = self.connector.as_ref() else {
             return Ok(None);
         };
-        let mut newest = self.renewal.newest.lock().await;
+        let mut newest = Arc::clone(&self.renewal.newest).lock_owned().await;
         let known = match newest.as_deref().map(|source| source.connector.as_ref()) {
             Some(Connector::Files(files)) => files,
             _ => opened,
         };
-        let (settings, base) = (&self.settings, &self.base);
         // Files of a table that are the table no more are there unchanged.
-        if (is_just_opened && !known.is_table()) || known.is_current(settings, base).await {
+        if (is_just_opened && !known.is_table())
+            || known.is_current(&self.settings, &self.base).await
+        {
             return Ok(newest.clone());
         }
+        let (settings, base) = (self.settings.clone(), self.base.clone());
+        let places = known.places();
+        let opening = to_the_end(async move {
+            let mut source = Self::open(&settings, &base).await?;
+            if let Some(Connector::Files(files)) = Arc::get_mut(&mut source.connector) {
+                files.set_places(places);
+            }
+            let source = Arc::new(source);
+            *newest = Some(Arc::clone(&source));
+            Ok(source)
+        });
         let failed = |cause: OpenError| ScanError::Reopen {
             source_name: self.name.to_string(),
             reason: cause.in_full(),
         };
-        let places = known.places();
-        let mut source = Self::open(settings, base).await.map_err(failed)?;
-        if let Some(Connector::Files(files)) = Arc::get_mut(&mut source.connector) {
-            files.set_places(places);
-        }
-        let source = Arc::new(source);
-        *newest = Some(Arc::clone(&source));
-        Ok(Some(source))
+        opening.await.map(Some).map_err(failed)
     }
 
     async fn fetch_now(

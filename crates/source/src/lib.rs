@@ -42,6 +42,7 @@ mod request;
 mod scan;
 mod secret;
 mod skipped;
+mod task;
 
 pub use count::RowCount;
 pub use database::{DatabaseFault, SqlState, is_mysql, is_postgres};
@@ -60,3 +61,4 @@ pub use sameas_record::DuplicateKeys;
 pub use scan::{ColumnInfo, Source};
 pub use secret::{Secret, SecretError, SecretPlace};
 pub use skipped::SkippedFiles;
+pub use task::to_the_end;

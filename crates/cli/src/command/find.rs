@@ -5,13 +5,12 @@ mod rows;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
 use sameas_resolve::{
     FindGap, FindQuery, Finder, Found, FoundEntity, FoundRecord, MatchStanding, RankOptions,
-    Shrink, counted, rank,
+    Shrink, Waiting, counted, rank,
 };
 use sameas_store::Snapshot;
 use serde::Serialize;
@@ -86,7 +85,11 @@ impl Answer for FindAnswer {
             }
         }
         for gap in &self.gaps {
-            let _ = writeln!(text, "{}: not searched, {}", gap.source, gap.reason);
+            let _ = writeln!(
+                text,
+                "{}: not or not wholly searched, {}",
+                gap.source, gap.reason
+            );
         }
         text
     }
@@ -203,7 +206,7 @@ struct Search<'s> {
 impl Search<'_> {
     /// Looks for one record and prints what was found.
     async fn one(&self, query: FindQuery, format: Format) -> Result<Outcome> {
-        let found = self.finder.find(query, Duration::MAX).await?;
+        let found = self.finder.find(query, Waiting::ToTheEnd).await?;
         note_unreadable(&found.unreadable);
         let answer = self.answer(found)?;
         output::print(format, &answer)?;

@@ -1,6 +1,7 @@
 //! `sameas profile`: what the systems say of one customer, now.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
@@ -29,7 +30,8 @@ pub(crate) struct ProfileArgs {
     /// Only these fields, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "FIELD,…")]
     fields: Vec<String>,
-    /// How long a source may take to answer, in milliseconds; as in the settings when absent.
+    /// How long a source may take to answer, in milliseconds; when absent, as in the settings, and
+    /// files of this machine are read to their end.
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     timeout: Option<u64>,
 }
@@ -110,8 +112,7 @@ fn origin(value: &ProfileValue) -> String {
 }
 
 pub(super) fn run(shared: &Shared, args: &ProfileArgs) -> Result<Outcome> {
-    let mut settings = job::settings(shared)?;
-    settings.profile.timeout_ms = args.timeout.unwrap_or(settings.profile.timeout_ms);
+    let settings = job::settings(shared)?;
     let snapshot = graph::snapshot(&settings)?;
     let id = match whose(&snapshot, &args.whose)? {
         Ok(id) => id,
@@ -121,7 +122,8 @@ pub(super) fn run(shared: &Shared, args: &ProfileArgs) -> Result<Outcome> {
         }
     };
     let members = members(&snapshot, id)?;
-    let profile = sameas_resolve::profile(&settings, &members, &args.fields);
+    let time = args.timeout.map(Duration::from_millis);
+    let profile = sameas_resolve::profile(&settings, &members, &args.fields, time);
     let profile = job::run(shared, profile)??;
     let is_partial = profile.is_partial();
     let is_silent = profile.is_silent();

@@ -16,12 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sameas_graph::Namespace;
 use sameas_resolve::{
-    FindQuery, Finder, JobOptions, MatchStanding, RankOptions, Settings, Shrink, Silent, rank,
-    rebuild,
+    FindQuery, Finder, JobOptions, MatchStanding, RankOptions, Settings, Shrink, Silent, Waiting,
+    rank, rebuild,
 };
 use sameas_store::{GraphFolder, Snapshot};
 
@@ -80,7 +80,7 @@ async fn measure(path: &Path, truth: &Path, count: usize) -> Result<(), Failure>
             ..FindQuery::default()
         };
         let started = Instant::now();
-        let answer = finder.find(query, Duration::MAX).await?;
+        let answer = finder.find(query, Waiting::ToTheEnd).await?;
         let ranked = rank(&answer, finder.legend(), &snapshot, &told)?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
         compared += answer.candidates.len();

@@ -47,6 +47,10 @@ fn what_is_wrong_with_labels_is_named() {
             "row 1: has an is_match",
         ),
         (
+            format!("{header}a,1,b,1,1\na,2,b,2,1\nb,1,a,1,0\n"),
+            "row 3: says the opposite of an earlier record",
+        ),
+        (
             format!("{header}a,1,a,1,1\n"),
             "row 1: names one record twice",
         ),

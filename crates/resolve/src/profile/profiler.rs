@@ -13,7 +13,7 @@ use super::survive::{Candidate, survive};
 use super::value::Cells;
 use super::{MemberState, Profile, ProfileError, ProfileField, ProfileMember};
 use crate::Settings;
-use crate::opened::OpenedSources;
+use crate::opened::{OpenedSources, Waiting};
 
 /// Makes profiles, and keeps the sources open from one to the next; of values it keeps nothing.
 pub struct Profiler {
@@ -30,7 +30,8 @@ impl fmt::Debug for Profiler {
 }
 
 /// Asks the systems for the records of one entity, (source, key) each, and for these fields of
-/// them, or for all fields if none is named.
+/// them, or for all fields if none is named. Sources may take so long, or as long as the settings
+/// say; then files of this machine are read to their end.
 ///
 /// # Errors
 /// Fields that no source has. What systems fail with is told in the profile, not as an error.
@@ -38,15 +39,23 @@ pub async fn profile(
     settings: &Settings,
     members: &[(String, String)],
     fields: &[String],
+    time: Option<Duration>,
 ) -> Result<Profile, ProfileError> {
-    let profiler = Profiler::new(settings.clone());
+    let mut settings = settings.clone();
+    let waiting = match time {
+        Some(time) => {
+            settings.profile.timeout_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            Waiting::Within(time)
+        }
+        None => Waiting::ToTheEnd,
+    };
     let all = || settings.mapped_fields().into_iter().map(str::to_owned);
     let fields = match fields {
         [] => all().collect(),
         fields => fields.to_vec(),
     };
-    let time = Duration::from_millis(settings.profile.timeout_ms);
-    profiler.profile(members, &fields, time).await
+    let profiler = Profiler::new(settings);
+    profiler.profile(members, &fields, waiting).await
 }
 
 impl Profiler {
@@ -57,9 +66,10 @@ impl Profiler {
     }
 
     /// Asks the systems for the records of one entity, (source, key) each, and for these fields of
-    /// them; a system may take so long, and not longer than the settings say.
+    /// them.
     ///
-    /// Dropping the future ends what the systems were asked.
+    /// Dropping the future ends what the systems were asked. What a file or a driver's table is like
+    /// is learnt to the end all the same, once for all who ask.
     ///
     /// # Errors
     /// Fields that no source has. What systems fail with is told in the profile, not as an error.
@@ -67,7 +77,7 @@ impl Profiler {
         &self,
         members: &[(String, String)],
         fields: &[String],
-        time: Duration,
+        waiting: Waiting,
     ) -> Result<Profile, ProfileError> {
         let known = self.settings.mapped_fields();
         if let Some(field) = fields.iter().find(|field| !known.contains(field.as_str())) {
@@ -77,11 +87,10 @@ impl Profiler {
             });
         }
         let wanted: BTreeSet<&str> = fields.iter().map(String::as_str).collect();
-        let time = time.min(Duration::from_millis(self.settings.profile.timeout_ms));
         let asked = members_by_source(members);
         let mut asking = Vec::new();
         for (&name, keys) in &asked {
-            let answer = self.ask(name, keys, &wanted, time);
+            let answer = self.ask(name, keys, &wanted, waiting);
             asking.push(async move { (name, answer.await) });
         }
         let answers: Answers<'_> = join_all(asking).await.into_iter().collect();
@@ -120,7 +129,7 @@ impl Profiler {
         name: &str,
         keys: &[&str],
         wanted: &BTreeSet<&str>,
-        time: Duration,
+        waiting: Waiting,
     ) -> Result<Answer, MemberState> {
         let mut sources = self.settings.sources.iter();
         let source = sources.find(|source| source.name == name);
@@ -128,12 +137,14 @@ impl Profiler {
             let reason = "the settings have no source of this name any more";
             MemberState::Unread(reason.to_owned())
         })?;
+        let most = Duration::from_millis(self.settings.profile.timeout_ms);
+        let time = waiting.time_of(source, most);
         let fetched = tokio::time::timeout(time, self.fetch(source, keys, wanted));
         if let Ok(answer) = fetched.await {
             return answer.map_err(MemberState::Unread);
         }
         // A caller that did not wait tells nothing about the source.
-        if time >= Duration::from_millis(self.settings.profile.timeout_ms) {
+        if time >= most {
             self.sources.forget(name);
         }
         let reason = format!("no answer within {} ms", time.as_millis());

@@ -39,6 +39,7 @@ use crate::database::DatabaseFault;
 use crate::database::name::TableName;
 use crate::descriptor::SourceSettings;
 use crate::error::OpenError;
+use crate::request::ScanRequest;
 
 /// The parts of the longest name of a table: catalog, schema, table.
 const NAME_PARTS_MAX: usize = 3;
@@ -73,6 +74,30 @@ struct Column {
     data_type: DataType,
 }
 
+/// What settings say of a table: the texts that name the columns which are read.
+struct Told(Option<Vec<String>>);
+
+impl Told {
+    fn by(settings: &SourceSettings) -> Self {
+        if settings.fields.is_empty() {
+            return Self(None);
+        }
+        let (request, _) = ScanRequest::for_settings(settings);
+        let texts = request.columns.into_iter().chain([request.key]);
+        let texts = texts.chain(request.filter).chain(settings.updated.clone());
+        Self(Some(texts.map(|text| text.to_lowercase()).collect()))
+    }
+
+    /// Tells whether a column may be read: all may where no field is mapped yet.
+    fn may_read(&self, column: &str) -> bool {
+        let column = column.to_lowercase();
+        let Self(texts) = self;
+        texts
+            .as_ref()
+            .is_none_or(|texts| texts.iter().any(|text| text.contains(&column)))
+    }
+}
+
 impl Adbc {
     /// Loads the driver, connects, and learns the columns and the number of rows.
     pub(crate) async fn open(settings: &SourceSettings, base: &Path) -> Result<Self, OpenError> {
@@ -92,8 +117,10 @@ impl Adbc {
             _ => name.relation.clone(),
         };
         let (base, entry_point) = (base.to_owned(), settings.entry_point.clone());
+        let told = Told::by(settings);
         let opening = calls::start(&settings.name, move || {
-            open_table(&driver, entry_point.as_deref(), &base, options, &name)
+            let entry_point = entry_point.as_deref();
+            open_table(&driver, entry_point, &base, options, &name, &told)
         });
         let opened = opening.await.await.unwrap_or(Err(DatabaseFault::Crashed));
         let (gate, shape) = opened.map_err(failed)?;
@@ -170,6 +197,11 @@ impl Adbc {
     }
 }
 
+/// Tells whether what a driver opens are files of this machine.
+pub(crate) fn is_file_driver(driver: &str) -> bool {
+    matches!(System::of(driver), System::Sqlite | System::DuckDb)
+}
+
 /// Loads a driver, connects, and learns of the table.
 fn open_table(
     driver: &str,
@@ -177,13 +209,14 @@ fn open_table(
     base: &Path,
     options: Options,
     table: &TableName,
+    told: &Told,
 ) -> Result<(Gate, Shape), DatabaseFault> {
     let system = System::of(driver);
     let loaded = driver::load(driver, entry_point, base, system)?;
     let gate = Gate::open(loaded, options, system)?;
     let mut connection = gate.connect()?;
     let shape = match system {
-        System::Sqlite => SqliteTable::of(&mut connection, table)?.shape(&mut connection)?,
+        System::Sqlite => SqliteTable::of(&mut connection, table)?.shape(&mut connection, told)?,
         _ => told_shape(&mut connection, system, table)?,
     };
     Ok((gate, shape))

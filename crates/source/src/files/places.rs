@@ -24,6 +24,7 @@ use super::{BATCH_ROWS_MAX, RECORD_LEN_MAX};
 use crate::error::ScanError;
 use crate::fetch::FETCHED_ROWS_MAX;
 use crate::keys::texts_of;
+use crate::task::to_the_end;
 
 /// The records whose places are remembered: 512 MiB at most.
 const PLACE_COUNT_MAX: usize = 32 << 20;
@@ -39,7 +40,8 @@ const READ_COUNT_MAX: usize = 16;
 pub(crate) struct Places {
     /// Its key is drawn when the process first asks.
     hasher: RandomState,
-    state: Mutex<State>,
+    /// Locked by the pass that goes on, if one does.
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
@@ -135,7 +137,7 @@ impl Places {
         key: &str,
         key_schema: &SchemaRef,
     ) -> Result<Option<Vec<Arc<FilePlaces>>>, ScanError> {
-        let mut state = self.state.lock().await;
+        let mut state = Arc::clone(&self.state).lock_owned().await;
         if state.key.as_deref() != Some(key) {
             *state = State {
                 key: Some(key.to_owned()),
@@ -153,10 +155,23 @@ impl Places {
                 known.push(places);
                 continue;
             }
-            let places = self.pass(source_name, text, key_schema).await?;
-            let Some(places) = state.keep(places) else {
+            let pass = Pass {
+                source_name: source_name.to_owned(),
+                file: text.file.clone(),
+                hasher: self.hasher.clone(),
+            };
+            let decoder = text.reading.decoder(Arc::clone(key_schema), BATCH_ROWS_MAX);
+            // A large file takes longer than a caller waits: the next one finds what was learnt.
+            let learning = to_the_end(async move {
+                let places = pass.places(decoder).await?;
+                let kept = state.keep(places);
+                Ok::<_, ScanError>((kept, state))
+            });
+            let (kept, unlocked) = learning.await?;
+            let Some(places) = kept else {
                 return Ok(None);
             };
+            state = unlocked;
             known.push(places);
         }
         Ok(Some(known))
@@ -176,16 +191,19 @@ impl Places {
         };
         found.len() == wanted.len() && std::iter::zip(found, wanted).all(has_key)
     }
+}
 
-    /// Reads the keys of a file from its beginning to its end, and where their records stand.
-    async fn pass(
-        &self,
-        source_name: &str,
-        text: &TextFile<'_>,
-        key_schema: &SchemaRef,
-    ) -> Result<FilePlaces, ScanError> {
-        let file = text.file;
-        let mut decoder = text.reading.decoder(Arc::clone(key_schema), BATCH_ROWS_MAX);
+/// A pass over one file.
+struct Pass {
+    source_name: String,
+    file: DataFile,
+    hasher: RandomState,
+}
+
+impl Pass {
+    /// Reads the keys of the file from its beginning to its end, and where their records stand.
+    async fn places(&self, mut decoder: Decoder) -> Result<FilePlaces, ScanError> {
+        let (source_name, file) = (self.source_name.as_str(), &self.file);
         decoder.keep_starts();
         let flaw = |flaw| flawed(source_name, file, flaw);
         let opened = Chunks::open(file).await;
@@ -222,7 +240,7 @@ impl Places {
         let texts = texts.and_then(|batch| texts_of(batch.columns().first()?));
         for (key, start) in std::iter::zip(texts.iter().flat_map(|texts| texts.iter()), starts) {
             if let Some(key) = key {
-                places.push((self.hash(key), start + mark_len));
+                places.push((self.hasher.hash_one(key), start + mark_len));
             }
         }
     }

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Writer};
-use sameas_resolve::{CsvQuotes, FindError, FindGap, FindQuery, FoundEntity};
+use sameas_resolve::{CsvQuotes, FindError, FindGap, FindQuery, FoundEntity, Waiting};
 use serde::Serialize;
 
 use super::{Search, word_of};
@@ -101,7 +100,7 @@ impl Tally {
         }
         for gap in &answer.gaps {
             if self.silent.insert(gap.source.clone()) {
-                output::note(&format!("{}: not searched, {}", gap.source, gap.reason));
+                output::note(&format!("{}: not or not wholly searched, {}", gap.source, gap.reason));
             }
         }
     }
@@ -277,7 +276,7 @@ impl Search<'_> {
 
     /// Answers one row.
     async fn row(&self, row: u64, query: FindQuery) -> Result<RowAnswer> {
-        let found = match self.finder.find(query, Duration::MAX).await {
+        let found = match self.finder.find(query, Waiting::ToTheEnd).await {
             Err(FindError::Nothing { unreadable }) => {
                 return Ok(RowAnswer {
                     unreadable,

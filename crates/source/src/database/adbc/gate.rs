@@ -7,8 +7,13 @@ use adbc_core::{Database as _, Driver as _};
 use adbc_driver_manager::{ManagedConnection, ManagedDatabase, ManagedDriver};
 
 use super::options::Options;
+use super::query::rows_of;
 use super::system::System;
 use crate::database::DatabaseFault;
+
+/// How long SQLite waits for a lock that somebody holds who writes, in milliseconds; by itself not
+/// at all.
+const SQLITE_PATIENCE: &str = "PRAGMA busy_timeout = 2000";
 
 /// Where connections are had.
 #[derive(Clone)]
@@ -52,7 +57,11 @@ impl Gate {
             None => way.open()?,
         };
         let connection = database.new_connection();
-        connection.map_err(|error| way.refused(&error))
+        let mut connection = connection.map_err(|error| way.refused(&error))?;
+        if way.system == System::Sqlite {
+            rows_of(&mut connection, SQLITE_PATIENCE, "")?;
+        }
+        Ok(connection)
     }
 }
 

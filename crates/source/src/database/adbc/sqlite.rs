@@ -14,7 +14,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Schema};
 
 use super::query::{number_at, rows_of, texts_of};
-use super::{Column, Shape};
+use super::{Column, Shape, Told};
 use crate::count::RowCount;
 use crate::database::DatabaseFault;
 use crate::database::name::{Quotes, TableName};
@@ -85,11 +85,17 @@ impl<'t> SqliteTable<'t> {
         Ok(Self { table, columns })
     }
 
-    /// Counts the rows, and asks for the kinds of values where no declaration tells them.
-    pub(crate) fn shape(&self, connection: &mut ManagedConnection) -> Result<Shape, DatabaseFault> {
+    /// Counts the rows, and asks for the kinds of values that may be read where no declaration tells
+    /// them.
+    pub(crate) fn shape(
+        &self,
+        connection: &mut ManagedConnection,
+        told: &Told,
+    ) -> Result<Shape, DatabaseFault> {
+        let is_asked = |column: &&Declared| !column.is_text && told.may_read(&column.name);
         let TableName { text, relation, .. } = self.table;
         let mut query = "SELECT count(*)".to_owned();
-        for column in self.columns.iter().filter(|column| !column.is_text) {
+        for column in self.columns.iter().filter(is_asked) {
             let kind = format!("nullif(typeof({}), 'null')", term_of(&column.name));
             let _ = write!(
                 query,
@@ -109,6 +115,9 @@ impl<'t> SqliteTable<'t> {
         let columns = self.columns.iter().map(|column| {
             if column.is_text {
                 return Kind::Text.column(&column.name);
+            }
+            if !is_asked(&column) {
+                return Kind::Mixed.column(&column.name);
             }
             at += 2;
             let kind = Kind::between(&word_at(answer, at - 2), &word_at(answer, at - 1));
