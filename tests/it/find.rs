@@ -131,6 +131,12 @@ fn a_record_is_found_to_be_of_its_own_entity() {
             &told,
         );
         let ranked = ranked.unwrap();
+        for record in ranked.iter().flat_map(|entity| &entity.records) {
+            let levels: f64 = record.comparisons.iter().map(|(_, _, bits)| bits).sum();
+            let rest = record.adjustment_bits + record.rule_bits;
+            let sum = finder.legend().prior.bits() + levels + rest;
+            assert!((sum - record.weight_bits).abs() < 0.01, "the bits add up");
+        }
         let best = ranked
             .first()
             .filter(|best| best.standing == MatchStanding::Match);

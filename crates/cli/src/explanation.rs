@@ -72,6 +72,10 @@ struct Answered {
     weight_bits: f64,
 }
 
+/// What neither the prior nor the comparisons explain of a weight.
+pub(crate) const ADJUSTMENT: &str =
+    "rare values and calibration, less what relatives share and what is said twice";
+
 impl Explanation {
     /// Explains two references of a snapshot.
     pub(crate) fn of(snapshot: &Snapshot, left: &Located, right: &Located) -> Result<Self> {
@@ -305,10 +309,7 @@ impl Edge {
             let _ = writeln!(text, "  {weight_bits:+8.2}  {comparison:<16} {level}");
         }
         for (bits, what) in [
-            (
-                self.adjustment_bits,
-                "rare values, less what relatives share and what is said twice",
-            ),
+            (self.adjustment_bits, ADJUSTMENT),
             (self.rule_bits, "the rule decides"),
         ] {
             if bits != 0.0 {

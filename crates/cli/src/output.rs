@@ -37,7 +37,7 @@ pub(crate) fn print_text(text: &str) -> Result<()> {
 /// Tells people something on stderr.
 pub(crate) fn note(text: &str) {
     // If stderr is gone nobody is left to tell.
-    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(&without_users(text)));
 }
 
 /// Shows control characters instead of doing what they say: keys and names are strangers' bytes,
@@ -80,17 +80,29 @@ fn without_users(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, address) = rest.split_at(at + 3);
-        let end = address.find(char::is_whitespace).unwrap_or(address.len());
         shown.push_str(before);
-        rest = match address[..end].rfind('@') {
-            Some(user_end) => {
+        rest = match user_end(address) {
+            Some(end) => {
                 shown.push('…');
-                &address[user_end..]
+                &address[end..]
             }
             None => address,
         };
     }
     shown + rest
+}
+
+/// Returns where the user and the password of an address end, which may have blanks in it.
+fn user_end(address: &str) -> Option<usize> {
+    let line = address.split(['\n', '`']).next().unwrap_or(address);
+    let line = line.split("://").next().unwrap_or(line);
+    let (word, _) = line.split_at(line.find(char::is_whitespace).unwrap_or(line.len()));
+    let has_password = word.split_once(':').is_some_and(|(_, rest)| {
+        let port_or_path = rest.split('/').next().unwrap_or(rest);
+        !port_or_path.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    word.rfind('@')
+        .or_else(|| line.rfind('@').filter(|_| has_password))
 }
 
 /// Returns whether whoever read stdout has closed it.
@@ -117,6 +129,8 @@ mod tests {
                 "see https://example.org/a b@c",
             ),
             ("`s3://k@b` and `x://y`", "`s3://…@b` and `x://y`"),
+            ("mysql://u:p w@h:1/db fails", "mysql://…@h:1/db fails"),
+            ("at http://h:80/ by a@b", "at http://h:80/ by a@b"),
         ] {
             assert_eq!(without_users(text), shown);
         }

@@ -261,3 +261,42 @@ impl Rows {
         }
     }
 }
+
+#[cfg(test)]
+impl<'r> NodeRow<'r> {
+    /// Makes a row of numbers alone.
+    pub(crate) fn of_ids(ids: &'r [u32]) -> Self {
+        let bits = ids.iter().take(AGREEMENT_SLOTS).enumerate();
+        Self {
+            node: 0,
+            ids,
+            present: bits.map(|(slot, &id)| u32::from(id != 0) << slot).sum(),
+            hints: &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_agree_in_the_first_slots_that_both_fill() {
+        let mut x = [0; 40];
+        let mut y = [0; 40];
+        (x[1], y[1]) = (7, 7);
+        (x[2], y[2]) = (7, 8);
+        (x[3], y[31], x[31]) = (9, 5, 5);
+        (x[32], y[32], x[33], y[33]) = (1, 1, 1, 2);
+        let agreement = NodeRow::of_ids(&x).agreement(NodeRow::of_ids(&y));
+        assert_eq!(agreement.equal, 1 << 1 | 1 << 31);
+        assert_eq!(agreement.unequal, 1 << 2);
+    }
+
+    #[test]
+    fn slots_that_no_agreement_tells_of_make_no_mask() {
+        assert_eq!(Rows::agreement_mask(&[0, 31]), Some(1 | 1 << 31));
+        assert_eq!(Rows::agreement_mask(&[]), Some(0));
+        assert_eq!(Rows::agreement_mask(&[1, 32]), None);
+    }
+}

@@ -29,6 +29,7 @@ use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::Prepared;
 use crate::weigh::{Threshold, Weigher};
 
+pub use self::classes::PRIOR_MIN;
 pub use self::labels::{Known, Labels};
 
 /// Pseudo-count of pairs that keeps unseen levels possible.

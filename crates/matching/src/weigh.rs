@@ -1,7 +1,7 @@
 //! The weight of candidate pairs, and the evidence that is worth keeping.
 //!
-//! Cost: two rows of value ids at hand and one table look-up a comparison bound the weight of a
-//! pair; a kernel runs only while the bound still reaches the review threshold. The bound never
+//! Cost: two rows of value ids at hand and three table look-ups for eight comparisons bound the
+//! weight of a pair; a kernel runs only while the bound still reaches the review threshold. The bound never
 //! refuses a pair that would have reached it.
 
 mod adjustment;
@@ -71,7 +71,6 @@ pub struct Weighed {
 pub struct Weigher<'p> {
     comparer: &'p Comparer<'p>,
     tables: Vec<Table>,
-    bounds: BoundTables,
     /// Comparisons that rows say something about, those first that can take most off a bound.
     sieves: Vec<(usize, Sieve)>,
     prior: f64,
@@ -207,13 +206,11 @@ impl<'p> Weigher<'p> {
             })
             .collect();
         sieves.sort_by(|(_, a), (_, b)| b.gain().total_cmp(&a.gain()));
-        let prior = model.prior_bits();
         Self {
             comparer,
-            bounds: BoundTables::new(prior, &tables),
             tables,
             sieves,
-            prior,
+            prior: model.prior_bits(),
             related_prior: model.prior_bits_against_related(),
             interactions: Interactions::resolve(&model.interactions, &model.comparisons)
                 .unwrap_or_default(),
@@ -237,6 +234,7 @@ impl<'p> Weigher<'p> {
     ) -> Weighed {
         let mut weighed = Weighed::default();
         let mut found: Vec<Vec<Evidence>> = Vec::new();
+        let bounds = BoundTables::new(self.prior, &self.tables);
         // A pair for which a deterministic rule holds shares that rule's key, so its first rule is
         // no later one, unless the block was too large and refining it did not make the pair, or
         // the record has too many keys.
@@ -245,7 +243,7 @@ impl<'p> Weigher<'p> {
         for rule in 0..rule_count {
             let asked_from = hot.map_or(rule, |hot| hot.min(rule));
             let parts = blocking.map_batches(rule, Part::default, |part, blocks| {
-                self.weigh_blocks(blocking, blocks, asked_from, part);
+                self.weigh_blocks(blocking, (blocks, &bounds), asked_from, part);
                 part.untold += blocks.iter().map(|block| block.pairs).sum::<u64>();
                 if part.untold >= PAIRS_TOLD {
                     advance(std::mem::take(&mut part.untold));
@@ -299,7 +297,7 @@ impl<'p> Weigher<'p> {
     fn weigh_blocks(
         &self,
         blocking: &Blocking<'_>,
-        blocks: Blocks<'_>,
+        (blocks, bounds): (Blocks<'_>, &BoundTables),
         asked_from: usize,
         part: &mut Part,
     ) {
@@ -314,7 +312,7 @@ impl<'p> Weigher<'p> {
                         continue;
                     }
                     part.pairs += 1;
-                    if let Some(pair) = self.promise(asked_from, (a, b), agreement) {
+                    if let Some(pair) = self.promise(asked_from, (a, b), (agreement, bounds)) {
                         self.comparer.prefetch(a, b);
                         promising.push(pair);
                     }
@@ -333,14 +331,14 @@ impl<'p> Weigher<'p> {
         &self,
         asked_from: usize,
         (a, b): (NodeRow<'b>, NodeRow<'b>),
-        agreement: Agreement,
+        (agreement, bounds): (Agreement, &BoundTables),
     ) -> Option<Promising<'b>> {
         let linked = (asked_from < self.deterministic)
             .then(|| self.comparer.rule_that_links(asked_from, a, b))
             .flatten();
         let bound = match linked {
             Some(_) => f64::MAX,
-            None => self.bound(a, b, agreement)?,
+            None => self.bound((a, b), agreement, bounds)?,
         };
         Some(Promising {
             a,
@@ -392,8 +390,13 @@ impl<'p> Weigher<'p> {
 
     /// Returns the most a pair can weigh by which values are equal, unless that, or what rows show
     /// beside it, is below the review threshold.
-    fn bound(&self, a: NodeRow<'_>, b: NodeRow<'_>, agreement: Agreement) -> Option<f64> {
-        let bound = self.bounds.reach(&self.tables, a, agreement, self.least)?;
+    fn bound(
+        &self,
+        (a, b): (NodeRow<'_>, NodeRow<'_>),
+        agreement: Agreement,
+        bounds: &BoundTables,
+    ) -> Option<f64> {
+        let bound = bounds.reach(&self.tables, a, agreement, self.least)?;
         let mut left = bound;
         for (index, sieve) in &self.sieves {
             if agreement.unequal >> index & 1 == 1 {

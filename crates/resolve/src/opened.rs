@@ -18,9 +18,7 @@ use tokio::time::timeout;
 /// kept, so that none is opened for a single fetch.
 const FETCH_COUNT_MAX: usize = 4;
 
-/// How long opening may take of a database that is asked for its columns alone, and of one that a
-/// driver may read through to learn them. Files are read to their end.
-const OPENING_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long opening may take of a database that a driver may read through to learn its columns.
 const DRIVER_OPENING_TIME_MAX: Duration = Duration::from_mins(10);
 
 /// How long whoever asks waits for a source.
@@ -60,8 +58,9 @@ pub(crate) enum FetchError {
 /// The sources of some settings, each opened when it is first asked.
 ///
 /// One that fails is opened anew the next time; one that was open already is so at once, and asked
-/// again, unless its system has said no. An opening goes on when nobody waits for it any more, and
-/// the next caller finds it done: a large file or table takes longer to learn than a caller waits.
+/// again, unless its system has said no. The opening of a local file or of a driver's table goes on
+/// when nobody waits for it any more, and the next caller finds it done: to learn what a large one is
+/// like takes longer than a caller waits. Other openings end with their caller.
 pub(crate) struct OpenedSources {
     base: PathBuf,
     slots: BTreeMap<String, Slot>,
@@ -131,8 +130,9 @@ impl OpenedSources {
     /// behind a connection that nobody holds any more.
     pub(crate) fn forget(&self, name: &str) {
         // Files are behind no connection, and what is known of them is worth keeping. Whoever holds
-        // a source opens it at this moment.
+        // the lock opens the source at this moment, or has just taken it.
         if let Some(slot) = self.slots.get(name)
+            && !slot.settings.is_local()
             && slot.settings.is_database()
             && let Ok(mut opened) = slot.opened.try_lock()
         {
@@ -153,7 +153,7 @@ impl Slot {
         }
         let (settings, base) = (Arc::clone(&self.settings), base.to_owned());
         let (is_watched, time) = (self.is_watched(), self.opening_time());
-        let opened = to_the_end(async move {
+        let opening = async move {
             *kept = None;
             let source = timeout(time, Source::open(&settings, &base)).await;
             let source = source.map_err(|_| FetchError::Slow(time))?;
@@ -161,17 +161,18 @@ impl Slot {
             source.updated_kind().map_err(FetchError::Fetch)?;
             let fresh = Opened { source, files };
             *kept = is_watched.then(|| fresh.clone());
-            Ok(fresh)
-        });
-        Ok((opened.await?, false))
+            Ok((fresh, false))
+        };
+        if self.settings.driver.is_some() || self.settings.is_local() {
+            to_the_end(opening).await
+        } else {
+            opening.await
+        }
     }
 
     fn opening_time(&self) -> Duration {
-        match &self.settings.driver {
-            Some(_) => DRIVER_OPENING_TIME_MAX,
-            None if self.settings.is_database() => OPENING_TIME_MAX,
-            None => Duration::MAX,
-        }
+        let driver = self.settings.driver.as_ref();
+        driver.map_or(Duration::MAX, |_| DRIVER_OPENING_TIME_MAX)
     }
 
     async fn forget(&self, failed: &Opened) {
@@ -238,3 +239,6 @@ pub(crate) fn told(error: &dyn std::error::Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

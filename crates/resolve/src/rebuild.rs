@@ -14,7 +14,7 @@ use sameas_graph::{
 };
 use sameas_matching::{
     Apart, Blocking, BudgetSettings, Clustered, Comparer, FrequencyKey, Labels, MatchingPlan,
-    Model, Prepared, Threshold, Training, Weigher, legend, train as train_model,
+    Model, PRIOR_MIN, Prepared, Threshold, Training, Weigher, legend, train as train_model,
 };
 use sameas_record::{FieldId, Records, Schema};
 use sameas_source::SkippedFiles;
@@ -36,10 +36,6 @@ pub(crate) const SHRINK_SHARE_LEAST: f64 = 0.8;
 
 /// The least share of a source's keys that must still be there, unless told otherwise.
 pub(crate) const KEPT_SHARE_LEAST: f64 = 0.5;
-
-/// The prior, in bits, below which labels have left nothing that is one entity: one in 10^13 pairs,
-/// where training takes 10^-15 for none.
-const PRIOR_BITS_MIN: f64 = -43.0;
 
 /// Predicts what a rebuild would cost, and stops there.
 ///
@@ -93,7 +89,7 @@ pub async fn train(
         let blocking = job.block(&prepared, &mut stages)?;
         Ok::<_, JobError>(job.train(&prepared, &blocking, (&key, labels.as_ref()), &mut stages))
     })?;
-    if labels.is_some() && model.prior_bits() < PRIOR_BITS_MIN {
+    if labels.is_some() && model.prior <= PRIOR_MIN {
         return Err(JobError::NoMatches);
     }
     let mut report = TrainReport::of(&model, training, settings.decide.link);

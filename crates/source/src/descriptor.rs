@@ -149,13 +149,12 @@ impl SourceSettings {
 
     /// Returns whether the source is files of this machine, or a database that is one.
     pub fn is_local(&self) -> bool {
-        match &self.driver {
-            Some(driver) => is_file_driver(driver),
-            None => {
-                let is_file = |uri: &String| !uri.contains("://") || uri.starts_with("file://");
-                self.uris().iter().all(is_file)
-            }
-        }
+        let is_path = |uri: &String| {
+            let is_remote = uri.contains("://") || uri.starts_with("md:");
+            !is_remote || uri.starts_with("file://")
+        };
+        let opens_files = |driver: &String| is_file_driver(driver);
+        self.driver.as_ref().is_none_or(opens_files) && self.uris().iter().all(is_path)
     }
 
     /// Returns whether `find` asks the source for the values of candidates.

@@ -112,7 +112,7 @@ impl Source {
         }
         let (settings, base) = (self.settings.clone(), self.base.clone());
         let places = known.places();
-        let opening = to_the_end(async move {
+        let opening = async move {
             let mut source = Self::open(&settings, &base).await?;
             if let Some(Connector::Files(files)) = Arc::get_mut(&mut source.connector) {
                 files.set_places(places);
@@ -120,12 +120,17 @@ impl Source {
             let source = Arc::new(source);
             *newest = Some(Arc::clone(&source));
             Ok(source)
-        });
+        };
         let failed = |cause: OpenError| ScanError::Reopen {
             source_name: self.name.to_string(),
             reason: cause.in_full(),
         };
-        opening.await.map(Some).map_err(failed)
+        let source = if self.settings.is_local() {
+            to_the_end(opening).await
+        } else {
+            opening.await
+        };
+        source.map(Some).map_err(failed)
     }
 
     async fn fetch_now(

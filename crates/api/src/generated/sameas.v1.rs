@@ -1557,14 +1557,14 @@ pub struct FoundReference {
     /// fields that the caller may not see; at most 16.
     #[prost(message, repeated, tag = "6")]
     pub comparisons: ::prost::alloc::vec::Vec<ComparisonEvidence>,
-    /// What rare values added and what relatives share took away, in bits: the
-    /// posterior weight less the prior and the weights of all comparisons. 0 if a
-    /// deterministic rule raised the weight.
+    /// What rare values and calibration added, and what relatives share and what
+    /// is said twice took away, in bits: the posterior weight less the prior and
+    /// the weights of all comparisons. 0 if a deterministic rule raised the weight.
     #[prost(double, tag = "7")]
     pub adjustment_bits: f64,
     /// What the deterministic rule decided, in bits: the posterior weight, which
     /// such a rule raises to 40, less the prior and the weights of all comparisons.
-    /// 0 if none links them, and if the pair weighs more than 40.
+    /// It holds the adjustment, which cannot be told from it any more. 0 if none links them, and if the pair weighs more than 40.
     #[prost(double, tag = "8")]
     pub rule_bits: f64,
 }

@@ -5,6 +5,7 @@ mod rows;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use self::rows::Rows;
 use super::Outcome;
 use crate::args::{Format, Shared};
+use crate::explanation::ADJUSTMENT;
 use crate::output::{self, Answer, one_line};
 use crate::{graph, job};
 
@@ -42,6 +44,17 @@ pub(crate) struct FindArgs {
     /// Shows so many entities at most.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
+    /// How long a source that is asked for candidates may take, in milliseconds; when absent, as in
+    /// the settings, and files of this machine are read to their end.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    timeout: Option<u64>,
+}
+
+impl FindArgs {
+    fn waiting(&self) -> Waiting {
+        let within = |ms| Waiting::Within(Duration::from_millis(ms));
+        self.timeout.map_or(Waiting::ToTheEnd, within)
+    }
 }
 
 fn probability(text: &str) -> Result<f64, String> {
@@ -117,10 +130,11 @@ fn push_record(text: &mut String, record: &FoundRecord, prior_bits: f64) {
         let _ = write!(text, ", {comparison} {level} {bits:+.1}");
     }
     for (what, bits) in [
-        ("rare values less what is shared", record.adjustment_bits),
+        (ADJUSTMENT, record.adjustment_bits),
         ("the rule", record.rule_bits),
     ] {
-        if bits != 0.0 {
+        // Levels are kept in hundredths, so some of those are left where there is nothing to tell.
+        if bits.abs() >= 0.05 {
             let _ = write!(text, ", {what} {bits:+.1}");
         }
     }
@@ -140,7 +154,8 @@ enum Asked<'a> {
 }
 
 pub(super) fn run(shared: &Shared, args: &FindArgs) -> Result<Outcome> {
-    let settings = job::settings(shared)?;
+    let mut settings = job::settings(shared)?;
+    settings.find.timeout_ms = args.timeout.unwrap_or(settings.find.timeout_ms);
     let asked = match &args.input {
         None => Asked::One(query(args)?),
         Some(path) => {
@@ -206,7 +221,7 @@ struct Search<'s> {
 impl Search<'_> {
     /// Looks for one record and prints what was found.
     async fn one(&self, query: FindQuery, format: Format) -> Result<Outcome> {
-        let found = self.finder.find(query, Waiting::ToTheEnd).await?;
+        let found = self.finder.find(query, self.args.waiting()).await?;
         note_unreadable(&found.unreadable);
         let answer = self.answer(found)?;
         output::print(format, &answer)?;

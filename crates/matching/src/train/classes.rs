@@ -10,6 +10,9 @@ use crate::Scope;
 use crate::model::{Interactions, LevelParameters};
 use crate::plan::{Comparison, MatchingPlan};
 
+/// The prior of a model for which no two records seem to be of one entity.
+pub const PRIOR_MIN: f64 = 1e-15;
+
 /// EM stops when no parameter moves by more than this.
 pub(super) const CONVERGED: f64 = 1e-5;
 /// EM stops after this many rounds; what it has learnt by then is used.
@@ -383,7 +386,7 @@ pub(super) fn estimate_shares(
             sums[1] += of[1] * count;
         }
         let next = Shares {
-            matched: (sums[0] / total).clamp(1e-15, 0.45),
+            matched: (sums[0] / total).clamp(PRIOR_MIN, 0.45),
             related: (sums[1] / total).clamp(0.0, 0.45),
         };
         let moved = (next.matched / shares.matched - 1.0)

@@ -1,6 +1,6 @@
 //! The most that a pair can weigh, from the slots in which its rows agree.
 //!
-//! Cost: two look-ups in tables of the first cache for every eight comparisons; the rarity of equal
+//! Cost: three look-ups in tables of the first cache for every eight comparisons; the rarity of equal
 //! values is looked up only where the rarest value would carry the pair over the threshold.
 
 use super::Table;
@@ -84,14 +84,68 @@ impl Group {
     }
 }
 
-/// Adds up what the tables of each set say.
+/// Adds up what the tables of each set say: a set says what it says without its first member, and
+/// what that says.
 fn sums(tables: &[Table], of: impl Fn(&Table) -> f64) -> Box<[f64; 1 << GROUP_LEN]> {
-    let each: Vec<f64> = tables.iter().map(of).collect();
+    let mut each = [0.0; GROUP_LEN];
+    for (bits, table) in each.iter_mut().zip(tables) {
+        *bits = of(table);
+    }
     let mut sums = Box::new([0.0; 1 << GROUP_LEN]);
-    for (set, sum) in sums.iter_mut().enumerate() {
-        let members = each.iter().enumerate();
-        let members = members.filter(|(index, _)| set >> index & 1 == 1);
-        *sum = members.map(|(_, bits)| bits).sum();
+    for set in 1..sums.len() {
+        sums[set] = sums[set & (set - 1)] + each[set.trailing_zeros() as usize];
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RARITY: [f32; 4] = [0.0, 3.5, -2.25, 7.0];
+
+    fn table(most: [f64; 3], is_rare: bool) -> Table {
+        Table {
+            bits: Vec::new(),
+            related_bits: Vec::new(),
+            personal: false,
+            best_unequal: most[1],
+            rarity: if is_rare { RARITY.to_vec() } else { vec![0.0] },
+            most,
+            rarity_mask: if is_rare { u32::MAX } else { 0 },
+            exact_first: true,
+            adjustments: Vec::new(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_reach_of_a_pair_is_what_its_comparisons_can_weigh(
+            tables in vec((-9.0..9.0, -9.0..9.0, any::<bool>(), any::<bool>()), 1..17),
+            ids in vec((0..4_u32, 0..4_u32), 20),
+            least in -60.0..60.0_f64,
+        ) {
+            let tables: Vec<Table> = tables
+                .into_iter()
+                .map(|(unequal, equal, is_rare, is_asked)| {
+                    if is_asked {
+                        table([equal; 3], false)
+                    } else {
+                        table([0.0, unequal, equal], is_rare)
+                    }
+                })
+                .collect();
+            let (x, y): (Vec<u32>, Vec<u32>) = ids.into_iter().unzip();
+            let (a, b) = (NodeRow::of_ids(&x), NodeRow::of_ids(&y));
+            let compared = x.iter().zip(&y).zip(&tables);
+            let expected = 1.5 + compared.map(|((&x, &y), table)| table.most(x, y)).sum::<f64>();
+            prop_assume!((expected - least).abs() > 1e-6);
+            let found = BoundTables::new(1.5, &tables).reach(&tables, a, a.agreement(b), least);
+            prop_assert_eq!(found.is_some(), expected >= least);
+            prop_assert!(found.is_none_or(|bits| (bits - expected).abs() < 1e-9));
+        }
+    }
 }

@@ -74,10 +74,10 @@ struct Column {
     data_type: DataType,
 }
 
-/// What settings say of a table: the texts that name the columns which are read.
-struct Told(Option<Vec<String>>);
+/// The texts of settings that name the columns which are read, in small letters.
+struct NamedColumns(Option<Vec<String>>);
 
-impl Told {
+impl NamedColumns {
     fn by(settings: &SourceSettings) -> Self {
         if settings.fields.is_empty() {
             return Self(None);
@@ -89,12 +89,15 @@ impl Told {
     }
 
     /// Tells whether a column may be read: all may where no field is mapped yet.
-    fn may_read(&self, column: &str) -> bool {
+    fn may_name(&self, column: &str) -> bool {
+        let Self(Some(texts)) = self else {
+            return true;
+        };
         let column = column.to_lowercase();
-        let Self(texts) = self;
+        let quoted = column.replace('"', "\"\"");
         texts
-            .as_ref()
-            .is_none_or(|texts| texts.iter().any(|text| text.contains(&column)))
+            .iter()
+            .any(|text| text.contains(&column) || text.contains(&quoted))
     }
 }
 
@@ -117,10 +120,10 @@ impl Adbc {
             _ => name.relation.clone(),
         };
         let (base, entry_point) = (base.to_owned(), settings.entry_point.clone());
-        let told = Told::by(settings);
+        let named = NamedColumns::by(settings);
         let opening = calls::start(&settings.name, move || {
             let entry_point = entry_point.as_deref();
-            open_table(&driver, entry_point, &base, options, &name, &told)
+            open_table(&driver, entry_point, &base, options, &name, &named)
         });
         let opened = opening.await.await.unwrap_or(Err(DatabaseFault::Crashed));
         let (gate, shape) = opened.map_err(failed)?;
@@ -209,14 +212,14 @@ fn open_table(
     base: &Path,
     options: Options,
     table: &TableName,
-    told: &Told,
+    named: &NamedColumns,
 ) -> Result<(Gate, Shape), DatabaseFault> {
     let system = System::of(driver);
     let loaded = driver::load(driver, entry_point, base, system)?;
     let gate = Gate::open(loaded, options, system)?;
     let mut connection = gate.connect()?;
     let shape = match system {
-        System::Sqlite => SqliteTable::of(&mut connection, table)?.shape(&mut connection, told)?,
+        System::Sqlite => SqliteTable::of(&mut connection, table)?.shape(&mut connection, named)?,
         _ => told_shape(&mut connection, system, table)?,
     };
     Ok((gate, shape))

@@ -4,7 +4,8 @@
 //! [`Marks`]; what does not lie whole in a window, or is wrong, goes byte by byte through a [`State`],
 //! which alone finds flaws.
 //!
-//! Cost: each byte is looked at once for its class and once for UTF-8; a cell that no column wants is
+//! Cost: each byte is looked at once for its class and once for UTF-8, and again where it goes through
+//! the states or a batch is full in the middle of a window; a cell that no column wants is
 //! not copied. Cells beyond [`CELL_KEPT_MAX`] are cut while they stream by, so memory does not follow
 //! the length of a cell or of a quote that is never closed.
 

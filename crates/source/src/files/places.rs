@@ -146,35 +146,36 @@ impl Places {
             return Ok(None);
         }
         state.keep_only(files);
-        let mut known = Vec::with_capacity(files.len());
-        for text in files {
-            if state.is_full {
-                return Ok(None);
-            }
-            if let Some(places) = state.of(text.file) {
-                known.push(places);
-                continue;
-            }
-            let pass = Pass {
-                source_name: source_name.to_owned(),
-                file: text.file.clone(),
-                hasher: self.hasher.clone(),
+        let unknown = files.iter().filter(|text| state.of(text.file).is_none());
+        let passes: Vec<(Pass, Decoder)> = unknown
+            .map(|text| {
+                let pass = Pass {
+                    source_name: source_name.to_owned(),
+                    file: text.file.clone(),
+                    hasher: self.hasher.clone(),
+                };
+                let decoder = text.reading.decoder(Arc::clone(key_schema), BATCH_ROWS_MAX);
+                (pass, decoder)
+            })
+            .collect();
+        if !passes.is_empty() && !state.is_full {
+            // Large files take longer than a caller waits: the next one finds what was learnt.
+            let learning = async move {
+                for (pass, decoder) in passes {
+                    let places = pass.places(decoder).await?;
+                    state.keep(places);
+                    if state.is_full {
+                        break;
+                    }
+                }
+                Ok::<_, ScanError>(state)
             };
-            let decoder = text.reading.decoder(Arc::clone(key_schema), BATCH_ROWS_MAX);
-            // A large file takes longer than a caller waits: the next one finds what was learnt.
-            let learning = to_the_end(async move {
-                let places = pass.places(decoder).await?;
-                let kept = state.keep(places);
-                Ok::<_, ScanError>((kept, state))
-            });
-            let (kept, unlocked) = learning.await?;
-            let Some(places) = kept else {
-                return Ok(None);
-            };
-            state = unlocked;
-            known.push(places);
+            state = to_the_end(learning).await?;
         }
-        Ok(Some(known))
+        if state.is_full {
+            return Ok(None);
+        }
+        Ok(files.iter().map(|text| state.of(text.file)).collect())
     }
 
     fn hash(&self, key: &str) -> u64 {
@@ -262,16 +263,14 @@ impl State {
     }
 
     /// Keeps the places of a file, unless that makes too many.
-    fn keep(&mut self, places: FilePlaces) -> Option<Arc<FilePlaces>> {
+    fn keep(&mut self, places: FilePlaces) {
         let count: usize = self.files.iter().map(|known| known.places.len()).sum();
         if count + places.places.len() > PLACE_COUNT_MAX {
             self.is_full = true;
             self.files.clear();
-            return None;
+        } else {
+            self.files.push(Arc::new(places));
         }
-        let places = Arc::new(places);
-        self.files.push(Arc::clone(&places));
-        Some(places)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Writer};
-use sameas_resolve::{CsvQuotes, FindError, FindGap, FindQuery, FoundEntity, Waiting};
+use sameas_resolve::{CsvQuotes, FindError, FindGap, FindQuery, FoundEntity};
 use serde::Serialize;
 
 use super::{Search, word_of};
@@ -100,7 +100,10 @@ impl Tally {
         }
         for gap in &answer.gaps {
             if self.silent.insert(gap.source.clone()) {
-                output::note(&format!("{}: not or not wholly searched, {}", gap.source, gap.reason));
+                output::note(&format!(
+                    "{}: not or not wholly searched, {}",
+                    gap.source, gap.reason
+                ));
             }
         }
     }
@@ -276,7 +279,7 @@ impl Search<'_> {
 
     /// Answers one row.
     async fn row(&self, row: u64, query: FindQuery) -> Result<RowAnswer> {
-        let found = match self.finder.find(query, Waiting::ToTheEnd).await {
+        let found = match self.finder.find(query, self.args.waiting()).await {
             Err(FindError::Nothing { unreadable }) => {
                 return Ok(RowAnswer {
                     unreadable,

@@ -12,8 +12,8 @@ use super::system::System;
 use crate::database::DatabaseFault;
 
 /// How long SQLite waits for a lock that somebody holds who writes, in milliseconds; by itself not
-/// at all.
-const SQLITE_PATIENCE: &str = "PRAGMA busy_timeout = 2000";
+/// at all. It is less than a source of a profile may take unless settings say otherwise.
+const SQLITE_PATIENCE: &str = "PRAGMA busy_timeout = 1000";
 
 /// Where connections are had.
 #[derive(Clone)]

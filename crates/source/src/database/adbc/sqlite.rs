@@ -14,7 +14,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Schema};
 
 use super::query::{number_at, rows_of, texts_of};
-use super::{Column, Shape, Told};
+use super::{Column, NamedColumns, Shape};
 use crate::count::RowCount;
 use crate::database::DatabaseFault;
 use crate::database::name::{Quotes, TableName};
@@ -90,9 +90,9 @@ impl<'t> SqliteTable<'t> {
     pub(crate) fn shape(
         &self,
         connection: &mut ManagedConnection,
-        told: &Told,
+        named: &NamedColumns,
     ) -> Result<Shape, DatabaseFault> {
-        let is_asked = |column: &&Declared| !column.is_text && told.may_read(&column.name);
+        let is_asked = |column: &&Declared| !column.is_text && named.may_name(&column.name);
         let TableName { text, relation, .. } = self.table;
         let mut query = "SELECT count(*)".to_owned();
         for column in self.columns.iter().filter(is_asked) {

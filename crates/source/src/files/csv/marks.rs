@@ -1,6 +1,6 @@
 //! Where cells may end: the delimiters, line breaks and quotes of a text, 64 bytes at a time.
 //!
-//! Cost: between one and two instructions a byte, and some five for each mark; no branch depends on a byte.
+//! Cost: between one and two instructions a byte, and some five for each mark.
 
 use super::QUOTE;
 

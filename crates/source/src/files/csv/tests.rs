@@ -202,6 +202,21 @@ fn a_cell_of_any_length_is_cut_between_characters() {
     assert_eq!(found[1][1].as_deref(), Some("2"));
 }
 
+#[test]
+fn what_does_not_lie_whole_in_a_window_is_decoded_too() {
+    let long = "é".repeat(WINDOW_LEN);
+    for (text, row_count) in [
+        (format!("a,b\nx{long},\"{long}\"\n{long},1\n"), 2),
+        (format!("a,b\r{}", "é,1\r".repeat(WINDOW_LEN)), WINDOW_LEN),
+        (format!("a,b\n\"{}\",1", "x\"\"\n".repeat(WINDOW_LEN)), 1),
+    ] {
+        let expected = decode_by_steps(text.as_bytes(), &["a", "b"]);
+        assert_eq!((expected.0.len(), &expected.2), (row_count, &None));
+        let found = decode_in_chunks(text.as_bytes(), &["a", "b"], usize::MAX);
+        assert!(found == expected);
+    }
+}
+
 fn cell_text() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => "[aé;]([aé; \"]{0,3}|[a-z]{60,70})".prop_map(String::from),
