@@ -98,14 +98,14 @@ impl Answer for FindAnswer {
             }
         }
         for gap in &self.gaps {
-            let _ = writeln!(
-                text,
-                "{}: not or not wholly searched, {}",
-                gap.source, gap.reason
-            );
+            let _ = writeln!(text, "{}", gap_text(gap));
         }
         text
     }
+}
+
+fn gap_text(gap: &FindGap) -> String {
+    format!("{}: not or not wholly searched, {}", gap.source, gap.reason)
 }
 
 fn word_of(standing: MatchStanding) -> &'static str {

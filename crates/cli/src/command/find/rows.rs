@@ -10,7 +10,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder, StringRecord, Writer};
 use sameas_resolve::{CsvQuotes, FindError, FindGap, FindQuery, FoundEntity};
 use serde::Serialize;
 
-use super::{Search, word_of};
+use super::{Search, gap_text, word_of};
 use crate::args::Format;
 use crate::command::Outcome;
 use crate::output;
@@ -100,10 +100,7 @@ impl Tally {
         }
         for gap in &answer.gaps {
             if self.silent.insert(gap.source.clone()) {
-                output::note(&format!(
-                    "{}: not or not wholly searched, {}",
-                    gap.source, gap.reason
-                ));
+                output::note(&gap_text(gap));
             }
         }
     }
