@@ -32,9 +32,17 @@ const PREPARE: [Prepare; 2] = [
     |records, plan, exclusive| Prepared::without_hints(records, plan, exclusive),
 ];
 
+/// From how many records on the pairs of a block are looked at eight at a time: in all blocks, in
+/// those that are large, and in none, as where the processor cannot.
+const SCREENED_LEN: [usize; 3] = [2, 8, usize::MAX];
+
 /// Weighs the records of a world as a rebuild does, and clusters them; says at most how many pairs
 /// of blocks were refused, too.
-fn product(world: &World, threshold: Threshold, prepare: Prepare) -> (Weighed, Partition, u64) {
+fn product(
+    world: &World,
+    threshold: Threshold,
+    (prepare, screened_len): (Prepare, usize),
+) -> (Weighed, Partition, u64) {
     let records: Records = world.records();
     let plan = world.plan(&records);
     let exclusive = world.exclusive(&records);
@@ -49,7 +57,8 @@ fn product(world: &World, threshold: Threshold, prepare: Prepare) -> (Weighed, P
         &model,
         &World::key(),
         threshold,
-    );
+    )
+    .with_screened_len(screened_len);
     let told = AtomicU64::new(0);
     let weighed = weigher.weigh_all(&blocking, plan.rules.len(), &|pairs| {
         told.fetch_add(pairs, Ordering::Relaxed);
@@ -60,6 +69,12 @@ fn product(world: &World, threshold: Threshold, prepare: Prepare) -> (Weighed, P
     let mut evidence = weighed.evidence.clone();
     let partition = cluster(records.references(), &mut evidence, &Constraints::default());
     (weighed, partition, refused)
+}
+
+/// Returns every way in which records are prepared and pairs looked at.
+fn ways() -> impl Iterator<Item = (Prepare, usize)> {
+    let ways = PREPARE.into_iter();
+    ways.flat_map(|prepare| SCREENED_LEN.map(|len| (prepare, len)))
 }
 
 fn assert_equal_edges(found: &[Evidence], naive: &Naive, threshold: Threshold) {
@@ -114,8 +129,8 @@ proptest! {
         let world = World::new(rows, seed);
         let threshold = world.threshold();
         let naive = Naive::of(&world);
-        for prepare in PREPARE {
-            let (weighed, partition, refused_max) = product(&world, threshold, prepare);
+        for way in ways() {
+            let (weighed, partition, refused_max) = product(&world, threshold, way);
             assert_equal_edges(&weighed.evidence, &naive, threshold);
             prop_assert_eq!(&weighed.pairs_of_rule, &naive.pairs_of_rule);
             let distinct = weighed.pairs_of_rule.iter().sum::<u64>();
@@ -130,7 +145,7 @@ proptest! {
         let world = World::new(rows, seed);
         let low = world.threshold();
         let high = Threshold { link: low.link + 2.5, ..low };
-        let clusters = |threshold| product(&world, threshold, PREPARE[0]).1;
+        let clusters = |threshold| product(&world, threshold, (PREPARE[0], SCREENED_LEN[0])).1;
         let (loose, strict) = (clusters(low), clusters(high));
         for members in (0..strict.cluster_count()).map(|c| {
             strict.members(sameas_graph::ClusterId::new(c as u32))
@@ -155,8 +170,8 @@ fn hot_blocks_are_refined_as_the_naive_way_refines_them() {
         let world = World::new(many_rows(seed, 220), seed);
         let threshold = world.threshold();
         let naive = Naive::of(&world);
-        for prepare in PREPARE {
-            let (weighed, _, refused_max) = product(&world, threshold, prepare);
+        for way in ways() {
+            let (weighed, _, refused_max) = product(&world, threshold, way);
             assert!(naive.refused_pairs <= refused_max, "seed {seed}");
             assert_equal_edges(&weighed.evidence, &naive, threshold);
             assert_eq!(weighed.pairs_of_rule, naive.pairs_of_rule);

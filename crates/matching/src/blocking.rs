@@ -15,11 +15,12 @@ use rayon::prelude::*;
 pub use self::index::{Brought, KeyIndex};
 use self::keys::{chunk_bounds, list_keys, mix, node_of, runs, single_key, sorted_words, truncate};
 use self::refine::{Refiner, refined_key};
+pub(crate) use self::rule::Footprint;
 use self::rule::{PreparedPart, PreparedRule};
 use crate::BudgetSettings;
 use crate::plan::{KeyPart, MatchingPlan};
 use crate::prepared::Prepared;
-use crate::rows::{Agreement, GATHER_LEN, NodeRow, Rows};
+use crate::rows::{Agreement, NodeRow, PREFETCH_LEN, Rows};
 
 /// Refined blocks that one thread takes at a time.
 const REFINED_CHUNK_LEN: usize = 8_192;
@@ -37,23 +38,43 @@ pub struct Block<'b> {
     pub pairs: u64,
     key: u64,
     rows: &'b Rows,
-    gathered: &'b [u32],
 }
 
 impl<'b> Block<'b> {
-    /// Returns the nodes with their rows, which were copied side by side.
-    pub fn rows(self) -> impl Iterator<Item = NodeRow<'b>> {
-        let nodes = self.nodes.iter().enumerate();
-        nodes.map(move |(index, &node)| self.rows.within(self.gathered, index, node))
+    /// Returns the rows of all nodes.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn all_rows(&self) -> &'b Rows {
+        self.rows
     }
 
-    /// Returns a number from 0 to 1 that depends on the key and a seed alone: a sample takes blocks below a fraction.
-    pub fn sample(&self, seed: u64) -> f64 {
-        (mix(self.key, seed) >> 11) as f64 / (1u64 << 53) as f64
+    /// Returns the rows of the nodes.
+    pub fn rows(self) -> impl Iterator<Item = NodeRow<'b>> {
+        self.nodes.iter().map(move |&node| self.rows.of(node))
     }
 }
 
-/// Blocks whose rows were copied at once.
+/// Which blocks of a rule are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Choice {
+    All,
+    /// Of the blocks within the bound this share, chosen by key and seed alone.
+    Sample {
+        share: f64,
+        seed: u64,
+    },
+}
+
+impl Choice {
+    fn takes(self, (key, is_refined, _): (u64, bool, u64)) -> bool {
+        let number = |seed| (mix(key, seed) >> 11) as f64 / (1u64 << 53) as f64;
+        match self {
+            Self::All => true,
+            Self::Sample { share, seed } => !is_refined && number(seed) < share,
+        }
+    }
+}
+
+/// Blocks whose rows were asked of memory at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocks<'b> {
     /// The rule.
@@ -65,7 +86,7 @@ pub(crate) struct Blocks<'b> {
 impl<'b> Blocks<'b> {
     /// Returns the blocks in order.
     pub(crate) fn iter(self) -> impl Iterator<Item = Block<'b>> {
-        let (batch, width) = (self.batch, self.rows.width());
+        let batch = self.batch;
         let starts = std::iter::once(0).chain(batch.blocks.iter().map(|&(_, end)| end));
         let blocks = batch.blocks.iter().zip(starts);
         blocks.map(move |(&((key, is_refined, pairs), end), start)| Block {
@@ -75,7 +96,6 @@ impl<'b> Blocks<'b> {
             pairs,
             key,
             rows: self.rows,
-            gathered: &batch.gathered[start * width..end * width],
         })
     }
 }
@@ -193,15 +213,17 @@ impl<'p> Blocking<'p> {
         make: impl Fn() -> T + Sync,
         visit: impl Fn(&mut T, Block<'_>) + Sync,
     ) -> Vec<T> {
-        self.map_batches(rule, make, |state, blocks| {
+        self.map_batches(rule, Choice::All, make, |state, blocks| {
             blocks.iter().for_each(|block| visit(state, block));
         })
     }
 
-    /// Like [`Blocking::map_blocks`], but hands over several blocks at once, in order.
+    /// Like [`Blocking::map_blocks`], but chooses among blocks before their rows are asked of memory,
+    /// and hands over several at once, in order.
     pub(crate) fn map_batches<T: Send>(
         &self,
         rule: usize,
+        choice: Choice,
         make: impl Fn() -> T + Sync,
         visit: impl Fn(&mut T, Blocks<'_>) + Sync,
     ) -> Vec<T> {
@@ -209,7 +231,7 @@ impl<'p> Blocking<'p> {
         let refined = &self.rules[rule].refined;
         let bounds = chunk_bounds(words, self.node_bits);
         let chunks = bounds.par_windows(2).map(|bound| {
-            let mut visitor = Visitor::new(self, rule, make(), &visit);
+            let mut visitor = Visitor::new(self, (rule, choice), make(), &visit);
             for run in runs(&words[bound[0]..bound[1]], self.node_bits) {
                 if self.is_within(&self.rules[rule], run) {
                     let pairs = self.pairs_of(&self.rules[rule], run);
@@ -222,7 +244,7 @@ impl<'p> Blocking<'p> {
             .into_par_iter()
             .step_by(REFINED_CHUNK_LEN);
         let refined_chunks = starts.map(|from| {
-            let mut visitor = Visitor::new(self, rule, make(), &visit);
+            let mut visitor = Visitor::new(self, (rule, choice), make(), &visit);
             for index in from..refined.len().min(from + REFINED_CHUNK_LEN) {
                 let (key, nodes) = refined.get(index);
                 let len = nodes.len() as u64;
@@ -262,6 +284,11 @@ impl<'p> Blocking<'p> {
             return true;
         }
         self.first_key(rule, a, b) == Some(block.key)
+    }
+
+    /// Returns what the agreement of two rows tells of a rule.
+    pub(crate) fn footprint(&self, rule: usize) -> Footprint<'_> {
+        self.rules[rule].footprint()
     }
 
     /// Says which rules make a pair and which would, were the block they share not too large.
@@ -413,20 +440,27 @@ impl<'p> Blocking<'p> {
     }
 }
 
-/// Hands the blocks of one piece of work to a consumer, the rows of many copied together.
+/// Hands the blocks of one piece of work to a consumer, the rows of many asked for together.
 struct Visitor<'v, 'p, T, V> {
     blocking: &'v Blocking<'p>,
     rule: usize,
+    choice: Choice,
     state: T,
     visit: &'v V,
     batch: Batch,
 }
 
 impl<'v, 'p, T, V: Fn(&mut T, Blocks<'_>)> Visitor<'v, 'p, T, V> {
-    fn new(blocking: &'v Blocking<'p>, rule: usize, state: T, visit: &'v V) -> Self {
+    fn new(
+        blocking: &'v Blocking<'p>,
+        (rule, choice): (usize, Choice),
+        state: T,
+        visit: &'v V,
+    ) -> Self {
         Self {
             blocking,
             rule,
+            choice,
             state,
             visit,
             batch: Batch::default(),
@@ -434,9 +468,12 @@ impl<'v, 'p, T, V: Fn(&mut T, Blocks<'_>)> Visitor<'v, 'p, T, V> {
     }
 
     fn push(&mut self, key: (u64, bool, u64), nodes: impl Iterator<Item = u32>) {
+        if !self.choice.takes(key) {
+            return;
+        }
         self.batch.nodes.extend(nodes);
         self.batch.blocks.push((key, self.batch.nodes.len()));
-        if self.batch.nodes.len() >= GATHER_LEN {
+        if self.batch.nodes.len() >= PREFETCH_LEN {
             self.visit_batch();
         }
     }
@@ -446,10 +483,11 @@ impl<'v, 'p, T, V: Fn(&mut T, Blocks<'_>)> Visitor<'v, 'p, T, V> {
         self.state
     }
 
-    /// Copies the rows of the blocks at once, visits the blocks and forgets them.
+    /// Asks memory for the rows of the blocks at once, visits the blocks and forgets them.
     fn visit_batch(&mut self) {
         let (rows, batch) = (self.blocking.rows, &mut self.batch);
-        rows.gather(&batch.nodes, &mut batch.gathered);
+        rows.prefetch(&batch.nodes);
+        self.blocking.rules[self.rule].prefetch(&batch.nodes);
         let blocks = Blocks {
             rule: self.rule,
             rows,
@@ -465,7 +503,6 @@ impl<'v, 'p, T, V: Fn(&mut T, Blocks<'_>)> Visitor<'v, 'p, T, V> {
 #[derive(Debug, Default)]
 struct Batch {
     nodes: Vec<u32>,
-    gathered: Vec<u32>,
     /// Key, whether it is a group of a refined block, pairs, and where the nodes end, of each block.
     blocks: Vec<((u64, bool, u64), usize)>,
 }

@@ -6,6 +6,8 @@ mod compare;
 mod day;
 mod find;
 mod hints;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod language;
 mod machine;
 mod memo;

@@ -256,6 +256,16 @@ const SHARED: u16 = u16::MAX;
 pub struct Exclusive(Vec<u16>);
 
 impl Exclusive {
+    /// Marks what may pair with all others.
+    pub(crate) const ANY: u32 = SHARED as u32;
+
+    /// Returns a number that nodes share which can never be one entity, or [`Exclusive::ANY`].
+    #[inline]
+    pub(crate) fn group(&self, node: u32) -> u32 {
+        let source = self.0.get(node as usize).copied();
+        source.unwrap_or(SHARED).into()
+    }
+
     /// Returns whether two nodes are two and could be one entity.
     #[inline]
     pub fn may_pair(&self, a: u32, b: u32) -> bool {

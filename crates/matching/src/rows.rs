@@ -1,20 +1,29 @@
 //! What every pair is asked first, side by side for each node.
 //!
 //! Cost: four bytes a slot or word and four more, so a node is two or three cache lines. Nodes of a block lie anywhere in
-//! memory; [`Rows::gather`] copies many of their rows at once, so that their reads overlap, and
-//! all questions that equality answers are then answered from what was copied.
+//! memory; [`Rows::prefetch`] asks for the rows of many at once, so that their reads overlap, and
+//! all questions that equality answers are then answered from rows alone.
+
+#[cfg(target_arch = "x86_64")]
+mod panel;
 
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use sameas_record::{Derived, FieldId, Form, Records, ValueId};
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use self::panel::Panel;
+use crate::machine::prefetch;
 use crate::plan::MatchingPlan;
 use crate::similarity::SKETCH_LEN;
 
-/// Rows that are copied together, at least: enough for their reads to overlap, few enough for
+/// Rows that are asked for together, at least: enough for their reads to overlap, few enough for
 /// the second cache. It is even, so a list of pairs is cut between pairs.
-pub(crate) const GATHER_LEN: usize = 256;
+pub(crate) const PREFETCH_LEN: usize = 256;
+
+/// Words that memory hands over at once.
+const LINE_LEN: usize = 16;
 
 /// Rows that are filled column by column before the next ones, so that they stay in the cache.
 const FILL_LEN: usize = 4_096;
@@ -217,9 +226,9 @@ impl Rows {
         bits.try_fold(0, |mask, bit| Some(mask | bit?))
     }
 
-    /// Returns how many words a row has.
-    pub(crate) fn width(&self) -> usize {
-        self.width
+    /// Returns how many slots a row has.
+    pub(crate) fn slot_count(&self) -> usize {
+        self.slots.len()
     }
 
     /// Tells whether rows hold hints at all.
@@ -236,28 +245,29 @@ impl Rows {
     /// Returns the row of a node.
     #[inline]
     pub fn of(&self, node: u32) -> NodeRow<'_> {
-        self.within(&self.ids, node as usize, node)
-    }
-
-    /// Copies the rows of nodes, one after the other.
-    pub(crate) fn gather(&self, nodes: &[u32], into: &mut Vec<u32>) {
-        into.clear();
-        for &node in nodes {
-            into.extend_from_slice(&self.ids[node as usize * self.width..][..self.width]);
-        }
-    }
-
-    /// Returns the n-th of the rows that were gathered.
-    #[inline]
-    pub(crate) fn within<'r>(&self, gathered: &'r [u32], index: usize, node: u32) -> NodeRow<'r> {
-        let row = &gathered[index * self.width..][..self.width];
-        let (ids, rest) = row.split_at(self.slots.len());
+        let (ids, rest) = self.words(node).split_at(self.slots.len());
         let (&present, hints) = rest.split_first().unwrap_or((&0, &[]));
         NodeRow {
             node,
             ids,
             present,
             hints,
+        }
+    }
+
+    /// Returns all words of a node: the slots, which of the first hold a value, the hints.
+    #[inline]
+    fn words(&self, node: u32) -> &[u32] {
+        &self.ids[node as usize * self.width..][..self.width]
+    }
+
+    /// Asks memory for the rows of nodes that are looked at soon.
+    pub(crate) fn prefetch(&self, nodes: &[u32]) {
+        for &node in nodes {
+            let start = node as usize * self.width;
+            let lines = (start..start + self.width).step_by(LINE_LEN);
+            lines.for_each(|word| prefetch(&self.ids, word));
+            prefetch(&self.ids, start + self.width - 1);
         }
     }
 }

@@ -3,8 +3,13 @@
 //! Cost: a few words of two rows a level, no other memory. The sieve lets through what it cannot
 //! tell and never refuses a level that the pair has.
 
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+
 use sameas_record::Form;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use self::lanes::Sides;
 use crate::language::Test;
 use crate::plan::{Comparison, FieldTest};
 use crate::prepared::{NOT_A_DAY, Prepared};

@@ -30,8 +30,12 @@ pub use initials::agrees_in_initials;
 pub use jaro::{jaro, jaro_winkler, jaro_winkler_reaches};
 pub(crate) use measure::{Known, WordPair};
 pub use signature::{Signature, jaro_winkler_may_reach, levenshtein_may_be_within};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use sketch::SketchLanes;
 pub(crate) use sketch::{Reach, SKETCH_LEN, may_be_initial, may_be_within, sketch};
 pub use tokens::{jaccard, overlap};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use vectors::Vectors;
 
 /// The most characters of a value that similarity looks at.
 pub const COMPARED_LEN_MAX: usize = 256;

@@ -6,34 +6,35 @@
 
 mod adjustment;
 mod bound;
+mod candidates;
+#[cfg(target_arch = "x86_64")]
+mod screen;
 
 use rayon::prelude::*;
 use sameas_graph::{
-    ComparisonLegend, Decision, Evidence, Legend, LevelLegend, LevelPattern, MatchWeight, NodeId,
-    RuleId, RuleKind, RuleLegend,
+    ComparisonLegend, Evidence, Legend, LevelLegend, LevelPattern, MatchWeight, RuleKind,
+    RuleLegend,
 };
 use sameas_record::ValueId;
 
 use self::adjustment::{Adjustment, adjustments_of};
-use self::bound::BoundTables;
-use crate::blocking::{Blocking, Blocks};
 use crate::compare::Comparer;
 use crate::find::ValueCounts;
 use crate::model::{Calibration, FrequencyKey, FrequencyTable, Interactions, Model};
 use crate::plan::{Comparison, MatchingPlan};
 use crate::prepared::{Exclusive, Prepared};
-use crate::rows::{Agreement, NodeRow};
+use crate::rows::NodeRow;
 use crate::sieve::Sieve;
 use crate::{DecideSettings, Scope};
 
 /// Bounds are sums in another order than weights; this covers the difference.
 const ROUNDING_BITS: f64 = 1e-6;
 
-/// How many pairs are weighed between two words about it.
-const PAIRS_TOLD: u64 = 1 << 16;
+/// Records of a block from which it pays to copy their rows word by word and look at eight pairs at a time.
+const SCREENED_LEN: usize = 8;
 
-/// Pairs whose values are asked of memory before the first is read.
-const PROMISING_LEN: usize = 64;
+/// What a sum of a few numbers of 24 bits can be off by, as a share of their sizes.
+const ROUNDED_SHARE: f64 = 1.0 / (1 << 17) as f64;
 
 /// Thresholds on the posterior weight, in bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +74,12 @@ pub struct Weigher<'p> {
     tables: Vec<Table>,
     /// Comparisons that rows say something about, those first that can take most off a bound.
     sieves: Vec<(usize, Sieve)>,
+    /// All comparisons, in the order in which their levels are found: those of the sieves first.
+    order: Vec<usize>,
+    /// Covers what bounds in numbers of 24 bits round away.
+    rounding: f64,
+    /// Records of a block from which eight pairs are looked at at a time.
+    screened_len: usize,
     prior: f64,
     /// The prior against related records, if the model knows them.
     related_prior: Option<f64>,
@@ -97,6 +104,8 @@ struct Table {
     personal: bool,
     /// The most bits a pair of unequal present values can win.
     best_unequal: f64,
+    /// What values weigh, or little less, that agree in nothing.
+    least: f64,
     /// What an equal value adds because it is rarer than the average, by value number.
     rarity: Vec<f32>,
     /// The most that missing, unequal and equal first values can weigh, rarity left out.
@@ -185,11 +194,13 @@ impl<'p> Weigher<'p> {
                     }
                     None => (Vec::new(), most, rarity_mask),
                 };
+                let least = bits.last().copied().unwrap_or(0.0) + ROUNDING_BITS;
                 Table {
                     bits,
                     related_bits,
                     personal,
                     best_unequal,
+                    least,
                     rarity,
                     most,
                     rarity_mask,
@@ -206,10 +217,17 @@ impl<'p> Weigher<'p> {
             })
             .collect();
         sieves.sort_by(|(_, a), (_, b)| b.gain().total_cmp(&a.gain()));
+        let mut order: Vec<usize> = sieves.iter().map(|(index, _)| *index).collect();
+        order.extend((0..tables.len()).filter(|index| sieves.iter().all(|(one, _)| one != index)));
+        let sizes = tables.iter().map(Table::largest);
+        let rounding = (model.prior_bits().abs() + sizes.sum::<f64>()) * ROUNDED_SHARE;
         Self {
             comparer,
             tables,
             sieves,
+            order,
+            rounding,
+            screened_len: SCREENED_LEN,
             prior: model.prior_bits(),
             related_prior: model.prior_bits_against_related(),
             interactions: Interactions::resolve(&model.interactions, &model.comparisons)
@@ -222,45 +240,12 @@ impl<'p> Weigher<'p> {
         }
     }
 
-    /// Weighs every candidate pair and keeps what reaches the review threshold.
-    ///
-    /// `advance` is told, now and then, how many more pairs of blocks were looked at; together
-    /// they are the pairs that [`Blocking::costs`] predicts.
-    pub fn weigh_all(
-        &self,
-        blocking: &Blocking<'_>,
-        rule_count: usize,
-        advance: &(dyn Fn(u64) + Sync),
-    ) -> Weighed {
-        let mut weighed = Weighed::default();
-        let mut found: Vec<Vec<Evidence>> = Vec::new();
-        let bounds = BoundTables::new(self.prior, &self.tables);
-        // A pair for which a deterministic rule holds shares that rule's key, so its first rule is
-        // no later one, unless the block was too large and refining it did not make the pair, or
-        // the record has too many keys.
-        let mut costs = blocking.costs()[..self.deterministic].iter();
-        let hot = costs.position(|cost| cost.hot_count > 0 || cost.cut_records > 0);
-        for rule in 0..rule_count {
-            let asked_from = hot.map_or(rule, |hot| hot.min(rule));
-            let parts = blocking.map_batches(rule, Part::default, |part, blocks| {
-                self.weigh_blocks(blocking, (blocks, &bounds), asked_from, part);
-                part.untold += blocks.iter().map(|block| block.pairs).sum::<u64>();
-                if part.untold >= PAIRS_TOLD {
-                    advance(std::mem::take(&mut part.untold));
-                }
-            });
-            advance(parts.iter().map(|part| part.untold).sum());
-            weighed
-                .pairs_of_rule
-                .push(parts.iter().map(|p| p.pairs).sum());
-            weighed.compared += parts.iter().map(|p| p.compared).sum::<u64>();
-            found.extend(parts.into_iter().map(|p| p.evidence));
-        }
-        weighed.evidence = found.concat();
-        weighed
-            .evidence
-            .par_sort_unstable_by_key(|e| (e.left, e.right));
-        weighed
+    /// Looks at eight pairs at a time in blocks of so many records or more, where the processor
+    /// can: all results are the same, and tests hold them to it.
+    #[must_use]
+    pub fn with_screened_len(mut self, len: usize) -> Self {
+        self.screened_len = len;
+        self
     }
 
     /// Returns the posterior weight of a pair in bits, and the deterministic rule that links it
@@ -288,145 +273,6 @@ impl<'p> Weigher<'p> {
         let pattern = self.comparer.pattern(a, b);
         let bits = self.posterior_bits(pattern, a, b);
         PairWeight { bits, pattern }
-    }
-
-    /// Weighs the pairs that these blocks made first; deterministic rules are asked from another one on.
-    ///
-    /// What a pair's kernels will read is asked of memory when the pair is found, and read when
-    /// many pairs are.
-    fn weigh_blocks(
-        &self,
-        blocking: &Blocking<'_>,
-        (blocks, bounds): (Blocks<'_>, &BoundTables),
-        asked_from: usize,
-        part: &mut Part,
-    ) {
-        let mut promising = Vec::with_capacity(PROMISING_LEN);
-        for block in blocks.iter() {
-            for (i, a) in block.rows().enumerate() {
-                for b in block.rows().skip(i + 1) {
-                    let agreement = a.agreement(b);
-                    if !self.exclusive.may_pair(a.node, b.node)
-                        || !blocking.owns_agreeing(&block, (a, b), agreement)
-                    {
-                        continue;
-                    }
-                    part.pairs += 1;
-                    if let Some(pair) = self.promise(asked_from, (a, b), (agreement, bounds)) {
-                        self.comparer.prefetch(a, b);
-                        promising.push(pair);
-                    }
-                }
-                if promising.len() >= PROMISING_LEN {
-                    self.weigh_promising(blocks.rule, &mut promising, part);
-                }
-            }
-        }
-        self.weigh_promising(blocks.rule, &mut promising, part);
-    }
-
-    /// Returns a pair with the most it can weigh and the deterministic rule that links it, unless
-    /// it can be seen from rows that the pair stays below the review threshold.
-    fn promise<'b>(
-        &self,
-        asked_from: usize,
-        (a, b): (NodeRow<'b>, NodeRow<'b>),
-        (agreement, bounds): (Agreement, &BoundTables),
-    ) -> Option<Promising<'b>> {
-        let linked = (asked_from < self.deterministic)
-            .then(|| self.comparer.rule_that_links(asked_from, a, b))
-            .flatten();
-        let bound = match linked {
-            Some(_) => f64::MAX,
-            None => self.bound((a, b), agreement, bounds)?,
-        };
-        Some(Promising {
-            a,
-            b,
-            bound,
-            linked,
-        })
-    }
-
-    fn weigh_promising(&self, rule: usize, pairs: &mut Vec<Promising<'_>>, part: &mut Part) {
-        part.compared += pairs.len() as u64;
-        for pair in pairs.drain(..) {
-            part.evidence.extend(self.weigh(rule, pair));
-        }
-    }
-
-    fn weigh(&self, rule: usize, pair: Promising<'_>) -> Option<Evidence> {
-        let Promising {
-            a,
-            b,
-            bound,
-            linked,
-        } = pair;
-        let pattern = match linked {
-            Some(_) => self.comparer.pattern(a, b),
-            None => self.pattern_while_reachable(a, b, bound)?,
-        };
-        let bits = self.posterior_bits(pattern, a, b);
-        let decision = match linked {
-            Some(_) => Decision::Link,
-            None if bits >= self.threshold.link => Decision::Link,
-            None if bits >= self.threshold.review => Decision::Review,
-            None => return None,
-        };
-        let bits = if linked.is_some() {
-            bits.max(MatchWeight::OF_RULE.bits())
-        } else {
-            bits
-        };
-        Some(Evidence {
-            left: NodeId::new(a.node.min(b.node)),
-            right: NodeId::new(a.node.max(b.node)),
-            weight: MatchWeight::from_bits(bits),
-            rule: RuleId::new(linked.unwrap_or(rule) as u8),
-            pattern,
-            decision,
-        })
-    }
-
-    /// Returns the most a pair can weigh by which values are equal, unless that, or what rows show
-    /// beside it, is below the review threshold.
-    fn bound(
-        &self,
-        (a, b): (NodeRow<'_>, NodeRow<'_>),
-        agreement: Agreement,
-        bounds: &BoundTables,
-    ) -> Option<f64> {
-        let bound = bounds.reach(&self.tables, a, agreement, self.least)?;
-        let mut left = bound;
-        for (index, sieve) in &self.sieves {
-            if agreement.unequal >> index & 1 == 1 {
-                left += sieve.most(a, b) - self.tables[*index].best_unequal;
-                if left < self.least {
-                    return None;
-                }
-            }
-        }
-        Some(bound)
-    }
-
-    /// Returns the pattern, unless the weight turns out to stay below the review threshold.
-    fn pattern_while_reachable(
-        &self,
-        a: NodeRow<'_>,
-        b: NodeRow<'_>,
-        mut bound: f64,
-    ) -> Option<LevelPattern> {
-        let mut pattern = LevelPattern::default();
-        for (index, table) in self.tables.iter().enumerate() {
-            let level = self.comparer.level(index, a, b);
-            pattern = pattern.with(index, level);
-            let rarity = self.rarity(index, level, a, b);
-            bound += table.bits[level as usize] + rarity - table.most(a.id(index), b.id(index));
-            if bound < self.least {
-                return None;
-            }
-        }
-        Some(pattern)
     }
 
     /// Returns the posterior weight of a pattern: prior, levels, and the rarity of equal values.
@@ -469,6 +315,17 @@ impl<'p> Weigher<'p> {
 }
 
 impl Table {
+    /// Returns the size of the largest number that a bound adds up.
+    fn largest(&self) -> f64 {
+        let rarest = self
+            .rarity
+            .iter()
+            .fold(0.0_f32, |most, bits| most.max(bits.abs()));
+        let levels = self.most.iter().chain(&self.bits);
+        let most = levels.fold(0.0_f64, |most, bits| most.max(bits.abs()));
+        most + f64::from(rarest)
+    }
+
     /// Returns the most one comparison can weigh for these first values.
     #[inline]
     fn most(&self, x: u32, y: u32) -> f64 {
@@ -480,31 +337,11 @@ impl Table {
     }
 }
 
-#[derive(Debug, Default)]
-struct Part {
-    evidence: Vec<Evidence>,
-    pairs: u64,
-    compared: u64,
-    /// Pairs of blocks that nobody was told of yet.
-    untold: u64,
-}
-
 /// Returns the bits before calibration that just reach the review threshold.
 fn least_bits(model: &Model, threshold: Threshold) -> f64 {
     let calibration = model.calibration;
     let least = calibration.map_or(threshold.review, |line| line.before(threshold.review));
     least - ROUNDING_BITS
-}
-
-/// A pair that rows alone could not refuse.
-#[derive(Clone, Copy, Debug)]
-struct Promising<'b> {
-    a: NodeRow<'b>,
-    b: NodeRow<'b>,
-    /// The most it can weigh, if no rule links it.
-    bound: f64,
-    /// The deterministic rule that links it.
-    linked: Option<usize>,
 }
 
 /// Returns `log2(u / frequency)` of every value: what its equality says beyond that of an average value

@@ -5,6 +5,7 @@ use sameas_record::{Column, Derived};
 use super::keys::{single_key, truncate};
 use super::refine::RefinedBlocks;
 use super::window::Window;
+use crate::machine::prefetch;
 use crate::plan::{BlockingRule, KeyPart};
 use crate::prepared::Prepared;
 use crate::rows::{Agreement, Hint, NodeRow, Rows};
@@ -78,9 +79,32 @@ impl<'p> PreparedRule<'p> {
         is_equal && self.sets.iter().all(shares)
     }
 
+    /// Returns what the agreement of two rows tells of the rule.
+    pub(super) fn footprint(&self) -> Footprint<'_> {
+        Footprint {
+            slots: &self.slots,
+            sets: &self.sets,
+            decides: !self.multi,
+            is_always_made: self.hot.is_empty(),
+        }
+    }
+
     /// Returns the keys of a node, ascending; for rules with several keys a node.
     pub(super) fn keys(&self, node: usize) -> &[u64] {
         &self.keys[self.key_starts[node] as usize..self.key_starts[node + 1] as usize]
+    }
+
+    /// Asks memory for the keys of nodes; for rules with several keys a node.
+    pub(super) fn prefetch(&self, nodes: &[u32]) {
+        if self.key_starts.is_empty() {
+            return;
+        }
+        for &node in nodes {
+            prefetch(&self.key_starts, node as usize);
+        }
+        for &node in nodes {
+            prefetch(&self.keys, self.key_starts[node as usize] as usize);
+        }
     }
 
     /// Tells whether the block of a key, cut to the bits of a word, is over the bound.
@@ -106,6 +130,20 @@ impl<'p> PreparedRule<'p> {
         }
         self.parts.iter().all(|part| part.agreed(a, b).is_some())
     }
+}
+
+/// What can be told of a rule by the slots in which two rows agree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Footprint<'p> {
+    /// Only nodes that agree in these slots,
+    pub(crate) slots: &'p [usize],
+    /// and whose sets, which stand at these places among the hints, have a bit in common, share a
+    /// key.
+    pub(crate) sets: &'p [usize],
+    /// Whether all such nodes do.
+    pub(crate) decides: bool,
+    /// Whether all that share a key are made a pair.
+    pub(crate) is_always_made: bool,
 }
 
 /// A derived value of the records that rules look at.

@@ -21,7 +21,7 @@ pub(super) const PREFIX_LEN_MAX: usize = 4;
 /// Times eight characters in a word of positions.
 const MANY: usize = KERNEL_LEN_MAX / LANES;
 /// The bonus of one character of common prefix.
-const PREFIX_SCALE: f64 = 0.1;
+pub(super) const PREFIX_SCALE: f64 = 0.1;
 
 /// Returns the Jaro similarity, from 0 to 1.
 #[inline]

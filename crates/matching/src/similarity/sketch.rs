@@ -4,6 +4,11 @@
 //! Cost: 12 bytes and about twenty operations a pair. As with [`Signature`](super::Signature), a
 //! sketch may fail to tell two values apart but never rules out what the kernels would accept.
 
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use self::lanes::SketchLanes;
 use super::jaro::boost;
 
 /// Words of a sketch.
@@ -116,6 +121,7 @@ pub(crate) fn may_be_within(a: &[u32], b: &[u32], limit: u32) -> bool {
 /// How many characters must match, at least, for a Jaro-Winkler similarity to reach a threshold.
 #[derive(Debug)]
 pub(crate) struct Reach {
+    threshold: f64,
     /// By both lengths and the length of the common prefix; more than can match where none suffices.
     least: Vec<u8>,
 }
@@ -129,8 +135,15 @@ impl Reach {
             (0..=HEAD_LEN).map(move |prefix| least_matched(threshold, (a, b), prefix))
         });
         Self {
+            threshold,
             least: least.collect(),
         }
+    }
+
+    /// Returns the threshold.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn threshold(&self) -> f32 {
+        self.threshold as f32
     }
 
     /// Tells whether two values may reach the threshold.

@@ -24,7 +24,7 @@ use super::{edit, jaro};
 
 /// An x86-64 processor with AVX2, BMI1, BMI2 and POPCNT: a value of this type is the proof.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Vectors(());
+pub(crate) struct Vectors(());
 
 const UNASKED: u8 = 0;
 const ABSENT: u8 = 1;
@@ -33,7 +33,7 @@ const PRESENT: u8 = 2;
 impl Vectors {
     /// Returns the proof if the processor at hand is one.
     #[inline]
-    pub(super) fn at_hand() -> Option<Self> {
+    pub(crate) fn at_hand() -> Option<Self> {
         static ANSWER: AtomicU8 = AtomicU8::new(UNASKED);
         // Whoever asks finds the same answer, so it does not matter who asks first.
         match ANSWER.load(Ordering::Relaxed) {

@@ -5,11 +5,11 @@ use sameas_graph::LevelPattern;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::TrainSettings;
-use crate::blocking::{Block, Blocking, RuleCost};
+use crate::blocking::{Blocking, Choice, RuleCost};
 use crate::compare::Comparer;
 use crate::plan::MatchingPlan;
 use crate::prepared::Prepared;
-use crate::rows::GATHER_LEN;
+use crate::rows::PREFETCH_LEN;
 
 /// Counts of level patterns, in pattern order; a pattern stands for all pairs that show it.
 pub(super) type Patterns = Vec<(LevelPattern, f64)>;
@@ -50,16 +50,13 @@ pub(super) fn random_patterns(
             let drawn = drawn.map(|(a, b)| [a as u32, b as u32]);
             let drawn = drawn.filter(|&[a, b]| exclusive.may_pair(a, b));
             let nodes: Vec<u32> = drawn.flatten().collect();
-            let (rows, mut gathered) = (prepared.rows(), Vec::new());
+            let rows = prepared.rows();
             let mut patterns = Counter::default();
-            for nodes in nodes.chunks(GATHER_LEN) {
-                rows.gather(nodes, &mut gathered);
+            for nodes in nodes.chunks(PREFETCH_LEN) {
+                rows.prefetch(nodes);
                 let pairs = || {
-                    let pairs = nodes.as_chunks::<2>().0.iter().enumerate();
-                    pairs.map(|(pair, &[a, b])| {
-                        let a = rows.within(&gathered, 2 * pair, a);
-                        (a, rows.within(&gathered, 2 * pair + 1, b))
-                    })
+                    let pairs = nodes.as_chunks::<2>().0.iter();
+                    pairs.map(|&[a, b]| (rows.of(a), rows.of(b)))
                 };
                 pairs().for_each(|(a, b)| comparer.prefetch(a, b));
                 pairs().for_each(|(a, b)| patterns.add(comparer.pattern(a, b)));
@@ -144,11 +141,13 @@ pub(super) fn rule_patterns(
     let of_rule = |(rule, cost): (usize, &RuleCost)| {
         let pairs = cost.pairs - cost.refined_pairs;
         let fraction = (share as f64 / pairs.max(1) as f64).min(1.0);
-        let parts = blocking.map_batches(rule, Drawn::default, |drawn, blocks| {
-            let sampled =
-                |block: &Block<'_>| !block.is_refined && block.sample(settings.seed) < fraction;
+        let sample = Choice::Sample {
+            share: fraction,
+            seed: settings.seed,
+        };
+        let parts = blocking.map_batches(rule, sample, Drawn::default, |drawn, blocks| {
             let mut pairs = Vec::new();
-            for block in blocks.iter().filter(sampled) {
+            for block in blocks.iter() {
                 for (i, a) in block.rows().enumerate() {
                     let later = block.rows().skip(i + 1);
                     for b in later.filter(|b| exclusive.may_pair(a.node, b.node)) {

@@ -1,0 +1,243 @@
+//! Eight numbers at a time, on processors with AVX2.
+//!
+//! A condition is a lane of ones or of zeros. Everything here is compiled for the processor's
+//! features, and inlined only into functions that are, too.
+#![expect(
+    unsafe_code,
+    reason = "to load eight words an address is needed; this file says why ours may be read"
+)]
+
+use std::arch::x86_64::{
+    __m256, __m256i, _CMP_GE_OQ, _CMP_GT_OQ, _mm256_add_epi8, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_and_ps, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_ps, _mm256_castps_si256,
+    _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi32_ps, _mm256_div_ps,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu32,
+    _mm256_min_epu32, _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_srli_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
+    _mm256_xor_si256,
+};
+
+/// How many numbers there are.
+pub(crate) const LANES: usize = 8;
+
+/// Eight whole numbers, or conditions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lanes(__m256i);
+
+/// Eight numbers with fractions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Floats(__m256);
+
+impl Lanes {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn of(words: &[u32; LANES]) -> Self {
+        // SAFETY: eight words take the 32 bytes that are read, and any address will do.
+        Self(unsafe { _mm256_loadu_si256(std::ptr::from_ref(words).cast()) })
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn all(word: u32) -> Self {
+        Self(_mm256_set1_epi32(word.cast_signed()))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn zeros() -> Self {
+        Self(_mm256_setzero_si256())
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn ones() -> Self {
+        Self::all(u32::MAX)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(_mm256_and_si256(self.0, other.0))
+    }
+
+    /// Keeps what the other does not hold.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self(_mm256_andnot_si256(other.0, self.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(_mm256_or_si256(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn xor(self, other: Self) -> Self {
+        Self(_mm256_xor_si256(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self(_mm256_add_epi32(self.0, other.0))
+    }
+
+    /// Subtracts; like [`u32::wrapping_sub`].
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self(_mm256_sub_epi32(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn shifted_right<const BITS: i32>(self) -> Self {
+        Self(_mm256_srli_epi32::<BITS>(self.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn smaller(self, other: Self) -> Self {
+        Self(_mm256_min_epu32(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn greater(self, other: Self) -> Self {
+        Self(_mm256_max_epu32(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn equals(self, other: Self) -> Self {
+        Self(_mm256_cmpeq_epi32(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn is_zero(self) -> Self {
+        self.equals(Self::zeros())
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn is_at_most(self, other: Self) -> Self {
+        self.smaller(other).equals(self)
+    }
+
+    /// Counts the bits of each lane: those of half a byte are looked up.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn count_ones(self) -> Self {
+        let counts = _mm256_setr_epi8(
+            0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, //
+            0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
+        );
+        let half = _mm256_set1_epi8(0xf);
+        let low = _mm256_and_si256(self.0, half);
+        let high = _mm256_and_si256(_mm256_srli_epi32::<4>(self.0), half);
+        let of_bytes = _mm256_add_epi8(
+            _mm256_shuffle_epi8(counts, low),
+            _mm256_shuffle_epi8(counts, high),
+        );
+        let of_words = _mm256_maddubs_epi16(of_bytes, _mm256_set1_epi8(1));
+        Self(_mm256_madd_epi16(of_words, _mm256_set1_epi16(1)))
+    }
+
+    /// Returns conditions as bits, that of the first lane lowest.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn bits(self) -> u8 {
+        _mm256_movemask_ps(_mm256_castsi256_ps(self.0)) as u8
+    }
+
+    /// Returns numbers below 2^31 as such with fractions.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn as_floats(self) -> Floats {
+        Floats(_mm256_cvtepi32_ps(self.0))
+    }
+}
+
+impl Floats {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn all(number: f32) -> Self {
+        Self(_mm256_set1_ps(number))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self(_mm256_add_ps(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self(_mm256_sub_ps(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn times(self, other: Self) -> Self {
+        Self(_mm256_mul_ps(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn over(self, other: Self) -> Self {
+        Self(_mm256_div_ps(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn is_at_least(self, other: Self) -> Lanes {
+        Lanes(_mm256_castps_si256(_mm256_cmp_ps::<_CMP_GE_OQ>(
+            self.0, other.0,
+        )))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn is_over(self, other: Self) -> Lanes {
+        Lanes(_mm256_castps_si256(_mm256_cmp_ps::<_CMP_GT_OQ>(
+            self.0, other.0,
+        )))
+    }
+
+    /// Keeps the number where a condition holds, and has 0 elsewhere.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn only_where(self, condition: Lanes) -> Self {
+        Self(_mm256_and_ps(self.0, _mm256_castsi256_ps(condition.0)))
+    }
+
+    /// Takes another number where a condition holds.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn replaced_where(self, condition: Lanes, other: Self) -> Self {
+        let condition = _mm256_castsi256_ps(condition.0);
+        Self(_mm256_blendv_ps(self.0, other.0, condition))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn to_array(self) -> [f32; LANES] {
+        let mut numbers = [0.0; LANES];
+        // SAFETY: eight numbers take the 32 bytes that are written, and any address will do.
+        unsafe { _mm256_storeu_ps(numbers.as_mut_ptr(), self.0) };
+        numbers
+    }
+}
+
+/// Calls a function that asks AVX2 of the processor alone, if it has that.
+#[cfg(test)]
+pub(crate) fn if_at_hand<A, R>(work: unsafe fn(A) -> R, given: A) -> Option<R> {
+    // SAFETY: the processor has what the function asks for.
+    is_x86_feature_detected!("avx2").then(|| unsafe { work(given) })
+}

@@ -1,0 +1,153 @@
+//! The sieve for one row beside eight.
+
+use super::{Mesh, Sieve};
+use crate::lanes::{Floats, LANES, Lanes};
+use crate::prepared::NOT_A_DAY;
+use crate::rows::Panel;
+use crate::similarity::{SKETCH_LEN, SketchLanes};
+
+/// A row of a panel and eight others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sides<'p> {
+    /// Their words.
+    pub(crate) panel: &'p Panel,
+    /// Where the one stands.
+    pub(crate) one: usize,
+    /// Where the others begin.
+    pub(crate) others: usize,
+}
+
+impl Sides<'_> {
+    #[inline]
+    fn word(self, word: usize) -> u32 {
+        self.panel.word(word, self.one)
+    }
+
+    #[inline]
+    fn words(&self, word: usize) -> &[u32; LANES] {
+        self.panel.eight(word, self.others)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn sketches(&self, at: usize) -> SketchLanes {
+        let first = self.panel.hint(at);
+        let one: [u32; SKETCH_LEN] = std::array::from_fn(|index| self.word(first + index));
+        SketchLanes::new(one, std::array::from_fn(|index| self.words(first + index)))
+    }
+
+    /// Tells for which of the eight a set, at a place among the hints, has a bit in common with
+    /// that of the one.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn shares(self, at: usize) -> Lanes {
+        let set = self.panel.hint(at);
+        let shared = Lanes::all(self.word(set)).and(Lanes::of(self.words(set)));
+        Lanes::ones().without(shared.is_zero())
+    }
+}
+
+/// The sketches that were looked at last, and where they stand: levels of one comparison often
+/// look at the same.
+struct LastSketches(Option<(usize, SketchLanes)>);
+
+impl LastSketches {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn of(&mut self, sides: Sides<'_>, at: usize) -> SketchLanes {
+        match self.0 {
+            Some((last, sketches)) if last == at => sketches,
+            _ => {
+                let sketches = sides.sketches(at);
+                self.0 = Some((at, sketches));
+                sketches
+            }
+        }
+    }
+}
+
+impl Mesh {
+    /// Tells whether the clause may hold for the one row and each of the eight.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn lets_through_of(&self, sides: Sides<'_>, last: &mut LastSketches) -> Lanes {
+        let (word, words) = (
+            |word: usize| sides.word(word),
+            |word: usize| Lanes::of(sides.words(word)),
+        );
+        let hint = |at: usize| sides.panel.hint(at);
+        // Equal values are as alike as can be; a missing one is like no other.
+        let decided = |slot: usize, may_hold: Lanes| {
+            let (x, y) = (Lanes::all(word(slot)), words(slot));
+            may_hold
+                .or(x.equals(y))
+                .without(x.is_zero().or(y.is_zero()))
+        };
+        match self {
+            Self::Any => Lanes::ones(),
+            Self::Equal(slot) => decided(*slot, Lanes::zeros()),
+            Self::Crossed(at, other) => {
+                let (of_one, of_others) = (Lanes::all(word(hint(*at))), words(hint(*at)));
+                let (one, others) = (Lanes::all(word(*other)), words(*other));
+                let crossed = of_one.equals(others).and(of_others.equals(one));
+                crossed.without(of_one.is_zero().or(of_others.is_zero()))
+            }
+            Self::Shares(at) => sides.shares(*at),
+            Self::Reaches(slot, at, reach) => {
+                decided(*slot, last.of(sides, *at).may_reach(reach.threshold()))
+            }
+            Self::Within(slot, at, most) => {
+                decided(*slot, last.of(sides, *at).may_be_within(*most))
+            }
+            Self::Initial(at) => last.of(sides, *at).may_be_initial(),
+            Self::Transposed(at) => {
+                let exchanged = word(hint(*at) + 1);
+                if exchanged.cast_signed() == NOT_A_DAY {
+                    return Lanes::zeros();
+                }
+                Lanes::all(exchanged).equals(words(hint(*at)))
+            }
+            Self::Days(at, most) => {
+                let none = NOT_A_DAY.cast_unsigned();
+                let day = word(hint(*at));
+                if day == none {
+                    return Lanes::zeros();
+                }
+                // Counted from the first of all days, days compare without a sign.
+                let first = Lanes::all(none);
+                let (x, y) = (Lanes::all(day).minus(first), words(hint(*at)).minus(first));
+                let apart = x.greater(y).minus(x.smaller(y));
+                apart
+                    .is_at_most(Lanes::all(*most as u32))
+                    .without(y.is_zero())
+            }
+        }
+    }
+}
+
+impl Sieve {
+    /// Returns the most bits that the one row can weigh with each of the eight whose values are
+    /// present and unequal.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn most_of(&self, sides: Sides<'_>, unequal: Lanes) -> Floats {
+        let mut last = LastSketches(None);
+        let mut undecided = unequal;
+        let mut most = Floats::all(self.else_bits as f32);
+        for (bits, meshes) in &self.levels {
+            let mut passed = undecided;
+            for mesh in meshes {
+                passed = passed.and(mesh.lets_through_of(sides, &mut last));
+                if passed.bits() == 0 {
+                    break;
+                }
+            }
+            most = most.replaced_where(passed, Floats::all(*bits as f32));
+            undecided = undecided.without(passed);
+            if undecided.bits() == 0 {
+                break;
+            }
+        }
+        most
+    }
+}

@@ -1,0 +1,345 @@
+//! Refuses candidate pairs eight at a time: one record of a block beside eight that follow it.
+//!
+//! Cost: a few instructions a slot, rule and comparison for eight pairs, no jump that a pair
+//! decides, no memory but the panel's.
+#![expect(
+    unsafe_code,
+    reason = "instructions that not every processor has are unsafe to call; this file says why ours may be"
+)]
+
+use std::ops::Range;
+
+use sameas_graph::LevelPattern;
+
+use super::Weigher;
+use super::candidates::{Most, Reach};
+use crate::blocking::{Block, Blocking, Footprint};
+use crate::lanes::{Floats, LANES, Lanes};
+use crate::prepared::Exclusive;
+use crate::rows::Panel;
+use crate::sieve::Sides;
+use crate::similarity::Vectors;
+
+/// The most questions that are asked of a pair.
+const QUESTIONS_MAX: usize = 64;
+
+const COMPARISONS_MAX: usize = LevelPattern::COMPARISON_COUNT_MAX;
+
+/// What is asked of the pairs of one rule's blocks.
+#[derive(Debug)]
+pub(super) struct Screen<'w> {
+    weigher: &'w Weigher<'w>,
+    /// The rule, and those before it.
+    rule: Asked,
+    earlier: Vec<Asked>,
+    /// What rules ask beside the first values of comparisons.
+    questions: Vec<Question>,
+    /// The prior and what comparisons weigh whose values are missing, in bits.
+    base: f64,
+    machine: Vectors,
+}
+
+/// What a comparison adds to [`Screen::base`] at most, in bits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Added {
+    equal: f32,
+    unequal: f32,
+}
+
+/// What is asked of two rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// Whether both have the same number in a slot.
+    Slot(usize),
+    /// Whether their sets, at a place among the hints, have a bit in common.
+    Set(usize),
+}
+
+/// How many questions are asked at once of a rule.
+const ASKED_LEN: usize = 4;
+
+/// A rule, with the numbers of the questions to which all its pairs say yes, some of them twice.
+#[derive(Debug)]
+struct Asked {
+    questions: Vec<[u8; ASKED_LEN]>,
+    /// Whether all pairs that do are the rule's.
+    decides: bool,
+    /// Whether all of them are made.
+    is_always_made: bool,
+}
+
+impl Asked {
+    fn new(rule: Footprint<'_>, questions: &mut Vec<Question>) -> Self {
+        let slots = rule.slots.iter().map(|&slot| Question::Slot(slot));
+        let asked = slots.chain(rule.sets.iter().map(|&at| Question::Set(at)));
+        let numbers = asked.map(|question| {
+            let known = questions.iter().position(|&known| known == question);
+            known.unwrap_or_else(|| {
+                questions.push(question);
+                questions.len() - 1
+            }) as u8
+        });
+        let numbers: Vec<u8> = numbers.collect();
+        let filled = numbers.chunks(ASKED_LEN).map(|numbers| {
+            let mut filled = [numbers[0]; ASKED_LEN];
+            filled[..numbers.len()].copy_from_slice(numbers);
+            filled
+        });
+        Self {
+            questions: filled.collect(),
+            decides: rule.decides,
+            is_always_made: rule.is_always_made,
+        }
+    }
+}
+
+/// What eight pairs say to each question: a bit a pair.
+#[derive(Debug)]
+struct Agreed {
+    /// Comparisons' own questions are the first.
+    yes: [u8; QUESTIONS_MAX],
+    /// Where the values of a comparison are present and unequal.
+    unequal: [u8; COMPARISONS_MAX],
+}
+
+impl Agreed {
+    fn with(&self, rule: &Asked) -> u8 {
+        let yes = |question: u8| self.yes[question as usize % QUESTIONS_MAX];
+        let answers = rule.questions.iter();
+        answers.fold(u8::MAX, |all, &[a, b, c, d]| {
+            all & yes(a) & yes(b) & yes(c) & yes(d)
+        })
+    }
+}
+
+impl<'w> Screen<'w> {
+    /// Returns what is asked of a rule's pairs; none where the processor cannot, or of more slots
+    /// than are compared.
+    pub(super) fn new(
+        weigher: &'w Weigher<'_>,
+        blocking: &'w Blocking<'_>,
+        rule: usize,
+    ) -> Option<Self> {
+        let machine = Vectors::at_hand()?;
+        let own = 0..weigher.tables.len();
+        let mut questions: Vec<Question> = own.clone().map(Question::Slot).collect();
+        let mut asked = |rule| Asked::new(blocking.footprint(rule), &mut questions);
+        let earlier = (0..rule).map(&mut asked).collect();
+        let rule = asked(rule);
+        if questions.len() > QUESTIONS_MAX {
+            return None;
+        }
+        questions.drain(own);
+        let missing = weigher.tables.iter().map(|table| table.most[0]);
+        Some(Self {
+            weigher,
+            rule,
+            earlier,
+            questions,
+            base: weigher.prior + missing.sum::<f64>(),
+            machine,
+        })
+    }
+
+    /// Looks at the pairs of the first record in a range of a panel with each of those that
+    /// follow it: returns how many of them belong to the block, and hands on where those stand
+    /// that may reach the review threshold.
+    ///
+    /// `owns` is asked of the pairs of which agreement does not tell whether they belong to the
+    /// block.
+    pub(super) fn sift(
+        &self,
+        (panel, block): (&Panel, &Block<'_>),
+        range: Range<usize>,
+        owns: impl FnMut(usize) -> bool,
+        keep: impl FnMut(usize, Reach),
+    ) -> u64 {
+        // SAFETY: the processor has the features, of which `machine` is the proof.
+        unsafe { self.sift_by_eight(self.machine, (panel, block), range, owns, keep) }
+    }
+
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn sift_by_eight(
+        &self,
+        _: Vectors,
+        (panel, block): (&Panel, &Block<'_>),
+        Range { start: one, end }: Range<usize>,
+        mut owns: impl FnMut(usize) -> bool,
+        mut keep: impl FnMut(usize, Reach),
+    ) -> u64 {
+        let weigher = self.weigher;
+        let added = self.added(panel, one);
+        let least = Floats::all((weigher.least - weigher.rounding) as f32);
+        let mut agreed = Agreed {
+            yes: [0; QUESTIONS_MAX],
+            unequal: [0; COMPARISONS_MAX],
+        };
+        let mut most = [Floats::all(0.0); COMPARISONS_MAX];
+        let mut pairs = 0;
+        for others in (one + 1..end).step_by(LANES) {
+            let sides = Sides { panel, one, others };
+            let mut bits = self.agree(sides, &added, (&mut agreed, &mut most));
+            let may_pair = may_pair(sides, end);
+            let (owned, unsure) = self.owned(block, &agreed);
+            let (mut owned, mut unsure) = (may_pair & owned, may_pair & unsure);
+            while unsure != 0 {
+                let place = unsure.trailing_zeros();
+                owned |= u8::from(owns(others + place as usize)) << place;
+                unsure &= unsure - 1;
+            }
+            pairs += u64::from(owned.count_ones());
+            let mut left = owned & bits.is_at_least(least).bits();
+            for (index, sieve) in &weigher.sieves {
+                if left == 0 {
+                    break;
+                }
+                if agreed.unequal[*index] & left == 0 {
+                    continue;
+                }
+                let unequal = unequal_of(sides, *index);
+                let sieved = sieve.most_of(sides, unequal);
+                let sieved = sieved.minus(Floats::all(weigher.tables[*index].most[0] as f32));
+                let sieved = most[*index].replaced_where(unequal, sieved);
+                bits = bits.plus(sieved.minus(most[*index]));
+                most[*index] = sieved;
+                left &= bits.is_at_least(least).bits();
+            }
+            if left != 0 {
+                self.hand_on(left, (bits, &most), |place, reach| {
+                    keep(others + place, reach);
+                });
+            }
+        }
+        pairs
+    }
+
+    /// Returns what each comparison of a record adds.
+    fn added(&self, panel: &Panel, one: usize) -> [Added; COMPARISONS_MAX] {
+        let mut added = [Added::default(); COMPARISONS_MAX];
+        for (index, (added, table)) in added.iter_mut().zip(&self.weigher.tables).enumerate() {
+            let id = panel.word(index, one);
+            if id != 0 {
+                *added = Added {
+                    equal: (table.most(id, id) - table.most[0]) as f32,
+                    unequal: (table.most[1] - table.most[0]) as f32,
+                };
+            }
+        }
+        added
+    }
+
+    /// Finds in what eight pairs agree and what comparisons add, and returns the most they weigh.
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn agree(
+        &self,
+        sides: Sides<'_>,
+        added: &[Added; COMPARISONS_MAX],
+        (agreed, most): (&mut Agreed, &mut [Floats; COMPARISONS_MAX]),
+    ) -> Floats {
+        let mut bits = Floats::all(self.base as f32);
+        for index in 0..self.weigher.tables.len() {
+            let id = sides.panel.word(index, sides.one);
+            if id == 0 {
+                // As it was for the eight before, and at first.
+                continue;
+            }
+            let ids = Lanes::of(sides.panel.eight(index, sides.others));
+            let equal = ids.equals(Lanes::all(id));
+            let unequal = Lanes::ones().without(equal.or(ids.is_zero()));
+            let unequal_bits = Floats::all(added[index].unequal).only_where(unequal);
+            let of_index = unequal_bits.replaced_where(equal, Floats::all(added[index].equal));
+            bits = bits.plus(of_index);
+            most[index] = of_index;
+            agreed.yes[index] = equal.bits();
+            agreed.unequal[index] = unequal.bits();
+        }
+        let answers = agreed.yes[self.weigher.tables.len()..].iter_mut();
+        for (yes, question) in answers.zip(&self.questions) {
+            *yes = match *question {
+                Question::Slot(slot) => {
+                    let id = Lanes::all(sides.panel.word(slot, sides.one));
+                    let ids = Lanes::of(sides.panel.eight(slot, sides.others));
+                    ids.equals(id).without(id.is_zero()).bits()
+                }
+                Question::Set(at) => sides.shares(at).bits(),
+            };
+        }
+        bits
+    }
+
+    /// Tells which pairs belong to the block, and of which agreement does not tell it.
+    fn owned(&self, block: &Block<'_>, agreed: &Agreed) -> (u8, u8) {
+        let (mut perhaps_earlier, mut earlier) = (0, 0);
+        for rule in &self.earlier {
+            let made = agreed.with(rule);
+            if rule.decides && rule.is_always_made {
+                earlier |= made;
+            } else {
+                perhaps_earlier |= made;
+            }
+        }
+        let made = agreed.with(&self.rule) & !earlier;
+        if self.rule.decides && !block.is_refined {
+            (made & !perhaps_earlier, made & perhaps_earlier)
+        } else {
+            (0, made)
+        }
+    }
+
+    /// Hands on the pairs that are left.
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn hand_on(
+        &self,
+        mut left: u8,
+        (bits, most): (Floats, &[Floats; COMPARISONS_MAX]),
+        mut keep: impl FnMut(usize, Reach),
+    ) {
+        let tables = &self.weigher.tables;
+        let bits = bits.to_array();
+        let added = most.map(|most| most.to_array());
+        while left != 0 {
+            let place = left.trailing_zeros() as usize;
+            let mut most: Most = [0.0; _];
+            for (index, (most, table)) in most.iter_mut().zip(tables).enumerate() {
+                *most = table.most[0] as f32 + added[index][place];
+            }
+            let bits = f64::from(bits[place]) + self.weigher.rounding;
+            keep(
+                place,
+                Reach {
+                    bits,
+                    most: Some(most),
+                },
+            );
+            left &= left - 1;
+        }
+    }
+}
+
+/// Tells which of the eight are there and may be one entity with the one.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn may_pair(sides: Sides<'_>, end: usize) -> u8 {
+    let count = end - sides.others;
+    let present = if count < LANES {
+        (1 << count) - 1
+    } else {
+        u8::MAX
+    };
+    let word = sides.panel.group();
+    let group = sides.panel.word(word, sides.one);
+    if group == Exclusive::ANY {
+        return present;
+    }
+    let groups = Lanes::of(sides.panel.eight(word, sides.others));
+    present & !groups.equals(Lanes::all(group)).bits()
+}
+
+/// Tells for which of the eight a comparison's values are present and unequal; the one's is present.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn unequal_of(sides: Sides<'_>, index: usize) -> Lanes {
+    let ids = Lanes::of(sides.panel.eight(index, sides.others));
+    let id = Lanes::all(sides.panel.word(index, sides.one));
+    Lanes::ones().without(ids.equals(id).or(ids.is_zero()))
+}
