@@ -10,7 +10,7 @@ use crate::language::Test;
 use crate::plan::{BlockingRule, MatchingPlan};
 use crate::prepared::{NOT_A_DAY, PreparedField, per_value};
 use crate::rows::{Hint, HintWords};
-use crate::similarity::sketch;
+use crate::similarity::{Alphabet, sketch};
 
 /// Records for which hints are filled unasked.
 const FEW_RECORDS: usize = 100_000;
@@ -94,7 +94,13 @@ pub(crate) fn hint_words(
     hints.dedup();
     let words = hints.into_par_iter().map(|hint| {
         let words = match hint {
-            Hint::Sketch(field) => per_value(records.column(field), true, sketch).into_flattened(),
+            Hint::Sketch(field) => {
+                let column = records.column(field);
+                let dictionary = column.dictionary();
+                let values = (1..dictionary.len() as u32).map(ValueId::new);
+                let alphabet = Alphabet::of(values.map(|value| dictionary.text(value)));
+                per_value(column, true, |value| sketch(value, alphabet)).into_flattened()
+            }
             Hint::Set(field, form) => {
                 let derived = &derived[&(field, form)];
                 let values = (0..records.column(field).dictionary().len() as u32).map(ValueId::new);

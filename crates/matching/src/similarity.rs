@@ -32,7 +32,7 @@ pub(crate) use measure::{Known, WordPair};
 pub use signature::{Signature, jaro_winkler_may_reach, levenshtein_may_be_within};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use sketch::SketchLanes;
-pub(crate) use sketch::{Reach, SKETCH_LEN, may_be_initial, may_be_within, sketch};
+pub(crate) use sketch::{Alphabet, Reach, SKETCH_LEN, may_be_initial, may_be_within, sketch};
 pub use tokens::{jaccard, overlap};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vectors::Vectors;

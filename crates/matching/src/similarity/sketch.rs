@@ -19,19 +19,61 @@ const LEN_UNKNOWN: u32 = 255;
 const BOUNDED_LEN_MAX: usize = 31;
 /// First characters that a sketch holds, eight bits each.
 const HEAD_LEN: usize = 3;
+const DIGITS: usize = 10;
+/// How many times a digit is told apart.
+const DIGITS_COUNTED: u32 = 3;
 /// Covers what the kernels and the bound round differently.
 const ROUNDING: f64 = 1e-9;
 
+/// Which bits of a mask stand for characters; sketches are compared within one alphabet alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alphabet {
+    /// A letter has a bit; digits and other characters share some.
+    Letters,
+    /// The first, second and third of each digit have bits of their own: strangers' numbers have
+    /// most digits in common, but not as often.
+    Digits,
+}
+
+impl Alphabet {
+    /// Returns the alphabet of values that are to be compared with each other.
+    pub(crate) fn of<'v>(mut values: impl Iterator<Item = &'v str>) -> Self {
+        if values.any(|value| value.chars().any(char::is_alphabetic)) {
+            Self::Letters
+        } else {
+            Self::Digits
+        }
+    }
+
+    /// Returns the set of characters of a value, or of first, second and third digits. A bit that another
+    /// value lacks is a character that has no partner there.
+    fn mask(self, value: &str) -> u32 {
+        let characters = value.chars().take(LEN_UNKNOWN as usize);
+        if self == Self::Letters {
+            return characters.fold(0, |mask, character| mask | 1 << bit_of(character));
+        }
+        let mut seen = [0; DIGITS];
+        characters.fold(0, |mask, character| match character.to_digit(10) {
+            Some(digit) => {
+                let seen = &mut seen[digit as usize];
+                let place = *seen * DIGITS as u32 + digit;
+                *seen = (*seen + 1).min(DIGITS_COUNTED - 1);
+                mask | 1 << place
+            }
+            None => mask | 1 << (DIGITS as u32 * DIGITS_COUNTED + (fold(character as u32) & 1)),
+        })
+    }
+}
+
 /// Summarises a value: its set of characters, its length and first characters, its two ends.
-pub(crate) fn sketch(value: &str) -> [u32; SKETCH_LEN] {
+pub(crate) fn sketch(value: &str, alphabet: Alphabet) -> [u32; SKETCH_LEN] {
     let mut characters = [0; LEN_UNKNOWN as usize];
     let mut len = 0;
-    let mut mask = 0_u32;
     for (place, character) in characters.iter_mut().zip(value.chars()) {
         *place = character as u32;
-        mask |= 1 << bit_of(character);
         len += 1;
     }
+    let mask = alphabet.mask(value);
     let characters = &characters[..len];
     let head = characters.iter().take(HEAD_LEN).rev();
     let head = head.fold(0, |head, &character| head << 8 | (fold(character) & 0xff));

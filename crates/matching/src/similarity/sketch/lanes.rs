@@ -119,7 +119,11 @@ mod tests {
 
     use super::*;
     use crate::lanes::if_at_hand;
-    use crate::similarity::sketch::{Reach, may_be_initial, may_be_within, sketch};
+    use crate::similarity::sketch::{Alphabet, Reach, may_be_initial, may_be_within};
+
+    fn sketch(value: &str) -> [u32; SKETCH_LEN] {
+        crate::similarity::sketch(value, Alphabet::Letters)
+    }
 
     /// Returns what one sketch and eight others say: within one and two edits, an initial, alike.
     #[target_feature(enable = "avx2")]
