@@ -50,5 +50,8 @@ pub use similarity::{
     jaro, jaro_winkler, jaro_winkler_may_reach, jaro_winkler_reaches, levenshtein,
     levenshtein_may_be_within, levenshtein_within, overlap,
 };
-pub use train::{HeldOut, Known, Labels, PRIOR_MIN, Sighting, Training, TrainingPass, train};
+pub use train::{
+    HeldOut, Known, Labels, PRIOR_MIN, RIVAL_PAIRS_MAX, Sighting, Training, TrainingPass,
+    rival_probabilities, train,
+};
 pub use weigh::{PairWeight, Threshold, Weighed, Weigher, legend, without_literals};

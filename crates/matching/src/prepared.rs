@@ -236,6 +236,12 @@ impl<'a> Prepared<'a> {
         Exclusive(of_node)
     }
 
+    /// Returns whether there are several sources and each holds every entity once.
+    pub fn are_all_exclusive(&self) -> bool {
+        let sources = self.records.references().sources().len();
+        sources > 1 && self.exclusive.len() == sources
+    }
+
     /// Returns how many pairs of records could be one entity.
     pub fn pair_count(&self) -> f64 {
         let pairs = |len: usize| len as f64 * (len as f64 - 1.0) / 2.0;

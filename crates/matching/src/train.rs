@@ -5,6 +5,7 @@ mod dependence;
 mod doubts;
 mod labels;
 mod patterns;
+mod rivals;
 mod strangers;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use self::classes::{
 use self::doubts::Doubts;
 use self::labels::{Split, levels_of};
 use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
+use self::rivals::{Rivals, is_doubtful};
 use crate::TrainSettings;
 use crate::blocking::Blocking;
 use crate::compare::Comparer;
@@ -31,6 +33,7 @@ use crate::weigh::{Threshold, Weigher};
 
 pub use self::classes::PRIOR_MIN;
 pub use self::labels::{Known, Labels};
+pub use self::rivals::{RIVAL_PAIRS_MAX, rival_probabilities};
 
 /// Pseudo-count of pairs that keeps unseen levels possible.
 const SMOOTHING: f64 = 0.5;
@@ -60,6 +63,12 @@ pub struct Training {
     pub labels: Option<HeldOut>,
     /// Whether m is a guess, because the likest pairs do not look like records of one entity.
     pub is_guessed: bool,
+    /// Whether the rules leave open what a match is: nothing was learnt, nothing of what is an
+    /// entity's own, or that matches agree in something no more than strangers do.
+    pub is_doubtful: bool,
+    /// Whether m was learnt from which candidate of a record is the best, because all sources hold
+    /// each entity once.
+    pub is_by_rivals: bool,
     /// What to be wary of, in words.
     pub warnings: Vec<String>,
 }
@@ -150,6 +159,7 @@ pub fn train(
         }
         classes.pin_related(plan);
     }
+    let compared: Vec<usize> = (0..plan.comparisons.len()).collect();
     let mut taught: Vec<usize> = rules.iter().flat_map(|r| taught_by(plan, r)).collect();
     taught.sort_unstable();
     taught.dedup();
@@ -160,15 +170,30 @@ pub fn train(
     }
     training.is_guessed =
         labels.is_none() && !taught.is_empty() && !agree(&taught, &classes.m, &classes.u);
+    training.is_doubtful =
+        labels.is_none() && (training.is_guessed || is_doubtful(plan, &taught, &classes));
+    // Of relatives rivals know nothing, and rules that tell these teach more.
+    if labels.is_none()
+        && (training.is_doubtful || !classes.tells_related)
+        && let Some(rivals) = Rivals::of(prepared, comparer, blocking, plan)
+    {
+        let (learnt, matched) = rivals.teach(plan, &classes, &observed, total);
+        training.is_by_rivals = !is_doubtful(plan, &compared, &learnt);
+        training.is_guessed = training.is_doubtful && !training.is_by_rivals;
+        if training.is_by_rivals {
+            let related = 0.0;
+            (classes, shares) = (learnt, Shares { matched, related });
+        }
+    }
     if training.is_guessed {
         classes.guess_again(plan);
         classes.pin_related(plan);
         classes.u.clone_from(&observed);
         shares = estimate_shares(&rules, &classes, total, 1.0 / total);
         shares.matched = shares.matched.max(1.0 / total);
-        for pass in &mut training.passes {
-            pass.used = false;
-        }
+    }
+    for pass in &mut training.passes {
+        pass.used &= !training.is_guessed && !training.is_by_rivals;
     }
     training.sightings = sightings(plan, &random, &rules);
     let doubts = Doubts {

@@ -44,7 +44,15 @@ fn initial_m(plan: &MatchingPlan) -> Levels {
     plan.comparisons.iter().map(of).collect()
 }
 
+/// Returns the guess as a few pairs, so that a comparison of which nothing is learnt keeps it.
+fn guessed_pairs(plan: &MatchingPlan) -> Levels {
+    let mut pairs = initial_m(plan);
+    pairs.iter_mut().flatten().for_each(|m| *m *= GUESS_PAIRS);
+    pairs
+}
+
 /// How likely each level is in each kind of pair.
+#[derive(Clone)]
 pub(super) struct Classes {
     /// Between records of one entity.
     pub(super) m: Levels,
@@ -167,9 +175,7 @@ impl Classes {
 
     /// One round of EM; returns the largest move of a parameter.
     fn round(&mut self, plan: &MatchingPlan, passes: &mut [Pass<'_>]) -> f64 {
-        // The guess counts as a few pairs, so that a comparison that no pass could learn keeps it.
-        let mut matched: Levels = initial_m(plan);
-        matched.iter_mut().flatten().for_each(|m| *m *= GUESS_PAIRS);
+        let mut matched = guessed_pairs(plan);
         let mut related = matched.clone();
         let mut moved: f64 = 0.0;
         let expected: Vec<Expected> = passes.par_iter().map(|pass| self.expect(pass)).collect();
@@ -193,6 +199,24 @@ impl Classes {
             }
         }
         moved
+    }
+
+    /// Moves m to how often matches are expected to show each level; returns the largest move.
+    pub(super) fn learn_matches(&mut self, plan: &MatchingPlan, expected: &Levels) -> f64 {
+        let mut matched = guessed_pairs(plan);
+        add(&mut matched, expected);
+        let moves = self.m.iter_mut().zip(&matched);
+        moves
+            .map(|(m, matched)| settle(m, matched))
+            .fold(0.0, f64::max)
+    }
+
+    /// Returns how likely a pattern is of a match.
+    pub(super) fn chance_of_matches(&self, pattern: LevelPattern) -> f64 {
+        let levels = self.m.iter().enumerate();
+        levels
+            .filter_map(|(index, m)| m.get(usize::from(pattern.level(index)).checked_sub(1)?))
+            .product()
     }
 
     /// Returns how many pairs of a pass are expected to be of each kind, and at which levels.

@@ -292,3 +292,76 @@ fn a_line_that_the_pairs_held_out_speak_against_is_not_taken() {
     let line = calibration(&held_out(true), &mut warnings);
     assert!(line.is_some() && warnings.len() == 1, "{warnings:?}");
 }
+
+/// Articles that two sources list; the second changes a word in the titles of half of them.
+fn articles(count: usize) -> Records {
+    let draw = |article: usize, salt: u64| xxh3_64_with_seed(&(article as u64).to_le_bytes(), salt);
+    let title = |node: usize| {
+        let article = node % count;
+        let last = if node >= count && article.is_multiple_of(2) {
+            4
+        } else {
+            3
+        };
+        [1, 2, last]
+            .map(|salt| format!("w{}", draw(article, salt) % 200))
+            .join(" ")
+    };
+    let brand = |node: usize| format!("b{}", draw(node % count, 5) % 20);
+    let column = |text: &dyn Fn(usize) -> String| {
+        let texts: Vec<String> = (0..2 * count).map(text).collect();
+        Column::from_texts(texts.iter().map(|text| Some(text.as_str())))
+    };
+    let mut references = ReferenceTableBuilder::new(vec!["a".to_owned(), "b".to_owned()]);
+    for source in 0..2 {
+        for number in 0..count {
+            references.push(SourceId::new(source), &format!("{number:04}"));
+        }
+    }
+    let kinds = ["brand", "title"].map(|name| (name.to_owned(), Some(FieldKind::Text)));
+    let schema = Schema::new(&kinds.into_iter().collect::<BTreeMap<_, _>>());
+    Records::new(
+        references.finish(),
+        schema,
+        vec![column(&brand), column(&title)],
+    )
+}
+
+/// The only rule looks at titles, so no pass teaches what they weigh; that half of them are equal is
+/// learnt where records have rivals, and only there.
+#[test]
+fn rivals_teach_what_rules_hide() {
+    let records = articles(400);
+    let compare = [
+        ("brand", &["exact"][..]),
+        ("title", &["exact", "jaccard >= 0.5"]),
+    ];
+    let compare = compare.map(|(field, levels)| CompareSettings {
+        field: field.to_owned(),
+        levels: Some(levels.iter().map(|&level| level.to_owned()).collect()),
+        ..CompareSettings::default()
+    });
+    let block = BlockSettings {
+        on: vec!["title.tokens".to_owned()],
+        window: None,
+    };
+    let plan = MatchingPlan::new(records.schema(), &compare, &[block], &[])
+        .expect("the settings are sound");
+    let trained = |one_per_source: &[SourceId]| {
+        let prepared = Prepared::new(&records, &plan, one_per_source);
+        let blocking = Blocking::new(&prepared, &plan, &crate::BudgetSettings::default());
+        let comparer = Comparer::new(&prepared, &plan);
+        let key = FrequencyKey::new([7; 32]);
+        let settings = TrainSettings::default();
+        train(
+            &prepared, &comparer, &blocking, &plan, &settings, &key, None,
+        )
+    };
+    let (model, training) = trained(&[SourceId::new(0), SourceId::new(1)]);
+    assert!(training.is_by_rivals);
+    let title = m_of(&model, "title");
+    assert!((title - 0.5).abs() < 0.05, "m of equal titles is {title}");
+    let (model, training) = trained(&[SourceId::new(0)]);
+    assert!(!training.is_by_rivals);
+    assert!((m_of(&model, "title") - 0.8).abs() < 0.01);
+}
