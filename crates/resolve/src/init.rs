@@ -37,7 +37,7 @@ use crate::job::{JobError, JobOptions};
 use crate::opened::told;
 use crate::report::counted;
 use crate::{Settings, SettingsError, model_file};
-use block::{Choice, Ground};
+use block::{Choice, Ground, Reach};
 use map::{Fields, Profile};
 use sample::SourceSample;
 
@@ -418,11 +418,15 @@ impl Found {
         );
         map_into(settings, &self.profiles, &self.fields);
         let mut choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
-        let said = decide::choose(settings, &choice);
+        let said = decide::choose(settings, self.fields.subject, &choice);
         (self.decide, self.perhaps_once) = (said.remarks, said.perhaps_once);
+        if said.reach == Reach::Wide {
+            compare::among_rivals(settings, &self.fields);
+        }
         if !settings.decide.one_per_source.is_empty() {
             // Pairs within a clean source are none: what finds and costs is another thing now.
-            choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
+            let ground = Ground::new(settings, records, share, secret).reaching(said.reach);
+            choice = ground.choose(&self.fields)?;
         }
         if choice.by_cost {
             self.decide.push(match choice.confident {
@@ -435,6 +439,7 @@ impl Found {
             let ground = Ground::new(settings, records, share, secret);
             let (link, expected, usual) = ground.threshold(&choice)?;
             settings.decide.link = link;
+            settings.decide.review = settings.decide.review.min(link);
             self.decide.push(format!(
                 "link: clusters of an expected F1 of {expected:.3} at {link}, {usual:.3} at 0.9, as far as the model's probabilities hold"
             ));

@@ -9,12 +9,14 @@
 use sameas_graph::{Constraints, Evidence};
 use sameas_matching::{
     BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
-    Model, Prepared, RuleCost, Threshold, Weigher, parse_key_part, train,
+    Model, Prepared, RIVAL_PAIRS_MAX, RuleCost, Threshold, Training, Weigher, parse_key_part,
+    train,
 };
 use sameas_record::{FieldKind, Records};
 
 use super::decide::{self, Differing};
 use super::map::Fields;
+use super::recognise::Subject;
 use super::repeats::{self, Repeats};
 use super::role::Role;
 use super::threshold;
@@ -23,6 +25,11 @@ use crate::job::JobError;
 
 /// A rule that makes more pairs a record than this is no candidate.
 const PAIRS_PER_RULE_MAX: f64 = 25.0;
+
+/// Where records have rivals and few fields that tell them apart, a rule may make so many, and all
+/// together: the partner is rarely the record that is most alike, so many must be looked at.
+const PAIRS_PER_RULE_WIDE_MAX: f64 = 60.0;
+const PAIRS_WIDE_MAX: f64 = 160.0;
 
 /// A key that is hot for more of the records is no rule alone: most of what it should find it refuses.
 const OFTEN_HOT: f64 = 0.25;
@@ -37,6 +44,12 @@ const COSTED_MAX: usize = 240;
 /// Pairs less probable than this are left out of what is expected of a threshold: low posteriors are too
 /// high, because fields that hang together count twice, and there are many of them.
 const EVIDENCE_MIN: f64 = 0.5;
+
+/// Among rivals low probabilities are of the best candidate, too, which others contest.
+const EVIDENCE_OF_RIVALS_MIN: f64 = 0.02;
+
+/// Among rivals the best candidate is confident from even odds on.
+const CONFIDENT_RIVAL: f64 = 0.5;
 
 /// Pairs from this probability on tell what one entity has one of.
 const CERTAIN: f64 = 0.999;
@@ -79,6 +92,19 @@ pub(super) struct Choice {
     pub(super) confident: u64,
     /// Whether they were so few that rules were added by cost alone.
     pub(super) by_cost: bool,
+    /// Whether the first model leaves open what a match is.
+    pub(super) is_doubtful: bool,
+}
+
+/// How far rules reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// They bring records together that share what tells them apart.
+    #[default]
+    Narrow,
+    /// They bring all that are alike together, for sources are presumed to hold each entity once and
+    /// rivals tell which of them are matches.
+    Wide,
 }
 
 /// Returns the forms of a field that may bring records together, those that stand alone first.
@@ -97,6 +123,14 @@ fn forms(kind: FieldKind) -> &'static [&'static str] {
         FieldKind::Identifier => &["", "prefix4", "last4"],
         FieldKind::Text => &["", "prefix8", "tokens", "first_token", "last_token"],
         FieldKind::Number | FieldKind::Coordinates | FieldKind::Verbatim => &[""],
+    }
+}
+
+/// Returns the forms by which texts that are merely alike come together.
+fn wide_forms(kind: FieldKind) -> &'static [&'static str] {
+    match kind {
+        FieldKind::Text => &["minhash50", "minhash40", "word_minhash50", "word_minhash40"],
+        _ => &[],
     }
 }
 
@@ -119,6 +153,7 @@ pub(super) struct Ground<'a> {
     /// From 0 to 1.
     share: f64,
     key: &'a FrequencyKey,
+    reach: Reach,
 }
 
 impl<'a> Ground<'a> {
@@ -133,6 +168,24 @@ impl<'a> Ground<'a> {
             records,
             share,
             key,
+            reach: Reach::Narrow,
+        }
+    }
+
+    /// Returns the ground with rules that reach so far.
+    pub(super) fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
+    /// Returns how many pairs a record one rule may make, and all together.
+    fn pairs_max(&self) -> (f64, f64) {
+        match self.reach {
+            Reach::Narrow => (PAIRS_PER_RULE_MAX, PAIRS_MAX),
+            Reach::Wide => {
+                let records = self.records.len() as f64 / self.share;
+                let all = PAIRS_WIDE_MAX.min(RIVAL_PAIRS_MAX as f64 / records);
+                (PAIRS_PER_RULE_WIDE_MAX.min(all), all)
+            }
         }
     }
 
@@ -203,7 +256,11 @@ impl<'a> Ground<'a> {
     fn candidates(&self, fields: &Fields) -> Result<Vec<Candidate>, JobError> {
         let mut singles: Vec<Vec<String>> = Vec::new();
         for (name, field) in &fields.fields {
-            for form in forms(field.kind) {
+            let wide = match self.reach {
+                Reach::Narrow => &[],
+                Reach::Wide => wide_forms(field.kind),
+            };
+            for form in forms(field.kind).iter().chain(wide) {
                 singles.push(vec![if form.is_empty() {
                     name.clone()
                 } else {
@@ -213,7 +270,8 @@ impl<'a> Ground<'a> {
         }
         let mut candidates = self.cost(&singles)?;
         candidates.retain(|candidate| candidate.pairs > 0.0 || candidate.hot_count > 0);
-        let is_cheap = |c: &Candidate| c.pairs + c.refused <= PAIRS_PER_RULE_MAX;
+        let (rule_max, _) = self.pairs_max();
+        let is_cheap = |c: &Candidate| c.pairs + c.refused <= rule_max;
         let (mut cheap, costly): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_cheap);
         // What is cheap alone gains nothing from company; pairs are made of what is not.
         let mut pairs = Vec::new();
@@ -234,7 +292,7 @@ impl<'a> Ground<'a> {
         cheap.extend(paired.into_iter().filter(|c| c.pairs > 0.0 && is_cheap(c)));
         // A single key whose hot blocks are refined is a rule too, if it stays within the bound and
         // lives by its other blocks.
-        let is_rule = |c: &Candidate| c.pairs <= PAIRS_PER_RULE_MAX && !c.often_hot;
+        let is_rule = |c: &Candidate| c.pairs <= rule_max && !c.often_hot;
         cheap.extend(costly.into_iter().filter(is_rule));
         Ok(cheap)
     }
@@ -243,10 +301,11 @@ impl<'a> Ground<'a> {
     pub(super) fn choose(&self, fields: &Fields) -> Result<Choice, JobError> {
         let mut candidates = self.candidates(fields)?;
         candidates.sort_by(|a, b| a.pairs.total_cmp(&b.pairs).then_with(|| a.on.cmp(&b.on)));
+        let (_, pairs_max) = self.pairs_max();
         let mut first = Vec::new();
         let mut spent = 0.0;
         for candidate in &candidates {
-            if first.len() < RULES_MAX && spent + candidate.pairs <= PAIRS_MAX {
+            if first.len() < RULES_MAX && spent + candidate.pairs <= pairs_max {
                 spent += candidate.pairs;
                 first.push(candidate.on.clone());
             }
@@ -254,14 +313,20 @@ impl<'a> Ground<'a> {
         if first.is_empty() {
             let mut choice = Choice {
                 by_cost: true,
+                is_doubtful: true,
                 ..Choice::default()
             };
             self.add_by_cost(fields, &mut choice.rules)?;
             return Ok(choice);
         }
         let plan = self.plan(&first)?;
-        let model = self.trained(&plan);
-        let links = self.weighed(&plan, &model, self.settings.decide.link);
+        let (model, training) = self.trained(&plan);
+        let confident = if training.is_by_rivals {
+            CONFIDENT_RIVAL
+        } else {
+            self.settings.decide.link
+        };
+        let links = self.weighed(&plan, &model, confident);
         let levels = plan.comparisons.iter().map(|asked| asked.levels.len());
         let levels: Vec<usize> = levels.collect();
         let repeats = repeats::count(self.records.references(), &links, &levels, self.share);
@@ -285,19 +350,32 @@ impl<'a> Ground<'a> {
             .map(|e| (e.left.get(), e.right.get()))
             .collect();
         let found = self.found(&candidates, &pairs)?;
-        let (mut rules, recall) = greedy(&candidates, &found, pairs.len());
+        let (mut rules, recall) = greedy(&candidates, &found, pairs.len(), pairs_max);
         let few = pairs.len() < PAIRS_LEAST;
         if few {
             self.add_by_cost(fields, &mut rules)?;
         }
         Ok(Choice {
-            rules,
             repeats,
             differing,
             recall,
             confident: pairs.len() as u64,
             by_cost: few,
+            is_doubtful: training.is_doubtful || self.leave_open(fields, &rules)?,
+            rules,
         })
+    }
+
+    /// Tells whether what the chosen rules teach leaves open what a match is, which many narrow rules
+    /// together may hide; asked of things in several sources, the only ones for which it decides
+    /// anything.
+    fn leave_open(&self, fields: &Fields, rules: &[Chosen]) -> Result<bool, JobError> {
+        let decides = fields.subject == Subject::Thing && self.settings.sources.len() > 1;
+        if !decides || rules.is_empty() || !self.exclusive().is_empty() {
+            return Ok(false);
+        }
+        let rules: Vec<Vec<String>> = rules.iter().map(|rule| rule.on.clone()).collect();
+        Ok(self.trained(&self.plan(&rules)?).1.is_doubtful)
     }
 
     /// Adds rules that cost little, whatever they find: where few records seem to be of one entity
@@ -346,7 +424,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Trains on the rules of a plan.
-    fn trained(&self, plan: &MatchingPlan) -> Model {
+    fn trained(&self, plan: &MatchingPlan) -> (Model, Training) {
         let prepared = Prepared::new(self.records, plan, &self.exclusive());
         let blocking = Blocking::new(&prepared, plan, &self.budget());
         let comparer = Comparer::new(&prepared, plan);
@@ -360,7 +438,6 @@ impl<'a> Ground<'a> {
             self.key,
             None,
         )
-        .0
     }
 
     /// Returns the pairs of a plan's rules that a model holds to be this probable.
@@ -421,18 +498,20 @@ impl<'a> Ground<'a> {
     pub(super) fn threshold(&self, choice: &Choice) -> Result<(f64, f64, f64), JobError> {
         let rules: Vec<Vec<String>> = choice.rules.iter().map(|rule| rule.on.clone()).collect();
         let plan = self.plan(&rules)?;
-        let evidence = self.weighed(&plan, &self.trained(&plan), EVIDENCE_MIN);
+        let (model, training) = self.trained(&plan);
         let constraints = Constraints {
             one_per_source: self.exclusive(),
             cannot_link: Vec::new(),
             cluster_size_max: self.settings.decide.cluster_size_max,
         };
-        Ok(threshold::choose(
-            self.records.references(),
-            &evidence,
-            &constraints,
-            self.share,
-        ))
+        let references = self.records.references();
+        Ok(if training.is_by_rivals {
+            let evidence = self.weighed(&plan, &model, EVIDENCE_OF_RIVALS_MIN);
+            threshold::choose_among_rivals(references, &evidence, &constraints, self.share)
+        } else {
+            let evidence = self.weighed(&plan, &model, EVIDENCE_MIN);
+            threshold::choose(references, &evidence, &constraints, self.share)
+        })
     }
 
     /// Returns, for each candidate, which pairs it finds; what it refuses it does not find.
@@ -471,7 +550,12 @@ fn field_of(part: &str) -> String {
 }
 
 /// Takes the rule that finds most anew for its cost, until little is gained.
-fn greedy(candidates: &[Candidate], found: &[Vec<bool>], pair_count: usize) -> (Vec<Chosen>, f64) {
+fn greedy(
+    candidates: &[Candidate],
+    found: &[Vec<bool>],
+    pair_count: usize,
+    pairs_max: f64,
+) -> (Vec<Chosen>, f64) {
     let mut covered = vec![0_u8; pair_count];
     let mut chosen: Vec<Chosen> = Vec::new();
     let mut open: Vec<usize> = (0..candidates.len()).collect();
@@ -495,7 +579,7 @@ fn greedy(candidates: &[Candidate], found: &[Vec<bool>], pair_count: usize) -> (
             .iter()
             .map(|&index| (index, worth(&covered, &found[index])))
             .filter(|&(index, gain)| {
-                gain >= GAIN_MIN && spent + candidates[index].pairs <= PAIRS_MAX
+                gain >= GAIN_MIN && spent + candidates[index].pairs <= pairs_max
             })
             .map(|(index, gain)| (index, gain / (candidates[index].pairs + 3.0)))
             .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));

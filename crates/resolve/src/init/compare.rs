@@ -85,6 +85,16 @@ pub(super) fn choose(
     remarks
 }
 
+/// Compares texts by how rare the words are that they share, where each record has rivals.
+pub(super) fn among_rivals(settings: &mut Settings, fields: &Fields) {
+    for comparison in &mut settings.comparisons {
+        let field = fields.fields.get(&comparison.field);
+        if let Some(levels) = field.and_then(|field| field.role.levels_among_rivals()) {
+            comparison.levels = Some(levels.iter().map(|&level| level.to_owned()).collect());
+        }
+    }
+}
+
 /// Whom a field belongs to: names are an organisation's or a thing's own, like a person's. Codes of
 /// which nothing more is known may be anybody's.
 fn scope(role: Role, subject: Subject, is_sure: bool) -> Option<Scope> {

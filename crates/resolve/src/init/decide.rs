@@ -1,8 +1,9 @@
 //! When evidence links, and what never shares a cluster, from what a first model found.
 
-use super::block::Choice;
+use super::block::{Choice, Reach};
 use super::key::PERSONAL;
 use super::map::Fields;
+use super::recognise::Subject;
 use super::repeats::Verdict;
 use super::role::Role;
 use crate::Settings;
@@ -14,14 +15,42 @@ pub(super) struct Said {
     pub(super) remarks: Vec<String>,
     /// Sources of which only the user knows whether they hold each entity once.
     pub(super) perhaps_once: Vec<String>,
+    pub(super) reach: Reach,
 }
 
 /// Decides and says why.
-pub(super) fn choose(settings: &mut Settings, choice: &Choice) -> Said {
-    let mut said = Said::default();
-    clean_sources(settings, choice, &mut said);
+pub(super) fn choose(settings: &mut Settings, subject: Subject, choice: &Choice) -> Said {
+    let mut said = Said {
+        reach: reach(settings, subject, choice),
+        ..Said::default()
+    };
+    match said.reach {
+        Reach::Narrow => clean_sources(settings, choice, &mut said),
+        Reach::Wide => presume_clean(settings, &mut said),
+    }
     apart(settings, choice, &mut said.remarks);
     said
+}
+
+/// Lists of things are presumed to hold each once where the first model leaves open what a match is.
+///
+/// Editions of an article are as much alike as two entries of one, so such a model takes them for
+/// repetitions. Whoever lists articles or songs rarely lists one twice, and even where some are, to
+/// leave those apart costs less than to join all that are alike.
+fn reach(settings: &Settings, subject: Subject, choice: &Choice) -> Reach {
+    if settings.sources.len() > 1 && subject == Subject::Thing && choice.is_doubtful {
+        Reach::Wide
+    } else {
+        Reach::Narrow
+    }
+}
+
+fn presume_clean(settings: &mut Settings, said: &mut Said) {
+    let names = settings.sources.iter().map(|source| source.name.clone());
+    settings.decide.one_per_source = names.collect();
+    said.remarks.push(
+        "UNSURE: each source is presumed to hold each entity once, for nothing tells one that is listed twice from two that are alike, so a record links to the best of its candidates alone; take a source out of one_per_source if it repeats much".to_owned(),
+    );
 }
 
 /// A single source has no other to be compared with.
@@ -161,6 +190,8 @@ fn apart(settings: &mut Settings, choice: &Choice, remarks: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
+    use sameas_source::SourceSettings;
+
     use super::*;
 
     fn differing(compared: u64, differing: u64) -> Differing {
@@ -191,5 +222,30 @@ mod tests {
         assert!(differing(1_000, 0).is_hardly());
         assert!(differing(10_000, 40).is_hardly());
         assert!(!differing(10_000, 100).is_hardly());
+    }
+
+    /// What the first model could not tell decides only where things are listed, in several sources.
+    #[test]
+    fn lists_of_things_hold_each_once_where_nothing_tells_repetitions() {
+        let once = |count: usize, subject: Subject, is_doubtful: bool| {
+            let source = |number: usize| SourceSettings {
+                name: format!("s{number}"),
+                ..SourceSettings::default()
+            };
+            let mut settings = Settings {
+                sources: (0..count).map(source).collect(),
+                ..Settings::default()
+            };
+            let choice = Choice {
+                is_doubtful,
+                ..Choice::default()
+            };
+            choose(&mut settings, subject, &choice);
+            settings.decide.one_per_source.len()
+        };
+        assert_eq!(once(2, Subject::Thing, true), 2);
+        assert_eq!(once(2, Subject::Thing, false), 0);
+        assert_eq!(once(2, Subject::Person, true), 0);
+        assert_eq!(once(1, Subject::Thing, true), 0);
     }
 }

@@ -190,6 +190,32 @@ impl Role {
         }
     }
 
+    /// Returns the levels by which texts are compared that rivals have in common but for few words: how rare
+    /// these are tells the partner from the others.
+    pub(super) fn levels_among_rivals(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Title => Some(&[
+                "exact",
+                "tf_idf >= 0.9",
+                "tf_idf >= 0.8",
+                "tf_idf >= 0.7",
+                "tf_idf >= 0.6",
+                "tf_idf >= 0.5",
+                "tf_idf >= 0.4",
+                "tf_idf >= 0.3",
+                "tf_idf >= 0.2",
+            ]),
+            Self::Text => Some(&[
+                "exact",
+                "tf_idf >= 0.8",
+                "tf_idf >= 0.6",
+                "tf_idf >= 0.4",
+                "tf_idf >= 0.2",
+            ]),
+            _ => None,
+        }
+    }
+
     /// Returns how much it says, for keeping the most telling where there are too many; 0 to 9.
     pub(super) fn weight(self) -> u8 {
         match self {

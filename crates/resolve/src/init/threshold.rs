@@ -7,6 +7,7 @@
 //! share s, a chain over one more record is 1/s times rarer than among all, so they count 1/s times.
 
 use sameas_graph::{Constraints, Decision, Evidence, NodeId, ReferenceTable, cluster};
+use sameas_matching::rival_probabilities;
 
 /// The thresholds that are tried.
 const TRIED: [f64; 9] = [0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999];
@@ -20,6 +21,14 @@ const GAIN_PAIRS: f64 = 10.0;
 /// The threshold where nothing speaks for another.
 const USUAL: f64 = 0.9;
 
+/// The thresholds that are tried where pairs exclude each other, highest first.
+const TRIED_AMONG_RIVALS: [f64; 8] = [0.95, 0.9, 0.8, 0.7, 0.5, 0.3, 0.2, 0.1];
+
+/// Among rivals the lowest threshold is taken that promises less than the best by at most this share of
+/// what the best lacks: few fields that say in part the same make high probabilities too high and low
+/// ones too low, the more so the less they promise.
+const SHARE_OF_LACK: f64 = 0.2;
+
 /// Another threshold must promise so much more F1 than the usual one.
 const GAIN_MIN: f64 = 0.002;
 
@@ -30,7 +39,9 @@ pub(super) fn choose(
     constraints: &Constraints,
     share: f64,
 ) -> (f64, f64, f64) {
-    let expected = |link: f64| expected_f1(references, evidence, constraints, share, link);
+    let promised: Vec<f64> = evidence.iter().map(|e| e.weight.probability()).collect();
+    let expected =
+        |link: f64| expected_f1(references, evidence, &promised, constraints, share, link);
     let usual = expected(USUAL);
     let tried = TRIED.iter().map(|&link| (link, expected(link)));
     let best = tried.fold(
@@ -42,7 +53,7 @@ pub(super) fn choose(
         (0.0, 0.0),
         |best, tried| if tried.1 > best.1 { tried } else { best },
     );
-    let matches: f64 = evidence.iter().map(|edge| edge.weight.probability()).sum();
+    let matches: f64 = promised.iter().sum();
     let gain = low.1 - best.1;
     let best = if gain > GAIN_CLEAR && gain * matches > GAIN_PAIRS {
         low
@@ -56,10 +67,35 @@ pub(super) fn choose(
     }
 }
 
-/// Returns the F1 to expect of the clusters that a threshold makes.
+/// Does the same where every source holds each entity once, so that pairs exclude each other: the
+/// best is linked first, and a pair of low probability may be the best.
+pub(super) fn choose_among_rivals(
+    references: &ReferenceTable,
+    evidence: &[Evidence],
+    constraints: &Constraints,
+    share: f64,
+) -> (f64, f64, f64) {
+    let promised = rival_probabilities(references, evidence);
+    let expected =
+        |link: f64| expected_f1(references, evidence, &promised, constraints, share, link);
+    let tried = TRIED_AMONG_RIVALS.map(|link| (link, expected(link)));
+    let best = tried.iter().map(|tried| tried.1).fold(0.0, f64::max);
+    let usual = expected(USUAL);
+    if best <= usual + GAIN_MIN {
+        return (USUAL, usual, usual);
+    }
+    let least = best - SHARE_OF_LACK * (1.0 - best);
+    let lowest = tried.iter().rfind(|tried| tried.1 >= least);
+    lowest.map_or((USUAL, usual, usual), |&(link, expected)| {
+        (link, expected, usual)
+    })
+}
+
+/// Returns the F1 to expect of the clusters that a threshold makes, by what each pair promises.
 fn expected_f1(
     references: &ReferenceTable,
     evidence: &[Evidence],
+    promised: &[f64],
     constraints: &Constraints,
     share: f64,
     link: f64,
@@ -80,14 +116,15 @@ fn expected_f1(
             len * (len - 1.0) / 2.0
         })
         .sum();
-    let is_together = |edge: &&Evidence| {
+    let is_together = |edge: &Evidence| {
         let of = |node: NodeId| partition.cluster_of(node);
         of(edge.left) == of(edge.right)
     };
-    let all: f64 = evidence.iter().map(|edge| edge.weight.probability()).sum();
+    let all: f64 = promised.iter().sum();
     let (mut right, mut direct) = (0.0, 0.0);
-    for edge in evidence.iter().filter(is_together) {
-        right += edge.weight.probability();
+    let pairs = evidence.iter().zip(promised);
+    for (_, promised) in pairs.filter(|(edge, _)| is_together(edge)) {
+        right += promised;
         direct += 1.0;
     }
     let wrong = (direct - right) + (together - direct).max(0.0) / share;
@@ -132,5 +169,35 @@ mod tests {
         let mut both: Vec<Evidence> = sure.into_iter().chain(weak).collect();
         both.sort_by_key(|e| (e.left, e.right));
         assert!(choose(&references, &both, &constraints, 1.0).0 > 0.94);
+    }
+
+    fn two_sources(count: usize) -> ReferenceTable {
+        let mut references = ReferenceTableBuilder::new(vec!["a".to_owned(), "b".to_owned()]);
+        for source in 0..2 {
+            for number in 0..count {
+                references.push(SourceId::new(source), &format!("{number:04}"));
+            }
+        }
+        references.finish()
+    }
+
+    fn once() -> Constraints {
+        Constraints {
+            one_per_source: vec![SourceId::new(0), SourceId::new(1)],
+            cannot_link: Vec::new(),
+            cluster_size_max: 1_000,
+        }
+    }
+
+    /// The best candidate of nearly every record weighs little, and nothing contests it: judged one by
+    /// one such pairs are improbable, so a threshold of even odds would find none.
+    #[test]
+    fn best_candidates_that_weigh_little_lower_the_threshold() {
+        let count = 200;
+        let references = two_sources(count as usize);
+        let weak: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, -1.0)).collect();
+        assert!(choose_among_rivals(&references, &weak, &once(), 1.0).0 < 0.34);
+        let sure: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, 14.0)).collect();
+        assert!((choose_among_rivals(&references, &sure, &once(), 1.0).0 - USUAL).abs() < 1e-9);
     }
 }
