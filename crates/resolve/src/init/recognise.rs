@@ -88,13 +88,20 @@ fn by_name(name: &str, told: &Told, shape: &Shape, is_sure: bool) -> Meaning {
     } else if role == Role::Address && shape.address < 0.5 {
         (role, field) = (Role::Street, "street".to_owned());
     }
-    if role == Role::Title && shape.number > 0.8 {
+    let misnamed = match role {
+        Role::Title if shape.number > 0.8 => Some("the name tells a title, the values are numbers"),
+        Role::Number if shape.number < 0.5 => {
+            Some("the name tells a number, the values are none that can be read, as 4:33")
+        }
+        _ => None,
+    };
+    if let Some(because) = misnamed {
         return Meaning {
             role: Role::Identifier,
             field: field_name(name),
             is_sure: false,
             score: 0.0,
-            because: "the name tells a title, the values are numbers".to_owned(),
+            because: because.to_owned(),
         };
     }
     let because = format!("its name tells {}, and the values fit", role.word());
