@@ -367,4 +367,13 @@ mod tests {
         let (role, is_sure) = role_of("nachname", &["4711", "4712", "4713", "4714"]);
         assert!(role != Role::Surname && !is_sure, "{role:?}");
     }
+
+    /// Mapped as numbers, of which none could be read, durations were compared in no record.
+    #[test]
+    fn a_duration_in_minutes_and_seconds_is_no_number() {
+        let seconds = ["273", "169", "185", "255"];
+        assert_eq!(role_of("duration", &seconds).0, Role::Number);
+        let minutes = ["4:33", "2:49", "3:05", "4:15"];
+        assert_eq!(role_of("duration", &minutes), (Role::Identifier, false));
+    }
 }
