@@ -210,11 +210,8 @@ fn candidates(
         }
     };
     let rules = 0..plan.rules.len();
-    let found = rules.flat_map(|rule| {
-        blocking.map_batches(rule, Vec::new, |found, blocks| {
-            blocks.iter().for_each(|block| add(found, &block));
-        })
-    });
+    let found = rules
+        .flat_map(|rule| blocking.map_blocks(rule, Vec::new, |found, block| add(found, &block)));
     found.flatten().collect()
 }
 
