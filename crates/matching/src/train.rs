@@ -117,6 +117,23 @@ pub struct TrainingPass {
     pub used: bool,
 }
 
+/// Returns what rivals teach, and says whether that is sound and whether anything is.
+fn taught_by_rivals(
+    rivals: &Rivals,
+    plan: &MatchingPlan,
+    (classes, observed, total): (&Classes, &Levels, f64),
+    training: &mut Training,
+) -> Option<(Classes, Shares)> {
+    let (learnt, matched) = rivals.teach(plan, classes, observed, total);
+    let compared: Vec<usize> = (0..plan.comparisons.len()).collect();
+    training.is_by_rivals = !is_doubtful(plan, &compared, &learnt);
+    training.is_guessed = training.is_doubtful && !training.is_by_rivals;
+    let related = 0.0;
+    training
+        .is_by_rivals
+        .then_some((learnt, Shares { matched, related }))
+}
+
 /// Trains a model on the records in flight.
 ///
 /// Of labels one half teaches m beside the pairs that nobody labelled, the other shows what bits
@@ -159,7 +176,6 @@ pub fn train(
         }
         classes.pin_related(plan);
     }
-    let compared: Vec<usize> = (0..plan.comparisons.len()).collect();
     let mut taught: Vec<usize> = rules.iter().flat_map(|r| taught_by(plan, r)).collect();
     taught.sort_unstable();
     taught.dedup();
@@ -176,14 +192,10 @@ pub fn train(
     if labels.is_none()
         && (training.is_doubtful || !classes.tells_related)
         && let Some(rivals) = Rivals::of(prepared, comparer, blocking, plan)
+        && let Some(learnt) =
+            taught_by_rivals(&rivals, plan, (&classes, &observed, total), &mut training)
     {
-        let (learnt, matched) = rivals.teach(plan, &classes, &observed, total);
-        training.is_by_rivals = !is_doubtful(plan, &compared, &learnt);
-        training.is_guessed = training.is_doubtful && !training.is_by_rivals;
-        if training.is_by_rivals {
-            let related = 0.0;
-            (classes, shares) = (learnt, Shares { matched, related });
-        }
+        (classes, shares) = learnt;
     }
     if training.is_guessed {
         classes.guess_again(plan);
@@ -202,25 +214,7 @@ pub fn train(
         rules: &rules,
     };
     training.warnings = doubts.of(&training);
-    let comparisons = plan
-        .comparisons
-        .iter()
-        .enumerate()
-        .map(|(index, comparison)| ComparisonParameters {
-            conditions: comparison
-                .conditions
-                .as_ref()
-                .map_or_else(Vec::new, |asked| asked.describe(&plan.schema)),
-            name: comparison.name.clone(),
-            field: plan.schema.field(comparison.field).name.clone(),
-            kinds: plan.kinds_of(comparison),
-            scope: comparison.scope,
-            levels: classes.level_parameters(index, comparison),
-            frequency: comparison
-                .frequency
-                .then(|| frequencies(prepared, comparison, key)),
-        })
-        .collect::<Vec<_>>();
+    let comparisons = parameters(prepared, plan, &classes, key);
     let interactions = classes.interactions.named(&comparisons);
     let records = prepared.records.len() as u64;
     let model = Model {
@@ -248,6 +242,32 @@ pub fn train(
         training.warnings.extend(labels.warnings.iter().cloned());
     }
     (model, training)
+}
+
+/// Returns what was learnt of each comparison.
+fn parameters(
+    prepared: &Prepared<'_>,
+    plan: &MatchingPlan,
+    classes: &Classes,
+    key: &FrequencyKey,
+) -> Vec<ComparisonParameters> {
+    let comparisons = plan.comparisons.iter().enumerate();
+    comparisons
+        .map(|(index, comparison)| ComparisonParameters {
+            conditions: comparison
+                .conditions
+                .as_ref()
+                .map_or_else(Vec::new, |asked| asked.describe(&plan.schema)),
+            name: comparison.name.clone(),
+            field: plan.schema.field(comparison.field).name.clone(),
+            kinds: plan.kinds_of(comparison),
+            scope: comparison.scope,
+            levels: classes.level_parameters(index, comparison),
+            frequency: comparison
+                .frequency
+                .then(|| frequencies(prepared, comparison, key)),
+        })
+        .collect()
 }
 
 /// Weighs the pairs that were held out.

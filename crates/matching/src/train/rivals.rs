@@ -55,9 +55,9 @@ impl Slots {
     fn probabilities(&self, odds: impl Fn(usize) -> f64, unpartnered: f64) -> Vec<f64> {
         let mut sums = vec![0.0; self.count];
         for (pair, slots) in self.of_pairs.iter().enumerate() {
-            slots
-                .iter()
-                .for_each(|&slot| sums[slot as usize] += odds(pair));
+            for &slot in slots {
+                sums[slot as usize] += odds(pair);
+            }
         }
         let pairs = self.of_pairs.iter().enumerate();
         let probability = |(pair, slots): (usize, &[u32; 2])| {
@@ -280,9 +280,9 @@ mod tests {
             let probabilities = slots.probabilities(|pair| odds(pair).exp2(), 0.3);
             let mut promised = vec![0.0; slots.count];
             for (of_pair, probability) in slots.of_pairs.iter().zip(probabilities) {
-                of_pair
-                    .iter()
-                    .for_each(|&slot| promised[slot as usize] += probability);
+                for &slot in of_pair {
+                    promised[slot as usize] += probability;
+                }
             }
             assert!(promised.iter().all(|&promised| promised < 1.0));
         }
