@@ -15,6 +15,7 @@ use rayon::prelude::*;
 pub use self::index::{Brought, KeyIndex};
 use self::keys::{chunk_bounds, list_keys, mix, node_of, runs, single_key, sorted_words, truncate};
 use self::refine::{Refiner, refined_key};
+#[cfg(target_arch = "x86_64")]
 pub(crate) use self::rule::Footprint;
 use self::rule::{PreparedPart, PreparedRule};
 use crate::BudgetSettings;
@@ -287,6 +288,7 @@ impl<'p> Blocking<'p> {
     }
 
     /// Returns what the agreement of two rows tells of a rule.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn footprint(&self, rule: usize) -> Footprint<'_> {
         self.rules[rule].footprint()
     }

@@ -2,20 +2,14 @@
 //!
 //! A condition is a lane of ones or of zeros. Everything here is compiled for the processor's
 //! features, and inlined only into functions that are, too.
-#![expect(
-    unsafe_code,
-    reason = "to load eight words an address is needed; this file says why ours may be read"
-)]
-
 use std::arch::x86_64::{
     __m256, __m256i, _CMP_GE_OQ, _CMP_GT_OQ, _mm256_add_epi8, _mm256_add_epi32, _mm256_add_ps,
     _mm256_and_ps, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_ps, _mm256_castps_si256,
     _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi32_ps, _mm256_div_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu32,
-    _mm256_min_epu32, _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_set1_epi8,
-    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi8, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_srli_epi32, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
-    _mm256_xor_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu32, _mm256_min_epu32,
+    _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_srli_epi32, _mm256_sub_epi32, _mm256_sub_ps, _mm256_xor_si256,
 };
 
 /// How many numbers there are.
@@ -33,8 +27,7 @@ impl Lanes {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn of(words: &[u32; LANES]) -> Self {
-        // SAFETY: eight words take the 32 bytes that are read, and any address will do.
-        Self(unsafe { _mm256_loadu_si256(std::ptr::from_ref(words).cast()) })
+        Self(bytemuck::cast(*words))
     }
 
     #[inline]
@@ -228,16 +221,6 @@ impl Floats {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn to_array(self) -> [f32; LANES] {
-        let mut numbers = [0.0; LANES];
-        // SAFETY: eight numbers take the 32 bytes that are written, and any address will do.
-        unsafe { _mm256_storeu_ps(numbers.as_mut_ptr(), self.0) };
-        numbers
+        bytemuck::cast(self.0)
     }
-}
-
-/// Calls a function that asks AVX2 of the processor alone, if it has that.
-#[cfg(test)]
-pub(crate) fn if_at_hand<A, R>(work: unsafe fn(A) -> R, given: A) -> Option<R> {
-    // SAFETY: the processor has what the function asks for.
-    is_x86_feature_detected!("avx2").then(|| unsafe { work(given) })
 }

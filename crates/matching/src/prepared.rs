@@ -263,9 +263,11 @@ pub struct Exclusive(Vec<u16>);
 
 impl Exclusive {
     /// Marks what may pair with all others.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) const ANY: u32 = SHARED as u32;
 
     /// Returns a number that nodes share which can never be one entity, or [`Exclusive::ANY`].
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub(crate) fn group(&self, node: u32) -> u32 {
         let source = self.0.get(node as usize).copied();

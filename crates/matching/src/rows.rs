@@ -227,6 +227,7 @@ impl Rows {
     }
 
     /// Returns how many slots a row has.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn slot_count(&self) -> usize {
         self.slots.len()
     }

@@ -11,7 +11,8 @@ mod strangers;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use sameas_record::{FieldId, ValueId};
+use sameas_graph::{ReferenceTable, SourceId};
+use sameas_record::{Column, FieldId, ValueId};
 
 use self::classes::{
     CONVERGED, Classes, Levels, Shares, agree, corrected_u, estimate_shares, taught_by,
@@ -19,7 +20,7 @@ use self::classes::{
 use self::doubts::Doubts;
 use self::labels::{Split, levels_of};
 use self::patterns::{Patterns, RulePatterns, random_patterns, rule_patterns};
-use self::rivals::{Rivals, is_doubtful};
+use self::rivals::{Rivals, has_too_many_rivals, is_doubtful};
 use crate::TrainSettings;
 use crate::blocking::Blocking;
 use crate::compare::Comparer;
@@ -197,6 +198,7 @@ pub fn train(
     {
         (classes, shares) = learnt;
     }
+    training.is_guessed &= !taught.is_empty();
     if training.is_guessed {
         classes.guess_again(plan);
         classes.pin_related(plan);
@@ -214,6 +216,9 @@ pub fn train(
         rules: &rules,
     };
     training.warnings = doubts.of(&training);
+    if training.is_doubtful && prepared.are_all_exclusive() && has_too_many_rivals(blocking) {
+        training.warnings.push(format!("the rules leave open what a match is, and make more than {RIVAL_PAIRS_MAX} pairs, so candidates of a record were not judged beside each other: choose rules that make fewer, or give labels"));
+    }
     let comparisons = parameters(prepared, plan, &classes, key);
     let interactions = classes.interactions.named(&comparisons);
     let records = prepared.records.len() as u64;
@@ -328,7 +333,7 @@ fn observed_u(prepared: &Prepared<'_>, plan: &MatchingPlan, random: &Patterns) -
             if let Some(field) = equal_field(comparison)
                 && let column = prepared.field(field).column
                 && !column.is_multi_valued()
-                && let Some(exact) = chance_of_equality(&column.counts())
+                && let Some(exact) = chance_of_equality_in(prepared, column)
             {
                 let others: f64 = shares[1..].iter().sum();
                 shares[1..]
@@ -353,6 +358,38 @@ fn equal_field(comparison: &Comparison) -> Option<FieldId> {
     };
     let equal = asked.levels.first()?.exact_field();
     equal.filter(|_| equal == decides)
+}
+
+/// Returns the chance that two records drawn at random, which could be one entity, have equal values.
+fn chance_of_equality_in(prepared: &Prepared<'_>, column: &Column) -> Option<f64> {
+    if prepared.are_all_exclusive() {
+        chance_between_sources(prepared.records.references(), column)
+    } else {
+        chance_of_equality(&column.counts())
+    }
+}
+
+/// Returns the chance that two records of different sources have equal values, exactly.
+fn chance_between_sources(references: &ReferenceTable, column: &Column) -> Option<f64> {
+    let ids = column.first_ids();
+    let mut of_all = vec![0_u32; column.dictionary().len()];
+    let mut of_source = of_all.clone();
+    let (mut present, mut equal, mut pairs) = (0.0, 0.0, 0.0);
+    for source in 0..references.sources().len() as u16 {
+        let nodes = references.nodes_of(SourceId::new(source));
+        let ids = ids[nodes.start as usize..nodes.end as usize].iter();
+        let ids = || ids.clone().map(|&id| id as usize).filter(|&id| id != 0);
+        let count = ids().count() as f64;
+        pairs += present * count;
+        present += count;
+        ids().for_each(|id| of_source[id] += 1);
+        for id in ids() {
+            let new = f64::from(std::mem::take(&mut of_source[id]));
+            equal += new * f64::from(of_all[id]);
+            of_all[id] += new as u32;
+        }
+    }
+    (pairs >= 1.0).then(|| (equal.max(1.0) / pairs).min(0.999))
 }
 
 /// Returns the chance that two records drawn at random have equal values, exactly.

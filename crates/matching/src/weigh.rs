@@ -241,7 +241,7 @@ impl<'p> Weigher<'p> {
     }
 
     /// Looks at eight pairs at a time in blocks of so many records or more, where the processor
-    /// can: all results are the same, and tests hold them to it.
+    /// can: all but [`Weighed::compared`] is the same, and tests hold it to that.
     #[must_use]
     pub fn with_screened_len(mut self, len: usize) -> Self {
         self.screened_len = len;

@@ -80,10 +80,13 @@ impl<'p> PreparedRule<'p> {
     }
 
     /// Returns what the agreement of two rows tells of the rule.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn footprint(&self) -> Footprint<'_> {
+        // Neighbours need not agree in anything.
+        let has_keys = self.window.is_none();
         Footprint {
-            slots: &self.slots,
-            sets: &self.sets,
+            slots: if has_keys { &self.slots } else { &[] },
+            sets: if has_keys { &self.sets } else { &[] },
             decides: !self.multi,
             is_always_made: self.hot.is_empty(),
         }
@@ -133,6 +136,7 @@ impl<'p> PreparedRule<'p> {
 }
 
 /// What can be told of a rule by the slots in which two rows agree.
+#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Footprint<'p> {
     /// Only nodes that agree in these slots,

@@ -9,6 +9,8 @@ mod lanes;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use self::lanes::SketchLanes;
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(super) use self::lanes::answers as sketch_answers;
 use super::jaro::boost;
 
 /// Words of a sketch.
@@ -163,6 +165,7 @@ pub(crate) fn may_be_within(a: &[u32], b: &[u32], limit: u32) -> bool {
 /// How many characters must match, at least, for a Jaro-Winkler similarity to reach a threshold.
 #[derive(Debug)]
 pub(crate) struct Reach {
+    #[cfg(target_arch = "x86_64")]
     threshold: f64,
     /// By both lengths and the length of the common prefix; more than can match where none suffices.
     least: Vec<u8>,
@@ -177,6 +180,7 @@ impl Reach {
             (0..=HEAD_LEN).map(move |prefix| least_matched(threshold, (a, b), prefix))
         });
         Self {
+            #[cfg(target_arch = "x86_64")]
             threshold,
             least: least.collect(),
         }

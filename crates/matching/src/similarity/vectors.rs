@@ -20,7 +20,11 @@ use super::ends::{EndPair, LongEndPair};
 use super::machine::Machine;
 use super::positions::Positions;
 use super::short::ShortPair;
+#[cfg(test)]
+use super::sketch::{SKETCH_LEN, sketch_answers};
 use super::{edit, jaro};
+#[cfg(test)]
+use crate::lanes::LANES;
 
 /// An x86-64 processor with AVX2, BMI1, BMI2 and POPCNT: a value of this type is the proof.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +73,20 @@ impl Vectors {
     pub(super) fn damerau(self, a: &str, b: &str) -> u32 {
         // SAFETY: as above.
         unsafe { damerau_by_vectors(self, a, b) }
+    }
+}
+
+#[cfg(test)]
+impl Vectors {
+    /// Returns what one sketch and eight others say.
+    pub(super) fn answers_of_sketches(
+        self,
+        one: [u32; SKETCH_LEN],
+        others: [[u32; SKETCH_LEN]; LANES],
+        threshold: f32,
+    ) -> [u8; 4] {
+        // SAFETY: as above.
+        unsafe { sketch_answers(one, others, threshold) }
     }
 }
 

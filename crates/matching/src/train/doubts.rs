@@ -30,15 +30,16 @@ impl Doubts<'_> {
                 "the likest pairs differ in most of what is compared, so perhaps no two records are of one entity; nothing was learnt from them and m is a guess: if there are duplicates, add blocking rules that find them, or labels".to_owned(),
             ];
         }
-        if training.is_by_rivals && training.is_doubtful {
-            return vec![
-                "the rules leave open what a match is, so m was learnt from which candidate of a record is the best, for every source holds each entity once: look at examples before you rely on it".to_owned(),
-            ];
-        }
-        if training.is_by_rivals {
-            return Vec::new();
-        }
         let mut warnings = Vec::new();
+        if training.is_by_rivals {
+            if training.is_doubtful {
+                warnings.push("the rules leave open what a match is, so m was learnt from which candidate of a record is the best, for every source holds each entity once: look at examples before you rely on it".to_owned());
+            }
+            for (index, sightings) in training.sightings.iter().enumerate() {
+                warnings.extend(self.of_comparison(index, sightings, false));
+            }
+            return warnings;
+        }
         for (index, sightings) in training.sightings.iter().enumerate() {
             warnings.extend(self.of_comparison(index, sightings, !taught.is_empty()));
         }

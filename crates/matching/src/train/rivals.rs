@@ -7,11 +7,15 @@
 //! those of all pairs that exclude it and of no partner at all: the E-step of a bipartite
 //! matching (Sadinle 2017), each sum over matchings replaced by its first terms.
 //!
-//! Cost: 36 bytes a candidate pair, and in each round four reads of memory.
+//! Whether a record has no partner is weighed alike in all sources, by the share of the smaller source that
+//! has one.
+//!
+//! Cost: 36 bytes a candidate pair and eight for each record and source, and in each of at most a
+//! hundred rounds four reads of memory a pair, on one thread.
 
 use sameas_graph::{Evidence, LevelPattern, NodeId, ReferenceTable, SourceId};
 
-use super::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX};
+use super::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX, Shares, corrected_u};
 use crate::Scope;
 use crate::blocking::{Block, Blocking};
 use crate::compare::Comparer;
@@ -20,6 +24,8 @@ use crate::prepared::Prepared;
 
 /// Of more candidate pairs nothing is learnt: they take 150 MB, and so many teach by their rules.
 pub const RIVAL_PAIRS_MAX: u64 = 4_000_000;
+/// What records can fill are numbered, whether a pair does or not: eight bytes each.
+const SLOTS_MAX: u32 = 16_000_000;
 /// The share of the records of the smaller source that have a partner, at first and at most: a
 /// share of one would leave a record no other choice than its best candidate.
 const PARTNERED_FIRST: f64 = 0.5;
@@ -36,10 +42,13 @@ struct Slots {
 }
 
 impl Slots {
-    /// Returns nothing if there are more slots than numbers for them.
+    /// Returns nothing if there are too many slots.
     fn of(references: &ReferenceTable, pairs: impl Iterator<Item = (u32, u32)>) -> Option<Self> {
         let sources = u32::try_from(references.sources().len()).ok()?;
         let count = u32::try_from(references.len()).ok()?.checked_mul(sources)?;
+        if count > SLOTS_MAX {
+            return None;
+        }
         let slot = |node: u32, partner: u32| {
             let source = references.source_of(NodeId::new(partner)).index();
             node * sources + source as u32
@@ -102,6 +111,12 @@ pub fn rival_probabilities(references: &ReferenceTable, evidence: &[Evidence]) -
     slots.probabilities(odds, 1.0 - partnered)
 }
 
+/// Tells whether rules make more pairs than rivals are learnt from.
+pub(super) fn has_too_many_rivals(blocking: &Blocking<'_>) -> bool {
+    let pairs = blocking.costs().iter().map(|cost| cost.pairs);
+    pairs.sum::<u64>() > RIVAL_PAIRS_MAX
+}
+
 /// Candidate pairs, and which pattern each shows.
 pub(super) struct Rivals {
     slots: Slots,
@@ -117,8 +132,7 @@ impl Rivals {
         blocking: &Blocking<'_>,
         plan: &MatchingPlan,
     ) -> Option<Self> {
-        let pairs: u64 = blocking.costs().iter().map(|cost| cost.pairs).sum();
-        if !prepared.are_all_exclusive() || pairs > RIVAL_PAIRS_MAX {
+        if !prepared.are_all_exclusive() || has_too_many_rivals(blocking) {
             return None;
         }
         let found = candidates(prepared, comparer, blocking, plan);
@@ -134,8 +148,8 @@ impl Rivals {
         })
     }
 
-    /// Returns what is learnt from a guess of m and an observed u, and how likely two random records of
-    /// different sources are of one entity, of so many pairs in total.
+    /// Returns what is learnt from a guess of m and an observed u, of which matches are taken out, and
+    /// how likely two random records of different sources are of one entity, of so many pairs in total.
     pub(super) fn teach(
         &self,
         plan: &MatchingPlan,
@@ -145,17 +159,18 @@ impl Rivals {
     ) -> (Classes, f64) {
         let mut classes = classes.clone();
         classes.guess_again(plan);
-        classes.u.clone_from(observed);
         let all: Vec<usize> = (0..plan.comparisons.len()).collect();
-        let strangers = self.patterns.iter();
-        let strangers = strangers.map(|&pattern| classes.chance_of_strangers(pattern, &all));
-        let strangers: Vec<f64> = strangers.collect();
         let mut partnered = PARTNERED_FIRST;
         let prior = |partnered: f64| partnered * self.slots.partners_max / total;
         for _ in 0..ROUNDS_MAX {
-            let odds = self.patterns.iter().zip(&strangers);
-            let odds = odds.map(|(&pattern, &strangers)| {
-                let matches = prior(partnered) * classes.chance_of_matches(pattern);
+            let shares = Shares {
+                matched: prior(partnered),
+                related: 0.0,
+            };
+            classes.u = corrected_u(observed, &classes, shares);
+            let odds = self.patterns.iter().map(|&pattern| {
+                let matches = shares.matched * classes.chance_of_matches(pattern);
+                let strangers = classes.chance_of_strangers(pattern, &all);
                 matches / strangers.max(f64::MIN_POSITIVE)
             });
             let odds: Vec<f64> = odds.collect();
@@ -222,13 +237,14 @@ const TELLING_BITS_LEAST: f64 = 0.2;
 /// was learnt, or matches mostly differ in it, or, where nothing tells relatives, matches agree in half of what
 /// else is compared no more than strangers do.
 ///
-/// Where nobody is twice the likest strangers pass for matches. They were chosen by some fields, and agree in no
-/// others.
+/// Where nobody is twice the likest strangers pass for matches. They were chosen by some fields, and
+/// agree in no others.
 pub(super) fn is_doubtful(plan: &MatchingPlan, learnt: &[usize], classes: &Classes) -> bool {
     let is_personal = |index: &usize| plan.comparisons[*index].scope == Scope::Person;
     let none_is_personal = !(0..plan.comparisons.len()).any(|index| is_personal(&index));
     let is_own = |index: &&usize| none_is_personal || is_personal(index);
-    let (own, others): (Vec<usize>, Vec<usize>) = learnt.iter().partition(is_own);
+    let mut own = learnt.iter().filter(is_own);
+    let others = learnt.iter().filter(|index| !is_personal(index));
     let differs = |index: &usize| {
         classes.m[*index]
             .last()
@@ -237,8 +253,8 @@ pub(super) fn is_doubtful(plan: &MatchingPlan, learnt: &[usize], classes: &Class
     let is_silent = |index: &&usize| {
         telling_bits(&classes.m[**index], &classes.u[**index]) < TELLING_BITS_LEAST
     };
-    let silent = others.iter().filter(is_silent).count();
-    own.iter().all(differs) || !classes.tells_related && silent > 0 && 2 * silent >= others.len()
+    let (silent, others) = (others.clone().filter(is_silent).count(), others.count());
+    own.all(differs) || !classes.tells_related && silent > 0 && 2 * silent >= others
 }
 
 /// Returns how many bits the level of a match tells it from strangers on average (the divergence of
@@ -249,6 +265,8 @@ fn telling_bits(m: &[f64], u: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use sameas_graph::ReferenceTableBuilder;
     use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -278,13 +296,12 @@ mod tests {
             let odds = |pair: usize| (draw(pair as u64, seed) % 40) as f64 - 20.0;
             let slots = Slots::of(&references, pairs.iter().copied()).expect("they are few");
             let probabilities = slots.probabilities(|pair| odds(pair).exp2(), 0.3);
-            let mut promised = vec![0.0; slots.count];
-            for (of_pair, probability) in slots.of_pairs.iter().zip(probabilities) {
-                for &slot in of_pair {
-                    promised[slot as usize] += probability;
-                }
+            let mut promised = BTreeMap::new();
+            for (&(a, b), probability) in pairs.iter().zip(probabilities) {
+                *promised.entry((a, source(b))).or_insert(0.0) += probability;
+                *promised.entry((b, source(a))).or_insert(0.0) += probability;
             }
-            assert!(promised.iter().all(|&promised| promised < 1.0));
+            assert!(promised.values().all(|&promised| promised < 1.0));
         }
     }
 

@@ -293,11 +293,13 @@ fn a_line_that_the_pairs_held_out_speak_against_is_not_taken() {
     assert!(line.is_some() && warnings.len() == 1, "{warnings:?}");
 }
 
-/// Articles that two sources list; the second changes a word in the titles of half of them.
-fn articles(count: usize) -> Records {
+/// So many articles that each of two sources lists, of so many brands; the second source changes a word
+/// in the titles of half of them, and lists the same ones or, if `others`, other ones.
+fn articles(count: usize, brands: u64, others: bool) -> Records {
+    let article = |node: usize| if others { node } else { node % count };
     let draw = |article: usize, salt: u64| xxh3_64_with_seed(&(article as u64).to_le_bytes(), salt);
     let title = |node: usize| {
-        let article = node % count;
+        let article = article(node);
         let last = if node >= count && article.is_multiple_of(2) {
             4
         } else {
@@ -307,7 +309,7 @@ fn articles(count: usize) -> Records {
             .map(|salt| format!("w{}", draw(article, salt) % 200))
             .join(" ")
     };
-    let brand = |node: usize| format!("b{}", draw(node % count, 5) % 20);
+    let brand = |node: usize| format!("b{}", draw(article(node), 5) % brands);
     let column = |text: &dyn Fn(usize) -> String| {
         let texts: Vec<String> = (0..2 * count).map(text).collect();
         Column::from_texts(texts.iter().map(|text| Some(text.as_str())))
@@ -327,11 +329,54 @@ fn articles(count: usize) -> Records {
     )
 }
 
+#[test]
+fn equality_between_sources_is_counted_as_all_pairs_show_it() {
+    let mut references = ReferenceTableBuilder::new(["a", "b", "c"].map(str::to_owned).to_vec());
+    let source = |node: usize| [0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2][node];
+    for node in 0..12 {
+        references.push(SourceId::new(source(node)), &format!("{node:02}"));
+    }
+    let draw = |node: usize| xxh3_64_with_seed(&(node as u64).to_le_bytes(), 4) % 4;
+    let texts: Vec<String> = (0..12).map(|node| format!("v{}", draw(node))).collect();
+    let text = |node: usize| (draw(node) > 0).then_some(texts[node].as_str());
+    let column = Column::from_texts((0..12).map(text));
+    let (mut pairs, mut equal) = (0.0, 0.0);
+    for (a, b) in (0..12).flat_map(|a| (a + 1..12).map(move |b| (a, b))) {
+        if source(a) != source(b) && text(a).is_some() && text(b).is_some() {
+            pairs += 1.0;
+            equal += f64::from(u8::from(text(a) == text(b)));
+        }
+    }
+    let chance = chance_between_sources(&references.finish(), &column).expect("there are pairs");
+    assert!(equal > 1.0 && (chance - equal / pairs).abs() < 1e-12);
+}
+
 /// The only rule looks at titles, so no pass teaches what they weigh; that half of them are equal is
 /// learnt where records have rivals, and only there.
 #[test]
 fn rivals_teach_what_rules_hide() {
-    let records = articles(400);
+    let records = articles(400, 20, false);
+    let both = [SourceId::new(0), SourceId::new(1)];
+    let (model, training) = trained_on_articles(&records, &both);
+    assert!(training.is_by_rivals);
+    let title = m_of(&model, "title");
+    assert!((title - 0.5).abs() < 0.05, "m of equal titles is {title}");
+    let (model, training) = trained_on_articles(&records, &both[..1]);
+    assert!(!training.is_by_rivals);
+    assert!((m_of(&model, "title") - 0.8).abs() < 0.01);
+}
+
+/// The best candidates of other articles have words in common, for which they were chosen, and their
+/// brand, as all articles have.
+#[test]
+fn lists_that_share_no_article_teach_nothing() {
+    let records = articles(400, 1, true);
+    let both = [SourceId::new(0), SourceId::new(1)];
+    let (_, training) = trained_on_articles(&records, &both);
+    assert!(!training.is_by_rivals && training.is_guessed);
+}
+
+fn trained_on_articles(records: &Records, one_per_source: &[SourceId]) -> (Model, Training) {
     let compare = [
         ("brand", &["exact"][..]),
         ("title", &["exact", "jaccard >= 0.5"]),
@@ -347,21 +392,12 @@ fn rivals_teach_what_rules_hide() {
     };
     let plan = MatchingPlan::new(records.schema(), &compare, &[block], &[])
         .expect("the settings are sound");
-    let trained = |one_per_source: &[SourceId]| {
-        let prepared = Prepared::new(&records, &plan, one_per_source);
-        let blocking = Blocking::new(&prepared, &plan, &crate::BudgetSettings::default());
-        let comparer = Comparer::new(&prepared, &plan);
-        let key = FrequencyKey::new([7; 32]);
-        let settings = TrainSettings::default();
-        train(
-            &prepared, &comparer, &blocking, &plan, &settings, &key, None,
-        )
-    };
-    let (model, training) = trained(&[SourceId::new(0), SourceId::new(1)]);
-    assert!(training.is_by_rivals);
-    let title = m_of(&model, "title");
-    assert!((title - 0.5).abs() < 0.05, "m of equal titles is {title}");
-    let (model, training) = trained(&[SourceId::new(0)]);
-    assert!(!training.is_by_rivals);
-    assert!((m_of(&model, "title") - 0.8).abs() < 0.01);
+    let prepared = Prepared::new(records, &plan, one_per_source);
+    let blocking = Blocking::new(&prepared, &plan, &crate::BudgetSettings::default());
+    let comparer = Comparer::new(&prepared, &plan);
+    let key = FrequencyKey::new([7; 32]);
+    let settings = TrainSettings::default();
+    train(
+        &prepared, &comparer, &blocking, &plan, &settings, &key, None,
+    )
 }

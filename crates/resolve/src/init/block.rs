@@ -31,6 +31,10 @@ const PAIRS_PER_RULE_MAX: f64 = 25.0;
 const PAIRS_PER_RULE_WIDE_MAX: f64 = 60.0;
 const PAIRS_WIDE_MAX: f64 = 160.0;
 
+/// The share of the pairs of which rivals teach at most that rules may make by estimate: the records
+/// at hand are a sample, and there will be more.
+const SHARE_OF_RIVALS: f64 = 0.5;
+
 /// A key that is hot for more of the records is no rule alone: most of what it should find it refuses.
 const OFTEN_HOT: f64 = 0.25;
 
@@ -94,6 +98,8 @@ pub(super) struct Choice {
     pub(super) by_cost: bool,
     /// Whether the first model leaves open what a match is.
     pub(super) is_doubtful: bool,
+    /// Whether records are so few that wider rules leave rivals that can teach.
+    pub(super) has_few_records: bool,
 }
 
 /// How far rules reach.
@@ -182,11 +188,16 @@ impl<'a> Ground<'a> {
         match self.reach {
             Reach::Narrow => (PAIRS_PER_RULE_MAX, PAIRS_MAX),
             Reach::Wide => {
-                let records = self.records.len() as f64 / self.share;
-                let all = PAIRS_WIDE_MAX.min(RIVAL_PAIRS_MAX as f64 / records);
+                let all = PAIRS_WIDE_MAX.min(self.rivals_max());
                 (PAIRS_PER_RULE_WIDE_MAX.min(all), all)
             }
         }
+    }
+
+    /// Returns how many pairs a record rules may make of which rivals are to teach.
+    fn rivals_max(&self) -> f64 {
+        let records = self.records.len() as f64 / self.share;
+        RIVAL_PAIRS_MAX as f64 * SHARE_OF_RIVALS / records
     }
 
     fn plan(&self, rules: &[Vec<String>]) -> Result<MatchingPlan, JobError> {
@@ -314,6 +325,7 @@ impl<'a> Ground<'a> {
             let mut choice = Choice {
                 by_cost: true,
                 is_doubtful: true,
+                has_few_records: self.rivals_max() >= PAIRS_PER_RULE_MAX,
                 ..Choice::default()
             };
             self.add_by_cost(fields, &mut choice.rules)?;
@@ -362,6 +374,7 @@ impl<'a> Ground<'a> {
             confident: pairs.len() as u64,
             by_cost: few,
             is_doubtful: training.is_doubtful || self.leave_open(fields, &rules)?,
+            has_few_records: self.rivals_max() >= PAIRS_PER_RULE_MAX,
             rules,
         })
     }
@@ -406,9 +419,10 @@ impl<'a> Ground<'a> {
             candidates.sort_by(|a, b| of_cost(a).total_cmp(&of_cost(b)));
         }
         let mut spent: f64 = rules.iter().map(|rule| rule.pairs).sum();
+        let (_, pairs_max) = self.pairs_max();
         for candidate in cheap.into_iter().chain(together).chain(derived) {
             let is_new = rules.iter().all(|rule| rule.on != candidate.on);
-            if is_new && rules.len() < RULES_BY_COST && spent + candidate.pairs <= PAIRS_MAX {
+            if is_new && rules.len() < RULES_BY_COST && spent + candidate.pairs <= pairs_max {
                 spent += candidate.pairs;
                 rules.push(Chosen {
                     on: candidate.on,

@@ -38,7 +38,8 @@ pub(super) fn choose(settings: &mut Settings, subject: Subject, choice: &Choice)
 /// repetitions. Whoever lists articles or songs rarely lists one twice, and even where some are, to
 /// leave those apart costs less than to join all that are alike.
 fn reach(settings: &Settings, subject: Subject, choice: &Choice) -> Reach {
-    if settings.sources.len() > 1 && subject == Subject::Thing && choice.is_doubtful {
+    let is_list = settings.sources.len() > 1 && subject == Subject::Thing;
+    if is_list && choice.is_doubtful && choice.has_few_records {
         Reach::Wide
     } else {
         Reach::Narrow
@@ -238,6 +239,7 @@ mod tests {
             };
             let choice = Choice {
                 is_doubtful,
+                has_few_records: true,
                 ..Choice::default()
             };
             choose(&mut settings, subject, &choice);

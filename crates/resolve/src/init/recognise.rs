@@ -90,9 +90,9 @@ fn by_name(name: &str, told: &Told, shape: &Shape, is_sure: bool) -> Meaning {
     }
     let misnamed = match role {
         Role::Title if shape.number > 0.8 => Some("the name tells a title, the values are numbers"),
-        Role::Number if shape.number < 0.5 => {
-            Some("the name tells a number, the values are none that can be read, as 4:33")
-        }
+        Role::Number if shape.number < 0.5 => Some(
+            "the name tells a number, the values are none that can be read, such as a duration of 4:33 would be",
+        ),
         _ => None,
     };
     if let Some(because) = misnamed {

@@ -7,7 +7,10 @@ use sameas_record::{Column, FieldKind, Records, Schema};
 use crate::blocking::Blocking;
 use crate::plan::MatchingPlan;
 use crate::prepared::Prepared;
-use crate::{BlockSettings, BudgetSettings, CompareSettings};
+use crate::{
+    BlockSettings, BudgetSettings, CompareSettings, Comparer, FrequencyKey, Threshold,
+    TrainSettings, Weigher, train,
+};
 
 type Row = (Option<String>, Option<String>);
 
@@ -106,6 +109,47 @@ proptest! {
             let made = (0..3).filter(|&rule| expected[rule].contains(&(a, b)));
             prop_assert_eq!(blocking.makers(a, b).made_by, made.collect::<Vec<_>>());
         }
+    }
+}
+
+/// Neighbours that agree in nothing are candidates too, whether pairs are looked at one by one or
+/// eight at a time.
+#[test]
+fn neighbours_are_weighed_like_other_pairs() {
+    let rows: Vec<Row> = (0..400)
+        .map(|n| {
+            (
+                Some(format!("{:03}", n * 7 % 200)),
+                Some(format!("t{}", n % 9)),
+            )
+        })
+        .collect();
+    let records = records(&rows);
+    for window in [2, 3, 6, 20] {
+        let plan = plan(&records, window);
+        let prepared = Prepared::new(&records, &plan, &[]);
+        let blocking = Blocking::new(&prepared, &plan, &BudgetSettings::default());
+        let comparer = Comparer::new(&prepared, &plan);
+        let key = FrequencyKey::new([7; 32]);
+        let settings = TrainSettings::default();
+        let (model, _) = train(
+            &prepared, &comparer, &blocking, &plan, &settings, &key, None,
+        );
+        let threshold = Threshold {
+            link: 300.0,
+            review: -300.0,
+        };
+        let weigher = || Weigher::new(&prepared, &comparer, &plan, &model, &key, threshold);
+        let [one, eight] = [usize::MAX, 2].map(|len| {
+            let weigher = weigher().with_screened_len(len);
+            weigher.weigh_all(&blocking, plan.rules.len(), &|_| {})
+        });
+        let expected = naive(&rows, window as usize);
+        let all: BTreeSet<_> = expected.iter().flatten().collect();
+        assert_eq!(one.evidence.len(), all.len());
+        assert_eq!(one.pairs_of_rule[0], expected[0].len() as u64);
+        assert_eq!(eight.pairs_of_rule, one.pairs_of_rule, "window {window}");
+        assert_eq!(eight.evidence, one.evidence, "window {window}");
     }
 }
 

@@ -112,32 +112,36 @@ fn end_lens(lens: Lanes) -> Lanes {
     is_short.plus(is_middling)
 }
 
+/// Returns what one sketch and eight others say: within one and two edits, an initial, alike.
+#[cfg(test)]
+#[target_feature(enable = "avx2")]
+pub(in crate::similarity) fn answers(
+    one: [u32; SKETCH_LEN],
+    others: [[u32; SKETCH_LEN]; LANES],
+    threshold: f32,
+) -> [u8; 4] {
+    let words: [[u32; LANES]; SKETCH_LEN] =
+        std::array::from_fn(|word| others.map(|sketch| sketch[word]));
+    let sketches = SketchLanes::new(one, words.each_ref());
+    [
+        sketches.may_be_within(1).bits(),
+        sketches.may_be_within(2).bits(),
+        sketches.may_be_initial().bits(),
+        sketches.may_reach(threshold).bits(),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::lanes::if_at_hand;
     use crate::similarity::sketch::{Alphabet, Reach, may_be_initial, may_be_within};
+    use crate::similarity::vectors::Vectors;
 
     fn sketch(value: &str) -> [u32; SKETCH_LEN] {
         crate::similarity::sketch(value, Alphabet::Letters)
-    }
-
-    /// Returns what one sketch and eight others say: within one and two edits, an initial, alike.
-    #[target_feature(enable = "avx2")]
-    fn answers((one, others, threshold): (&str, &[String; LANES], f32)) -> [u8; 4] {
-        let others = others.each_ref().map(|other| sketch(other));
-        let words: [[u32; LANES]; SKETCH_LEN] =
-            std::array::from_fn(|word| others.map(|sketch| sketch[word]));
-        let sketches = SketchLanes::new(sketch(one), words.each_ref());
-        [
-            sketches.may_be_within(1).bits(),
-            sketches.may_be_within(2).bits(),
-            sketches.may_be_initial().bits(),
-            sketches.may_reach(threshold).bits(),
-        ]
     }
 
     const VALUE: &str = "[a-cA-Céö中 ]{1,12}|[a-e]{1,40}|[ab]{250,260}";
@@ -150,11 +154,12 @@ mod tests {
             threshold in 0.0..1.0_f64,
         ) {
             let others: [String; LANES] = others.try_into().expect("there are eight");
-            let Some([one_edit, two_edits, initial, reached]) =
-                if_at_hand(answers, (&one, &others, threshold as f32))
-            else {
+            let Some(vectors) = Vectors::at_hand() else {
                 return Ok(());
             };
+            let sketches = others.each_ref().map(|other| sketch(other));
+            let [one_edit, two_edits, initial, reached] =
+                vectors.answers_of_sketches(sketch(&one), sketches, threshold as f32);
             for (lane, other) in others.iter().enumerate() {
                 let says = |bits: u8| bits >> lane & 1 == 1;
                 let (a, b) = (sketch(&one), sketch(other));
