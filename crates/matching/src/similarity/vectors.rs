@@ -86,7 +86,7 @@ impl Vectors {
         threshold: f32,
     ) -> [u8; 4] {
         // SAFETY: as above.
-        unsafe { sketch_answers(one, others, threshold) }
+        unsafe { sketch_answers(self, one, others, threshold) }
     }
 }
 

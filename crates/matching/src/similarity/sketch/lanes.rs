@@ -116,6 +116,7 @@ fn end_lens(lens: Lanes) -> Lanes {
 #[cfg(test)]
 #[target_feature(enable = "avx2")]
 pub(in crate::similarity) fn answers(
+    _: crate::similarity::Vectors,
     one: [u32; SKETCH_LEN],
     others: [[u32; SKETCH_LEN]; LANES],
     threshold: f32,
