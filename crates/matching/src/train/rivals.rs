@@ -268,9 +268,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use sameas_graph::ReferenceTableBuilder;
+    use sameas_record::{FieldKind, Schema};
     use xxhash_rust::xxh3::xxh3_64_with_seed;
 
     use super::*;
+    use crate::{BlockSettings, CompareSettings};
 
     fn table(lens: &[usize]) -> ReferenceTable {
         let names = (0..lens.len()).map(|source| format!("s{source}"));
@@ -303,6 +305,32 @@ mod tests {
             }
             assert!(promised.values().all(|&promised| promised < 1.0));
         }
+    }
+
+    /// The best candidates of lists that share nothing were chosen by their titles, and agree in no brand
+    /// more often than any two articles.
+    #[test]
+    fn matches_that_agree_by_chance_elsewhere_are_doubtful() {
+        let kinds = ["brand", "title"].map(|name| (name.to_owned(), Some(FieldKind::Text)));
+        let schema = Schema::new(&BTreeMap::from(kinds));
+        let compare = ["brand", "title"].map(|field| CompareSettings {
+            field: field.to_owned(),
+            levels: Some(vec!["exact".to_owned()]),
+            ..CompareSettings::default()
+        });
+        let block = BlockSettings {
+            on: vec!["title.tokens".to_owned()],
+            window: None,
+        };
+        let plan = MatchingPlan::new(&schema, &compare, &[block], &[]).expect("it is sound");
+        let strangers = vec![vec![0.6, 0.4], vec![0.001, 0.999]];
+        let is_doubtful = |brand: Vec<f64>| {
+            let mut classes = Classes::guess(&plan, &strangers);
+            classes.m = vec![brand, vec![0.7, 0.3]];
+            super::is_doubtful(&plan, &[0, 1], &classes)
+        };
+        assert!(is_doubtful(vec![0.62, 0.38]));
+        assert!(!is_doubtful(vec![0.95, 0.05]));
     }
 
     #[test]
