@@ -440,8 +440,13 @@ impl Found {
             let (link, expected, usual) = ground.threshold(&choice)?;
             settings.decide.link = link;
             settings.decide.review = settings.decide.review.min(link);
+            let because = if expected < usual {
+                ": the lowest that promises little less, for low probabilities of the best candidate are too low"
+            } else {
+                ""
+            };
             self.decide.push(format!(
-                "link: clusters of an expected F1 of {expected:.3} at {link}, {usual:.3} at 0.9, as far as the model's probabilities hold"
+                "link: clusters of an expected F1 of {expected:.3} at {link}, {usual:.3} at 0.9, as far as the model's probabilities hold{because}"
             ));
         }
         Ok(choice)
