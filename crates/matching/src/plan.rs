@@ -140,6 +140,14 @@ pub struct Level {
     pub exact: bool,
 }
 
+impl Level {
+    /// Tells whether only equal values of a field have it.
+    pub(crate) fn asks_equality_of(&self, field: FieldId) -> bool {
+        let mut tests = self.clauses.iter();
+        tests.any(|test| test.test == Test::Exact && test.field == field)
+    }
+}
+
 /// A test on a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FieldTest {

@@ -1,4 +1,4 @@
-//! The best level that two unequal values can still have, from the rows at hand.
+//! The best level that two values can still have, from the rows at hand.
 //!
 //! Cost: a few words of two rows a level, no other memory. The sieve lets through what it cannot
 //! tell and never refuses a level that the pair has.
@@ -120,35 +120,40 @@ impl Mesh {
     }
 }
 
-/// The levels of one comparison that unequal values can have, heaviest first.
+/// The levels of one comparison that are not told by the equality of its values, heaviest first.
 #[derive(Debug)]
 pub(crate) struct Sieve {
     levels: Vec<(f64, Vec<Mesh>)>,
     else_bits: f64,
+    sifts_equal: bool,
 }
 
 impl Sieve {
-    /// Puts at hand what rows say about the levels of a comparison; `bits` are those of its
-    /// levels, the missing level first and "else" last.
+    /// Puts at hand what rows say about the levels of a comparison; `bits` are the most that its
+    /// levels weigh, the missing level first and "else" last.
     ///
     /// None if rows say nothing: of several values they hold the first alone, and without hints
-    /// little but what the levels themselves ask first.
+    /// little but what the levels themselves ask first. Where equal values are of the first level
+    /// they need no sieve.
     pub(crate) fn of(
         prepared: &Prepared<'_>,
         comparison: &Comparison,
         bits: &[f64],
     ) -> Option<Self> {
         let is_multi = prepared.field(comparison.field).column.is_multi_valued();
-        if is_multi || !prepared.rows().has_hints() {
+        let sifts_equal = !comparison.levels[0].exact;
+        // Words of equal values are alike even if there are none, which their sets do not show.
+        let mut tests = comparison.levels.iter().flat_map(|level| &level.clauses);
+        let measures_words = tests.any(|test| test.test.measures_words());
+        if is_multi || !prepared.rows().has_hints() || sifts_equal && measures_words {
             return None;
         }
         let else_bits = bits.last().copied()?;
         let levels = comparison.levels.iter().zip(&bits[1..]);
-        // Values are unequal, and what weighs less than "else" no bound needs to know.
-        let equality =
-            |test: &FieldTest| test.test == Test::Exact && test.field == comparison.field;
-        let levels = levels
-            .filter(|(level, bits)| **bits > else_bits && !level.clauses.iter().any(equality));
+        // What weighs less than "else" no bound needs to know.
+        let levels = levels.filter(|(level, bits)| {
+            **bits > else_bits && (sifts_equal || !level.asks_equality_of(comparison.field))
+        });
         let mut levels: Vec<(f64, Vec<Mesh>)> = levels
             .map(|(level, &bits)| {
                 let clauses = level.clauses.iter();
@@ -157,10 +162,20 @@ impl Sieve {
             })
             .collect();
         levels.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        Some(Self { levels, else_bits })
+        Some(Self {
+            levels,
+            else_bits,
+            sifts_equal,
+        })
     }
 
-    /// Returns the most bits that two unequal present values can weigh.
+    /// Tells whether it is asked of equal values, too: of what they weigh, other fields decide.
+    #[inline]
+    pub(crate) fn sifts_equal(&self) -> bool {
+        self.sifts_equal
+    }
+
+    /// Returns the most bits that two present values can weigh.
     #[inline]
     pub(crate) fn most(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
         let passes = |meshes: &[Mesh]| meshes.iter().all(|mesh| mesh.lets_through(a, b));

@@ -102,8 +102,6 @@ struct Table {
     related_bits: Vec<f64>,
     /// Whether relatives differ in this like strangers, so that rarity counts against them too.
     personal: bool,
-    /// The most bits a pair of unequal present values can win.
-    best_unequal: f64,
     /// What values weigh, or little less, that agree in nothing.
     least: f64,
     /// What an equal value adds because it is rarer than the average, by value number.
@@ -112,7 +110,6 @@ struct Table {
     most: [f64; 3],
     /// All bits if the rarity of equal first values adds to that, none if it is in it.
     rarity_mask: u32,
-    exact_first: bool,
     /// What frequencies add to levels that are asked in SQL, by level; empty for others.
     adjustments: Vec<Option<Adjustment>>,
 }
@@ -168,52 +165,53 @@ impl<'p> Weigher<'p> {
                         .map(super::model::LevelParameters::bits_against_related),
                 );
                 let personal = comparison.scope == Scope::Person;
-                // Of levels asked in SQL the equality of values tells nothing.
-                let exact_first = comparison.conditions.is_none() && comparison.levels[0].exact;
-                let unequal = if exact_first { 2 } else { 1 };
-                let best_unequal = bits[unequal..].iter().copied().fold(f64::MIN, f64::max);
                 let rarity = match &parameters.frequency {
                     Some(table) => rarity(prepared, comparison, table, parameters.levels[0].u, key),
                     None => vec![0.0],
                 };
                 let rarity_max: f64 = rarity.iter().copied().fold(0.0, f32::max).into();
-                let decided = exact_first && !column.is_multi_valued();
-                let most_any = best_unequal.max(bits[1]) + rarity_max;
-                let (most, rarity_mask) = match decided {
-                    true if parameters.frequency.is_some() => {
-                        ([0.0, best_unequal, bits[1]], u32::MAX)
-                    }
-                    true => ([0.0, best_unequal, bits[1]], 0),
-                    false => ([0.0, most_any, most_any], 0),
-                };
+                let best = |bits: &mut dyn Iterator<Item = f64>| bits.fold(f64::MIN, f64::max);
+                let best_any = best(&mut bits[1..].iter().copied()) + rarity_max;
+                let levels = comparison.levels.iter().zip(&bits[1..]);
+                let levels = levels.filter(|(level, _)| !level.asks_equality_of(comparison.field));
+                let best_unequal = levels.map(|(_, bits)| *bits).chain(bits.last().copied());
+                let best_unequal = best(&mut best_unequal.into_iter());
                 let (adjustments, most, rarity_mask) = match &comparison.conditions {
+                    // Of levels asked in SQL the equality of values tells nothing.
                     Some(asked) => {
                         let (adjustments, most) =
                             adjustments_of((prepared, counts), asked, parameters, &bits);
                         (adjustments, [most; 3], 0)
                     }
-                    None => (Vec::new(), most, rarity_mask),
+                    None if column.is_multi_valued() => (Vec::new(), [0.0, best_any, best_any], 0),
+                    None if comparison.levels[0].exact => {
+                        let is_rare = parameters.frequency.is_some();
+                        let mask = if is_rare { u32::MAX } else { 0 };
+                        (Vec::new(), [0.0, best_unequal, bits[1]], mask)
+                    }
+                    None => (Vec::new(), [0.0, best_unequal, best_any], 0),
                 };
                 let least = bits.last().copied().unwrap_or(0.0) + ROUNDING_BITS;
                 Table {
                     bits,
                     related_bits,
                     personal,
-                    best_unequal,
                     least,
                     rarity,
                     most,
                     rarity_mask,
-                    exact_first,
                     adjustments,
                 }
             })
             .collect();
         let sieves = plan.comparisons.iter().zip(&tables).enumerate();
         let mut sieves: Vec<(usize, Sieve)> = sieves
-            .filter(|(_, (_, table))| table.exact_first)
+            .filter(|(_, (comparison, _))| comparison.conditions.is_none())
             .filter_map(|(index, (comparison, table))| {
-                Some((index, Sieve::of(prepared, comparison, &table.bits)?))
+                Some((
+                    index,
+                    Sieve::of(prepared, comparison, &table.most_of_levels())?,
+                ))
             })
             .collect();
         sieves.sort_by(|(_, a), (_, b)| b.gain().total_cmp(&a.gain()));
@@ -324,6 +322,13 @@ impl Table {
         let levels = self.most.iter().chain(&self.bits);
         let most = levels.fold(0.0_f64, |most, bits| most.max(bits.abs()));
         most + f64::from(rarest)
+    }
+
+    /// Returns the most that each level weighs, the missing level first.
+    fn most_of_levels(&self) -> Vec<f64> {
+        let mut most = self.bits.clone();
+        most[1] += f64::from(self.rarity.iter().copied().fold(0.0, f32::max));
+        most
     }
 
     /// Returns the most one comparison can weigh for these first values.

@@ -689,5 +689,26 @@ fn comparisons() -> Vec<Comparison> {
                 one(Levenshtein(1)),
             ],
         ),
+        of(
+            "surname",
+            Scope::Open,
+            false,
+            vec![
+                vec![(None, Exact), (Some("given_name"), Exact)],
+                vec![(None, Damerau(1)), (Some("given_name"), Damerau(2))],
+                vec![(None, Exact), (Some("dob"), Same("year"))],
+                one(Exact),
+                one(Damerau(1)),
+            ],
+        ),
+        of(
+            "title",
+            Scope::Open,
+            false,
+            vec![
+                one(TfIdf(0.9)),
+                vec![(None, Overlap(0.5)), (Some("dob"), Days(31))],
+            ],
+        ),
     ]
 }

@@ -126,13 +126,12 @@ impl Mesh {
 }
 
 impl Sieve {
-    /// Returns the most bits that the one row can weigh with each of the eight whose values are
-    /// present and unequal.
+    /// Returns the most bits that the one row can weigh with each of the eight of which it is asked.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(crate) fn most_of(&self, sides: Sides<'_>, unequal: Lanes) -> Floats {
+    pub(crate) fn most_of(&self, sides: Sides<'_>, asked: Lanes) -> Floats {
         let mut last = LastSketches(None);
-        let mut undecided = unequal;
+        let mut undecided = asked;
         let mut most = Floats::all(self.else_bits as f32);
         for (bits, meshes) in &self.levels {
             let mut passed = undecided;

@@ -112,12 +112,10 @@ mod tests {
             bits: Vec::new(),
             related_bits: Vec::new(),
             personal: false,
-            best_unequal: most[1],
             least: 0.0,
             rarity: if is_rare { RARITY.to_vec() } else { vec![0.0] },
             most,
             rarity_mask: if is_rare { u32::MAX } else { 0 },
-            exact_first: true,
             adjustments: Vec::new(),
         }
     }

@@ -226,9 +226,14 @@ impl Weigher<'_> {
             *most = table.most(a.id(index), b.id(index)) as f32;
         }
         for (index, sieve) in &self.sieves {
-            if agreement.unequal >> index & 1 == 1 {
+            let equal = if sieve.sifts_equal() {
+                agreement.equal
+            } else {
+                0
+            };
+            if (agreement.unequal | equal) >> index & 1 == 1 {
                 let sieved = sieve.most(a, b);
-                bits += sieved - self.tables[*index].best_unequal;
+                bits += sieved - self.tables[*index].most(a.id(*index), b.id(*index));
                 most[*index] = sieved as f32;
                 if bits < self.least {
                     return None;

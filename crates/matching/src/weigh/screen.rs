@@ -193,13 +193,18 @@ impl<'w> Screen<'w> {
                 if left == 0 {
                     break;
                 }
-                if agreed.unequal[*index] & left == 0 {
+                let equal = if sieve.sifts_equal() {
+                    agreed.yes[*index]
+                } else {
+                    0
+                };
+                if (agreed.unequal[*index] | equal) & left == 0 {
                     continue;
                 }
-                let unequal = unequal_of(sides, *index);
-                let sieved = sieve.most_of(sides, unequal);
+                let asked = asked_of(sides, *index, sieve.sifts_equal());
+                let sieved = sieve.most_of(sides, asked);
                 let sieved = sieved.minus(Floats::all(weigher.tables[*index].most[0] as f32));
-                let sieved = most[*index].replaced_where(unequal, sieved);
+                let sieved = most[*index].replaced_where(asked, sieved);
                 bits = bits.plus(sieved.minus(most[*index]));
                 most[*index] = sieved;
                 left &= bits.is_at_least(least).bits();
@@ -335,11 +340,14 @@ fn may_pair(sides: Sides<'_>, end: usize) -> u8 {
     present & !groups.equals(Lanes::all(group)).bits()
 }
 
-/// Tells for which of the eight a comparison's values are present and unequal; the one's is present.
+/// Tells for which of the eight a comparison's sieve is asked; the one's value is present.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn unequal_of(sides: Sides<'_>, index: usize) -> Lanes {
+fn asked_of(sides: Sides<'_>, index: usize, sifts_equal: bool) -> Lanes {
     let ids = Lanes::of(sides.panel.eight(index, sides.others));
+    if sifts_equal {
+        return Lanes::ones().without(ids.is_zero());
+    }
     let id = Lanes::all(sides.panel.word(index, sides.one));
     Lanes::ones().without(ids.equals(id).or(ids.is_zero()))
 }
