@@ -271,7 +271,7 @@ impl<'p> Blocking<'p> {
     ) -> bool {
         let makes = |rule: &PreparedRule<'_>| {
             rule.agrees(a, b, agreement)
-                && (!rule.multi && rule.hot.is_empty() || self.first_key(rule, a, b).is_some())
+                && (rule.surely_makes(a, b) || self.first_key(rule, a, b).is_some())
         };
         if self.rules[..block.rule].iter().any(makes) {
             return false;
@@ -285,6 +285,14 @@ impl<'p> Blocking<'p> {
             return true;
         }
         self.first_key(rule, a, b) == Some(block.key)
+    }
+
+    /// Tells whether this block is the first of its rule in which a node is; for rules without
+    /// blocks over the bound.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn is_first_of(&self, block: &Block<'_>, node: u32) -> bool {
+        let first = self.rules[block.rule].keys(node as usize).first();
+        first.is_some_and(|&key| truncate(key, self.node_bits) == block.key)
     }
 
     /// Returns what the agreement of two rows tells of a rule.

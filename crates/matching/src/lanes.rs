@@ -1,15 +1,16 @@
-//! Eight numbers at a time, on processors with AVX2.
+//! Eight numbers, or sixteen bytes, at a time, on processors with AVX2.
 //!
 //! A condition is a lane of ones or of zeros. Everything here is compiled for the processor's
 //! features, and inlined only into functions that are, too.
 use std::arch::x86_64::{
-    __m256, __m256i, _CMP_GE_OQ, _CMP_GT_OQ, _mm256_add_epi8, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_and_ps, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_ps, _mm256_castps_si256,
-    _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpeq_epi32, _mm256_cvtepi32_ps, _mm256_div_ps,
-    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu32, _mm256_min_epu32,
-    _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
-    _mm256_srli_epi32, _mm256_sub_epi32, _mm256_sub_ps, _mm256_xor_si256,
+    __m128i, __m256, __m256i, _CMP_GE_OQ, _CMP_GT_OQ, _mm_and_si128, _mm_cvtsi128_si32,
+    _mm_or_si128, _mm_shuffle_epi8, _mm_srli_si128, _mm256_add_epi8, _mm256_add_epi32,
+    _mm256_add_ps, _mm256_and_ps, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_ps,
+    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpeq_epi32,
+    _mm256_cvtepi32_ps, _mm256_div_ps, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu32,
+    _mm256_min_epu32, _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_srli_epi32, _mm256_sub_epi32, _mm256_sub_ps, _mm256_xor_si256,
 };
 
 /// How many numbers there are.
@@ -22,6 +23,54 @@ pub(crate) struct Lanes(__m256i);
 /// Eight numbers with fractions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Floats(__m256);
+
+/// Sixteen bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bytes(__m128i);
+
+/// How many bytes there are.
+pub(crate) const BYTES: usize = 16;
+
+impl Bytes {
+    /// A place from which [`Bytes::picked`] picks nothing.
+    pub(crate) const NOWHERE: u8 = 0x80;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn of(bytes: &[u8; BYTES]) -> Self {
+        Self(bytemuck::cast(*bytes))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(_mm_and_si128(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(_mm_or_si128(self.0, other.0))
+    }
+
+    /// Picks the bytes at sixteen places.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn picked(self, places: Self) -> Self {
+        Self(_mm_shuffle_epi8(self.0, places.0))
+    }
+
+    /// Returns the bits that any byte has.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn any(self) -> u8 {
+        let halves = self.or(Self(_mm_srli_si128::<8>(self.0)));
+        let quarters = halves.or(Self(_mm_srli_si128::<4>(halves.0)));
+        let pairs = quarters.or(Self(_mm_srli_si128::<2>(quarters.0)));
+        let bytes = pairs.or(Self(_mm_srli_si128::<1>(pairs.0)));
+        _mm_cvtsi128_si32(bytes.0) as u8
+    }
+}
 
 impl Lanes {
     #[inline]

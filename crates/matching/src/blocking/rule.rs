@@ -1,6 +1,6 @@
 //! One rule over the records: every node's keys, and which of them are hot.
 
-use sameas_record::{Column, Derived};
+use sameas_record::{Column, Derived, Form};
 
 use super::keys::{single_key, truncate};
 use super::refine::RefinedBlocks;
@@ -30,6 +30,9 @@ pub(super) struct PreparedRule<'p> {
     mask: Option<u32>,
     /// Where rows hold the sets of derived values of the other parts.
     sets: Vec<usize>,
+    /// The slots of those parts' whole values, if rows hold all their sets: nodes that share a key
+    /// by these sets, and have the same values, have all keys in common.
+    wholes: Option<Vec<usize>>,
     /// Keys of blocks over the bound, sorted.
     pub(super) hot: Vec<u64>,
     /// What those blocks are cut into.
@@ -48,8 +51,11 @@ impl<'p> PreparedRule<'p> {
             .window
             .map(|len| Window::new(prepared, &rule.parts, len));
         let slots: Vec<usize> = parts.iter().filter_map(|part| part.slot).collect();
+        let several = parts.iter().filter(|part| !part.single());
+        let wholes: Option<Vec<usize>> = several.map(PreparedPart::whole_of_set).collect();
         Self {
             multi: window.is_some() || !parts.iter().all(PreparedPart::single),
+            wholes: wholes.filter(|wholes| window.is_none() && !wholes.is_empty()),
             window,
             mask: Rows::agreement_mask(&slots),
             slots,
@@ -79,6 +85,19 @@ impl<'p> PreparedRule<'p> {
         is_equal && self.sets.iter().all(shares)
     }
 
+    /// Tells whether two nodes that agree surely have all keys in common, though each has several.
+    #[inline]
+    fn shares_all_keys(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        let wholes = self.wholes.as_ref();
+        wholes.is_some_and(|wholes| wholes.iter().all(|&slot| a.id(slot) == b.id(slot)))
+    }
+
+    /// Tells whether a pair that agrees is made, if that can be seen from its rows.
+    #[inline]
+    pub(super) fn surely_makes(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {
+        self.hot.is_empty() && (!self.multi || self.shares_all_keys(a, b))
+    }
+
     /// Returns what the agreement of two rows tells of the rule.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn footprint(&self) -> Footprint<'_> {
@@ -87,6 +106,7 @@ impl<'p> PreparedRule<'p> {
         Footprint {
             slots: if has_keys { &self.slots } else { &[] },
             sets: if has_keys { &self.sets } else { &[] },
+            wholes: self.wholes.as_deref(),
             decides: !self.multi,
             is_always_made: self.hot.is_empty(),
         }
@@ -146,6 +166,8 @@ pub(crate) struct Footprint<'p> {
     pub(crate) sets: &'p [usize],
     /// Whether all such nodes do.
     pub(crate) decides: bool,
+    /// Slots, if there are any: such nodes that agree in these, too, have all keys in common.
+    pub(crate) wholes: Option<&'p [usize]>,
     /// Whether all that share a key are made a pair.
     pub(crate) is_always_made: bool,
 }
@@ -182,6 +204,12 @@ impl<'p> PreparedPart<'p> {
     /// Tells whether a node has at most one value.
     pub(super) fn single(&self) -> bool {
         self.slot.is_some()
+    }
+
+    /// Returns the slot of the whole value of which rows hold the set of derived values.
+    fn whole_of_set(&self) -> Option<usize> {
+        self.set?;
+        self.rows.slot(self.part.field, Form::Whole)
     }
 
     /// Returns the derived number of a node; for parts with at most one value a node.

@@ -13,15 +13,18 @@ use sameas_graph::LevelPattern;
 
 use super::Weigher;
 use super::candidates::{Most, Reach};
-use crate::blocking::{Block, Blocking, Footprint};
-use crate::lanes::{Floats, LANES, Lanes};
+use crate::blocking::{Block, Blocking};
+use crate::lanes::{BYTES, Bytes, Floats, LANES, Lanes};
 use crate::prepared::Exclusive;
 use crate::rows::Panel;
 use crate::sieve::Sides;
 use crate::similarity::Vectors;
 
+/// Questions are answered in as many times sixteen bytes.
+const ANSWERS: usize = 4;
+
 /// The most questions that are asked of a pair.
-const QUESTIONS_MAX: usize = 64;
+const QUESTIONS_MAX: usize = ANSWERS * BYTES;
 
 const COMPARISONS_MAX: usize = LevelPattern::COMPARISON_COUNT_MAX;
 
@@ -29,11 +32,16 @@ const COMPARISONS_MAX: usize = LevelPattern::COMPARISON_COUNT_MAX;
 #[derive(Debug)]
 pub(super) struct Screen<'w> {
     weigher: &'w Weigher<'w>,
-    /// The rule, and those before it.
-    rule: Asked,
-    earlier: Vec<Asked>,
+    blocking: &'w Blocking<'w>,
+    own: Own,
+    /// What pairs agree in that an earlier rule surely makes.
+    earlier: Conjunctions,
+    /// What those agree in of which only their keys tell that.
+    perhaps_earlier: Conjunctions,
     /// What rules ask beside the first values of comparisons.
     questions: Vec<Question>,
+    /// How many times sixteen answers there are.
+    answers: usize,
     /// The prior and what comparisons weigh whose values are missing, in bits.
     base: f64,
     machine: Vectors,
@@ -55,41 +63,78 @@ enum Question {
     Set(usize),
 }
 
-/// How many questions are asked at once of a rule.
-const ASKED_LEN: usize = 4;
-
-/// A rule, with the numbers of the questions to which all its pairs say yes, some of them twice.
+/// What is asked of the pairs of the rule whose blocks they are.
 #[derive(Debug)]
-struct Asked {
-    questions: Vec<[u8; ASKED_LEN]>,
-    /// Whether all pairs that do are the rule's.
+struct Own {
+    /// What all of them agree in.
+    made: Conjunctions,
+    /// What those agree in that have all keys in common, where nodes have several.
+    shares_all_keys: Conjunctions,
+    /// Whether all pairs that agree share the key of the block, unless it was refined.
     decides: bool,
-    /// Whether all of them are made.
-    is_always_made: bool,
 }
 
-impl Asked {
-    fn new(rule: Footprint<'_>, questions: &mut Vec<Question>) -> Self {
-        let slots = rule.slots.iter().map(|&slot| Question::Slot(slot));
-        let asked = slots.chain(rule.sets.iter().map(|&at| Question::Set(at)));
-        let numbers = asked.map(|question| {
-            let known = questions.iter().position(|&known| known == question);
-            known.unwrap_or_else(|| {
-                questions.push(question);
-                questions.len() - 1
-            }) as u8
-        });
-        let numbers: Vec<u8> = numbers.collect();
-        let filled = numbers.chunks(ASKED_LEN).map(|numbers| {
-            let mut filled = [numbers[0]; ASKED_LEN];
-            filled[..numbers.len()].copy_from_slice(numbers);
-            filled
-        });
-        Self {
-            questions: filled.collect(),
-            decides: rule.decides,
-            is_always_made: rule.is_always_made,
+/// Some conjunctions of questions.
+///
+/// Sixteen are answered at once: what eight pairs say to the first question of each is picked from
+/// all answers, then what they say to the second, and so on.
+#[derive(Debug, Default)]
+struct Conjunctions {
+    /// Whether one of them asks nothing.
+    is_always_so: bool,
+    /// How many questions each has, some of them twice.
+    len: usize,
+    /// For sixteen conjunctions after the other, for each of their questions: where, in each
+    /// sixteen answers, it stands.
+    places: Vec<[[u8; BYTES]; ANSWERS]>,
+}
+
+impl Conjunctions {
+    fn new(conjunctions: &[Vec<u8>]) -> Self {
+        let len = conjunctions.iter().map(Vec::len).max().unwrap_or(0);
+        let mut places = Vec::new();
+        for sixteen in conjunctions.chunks(BYTES) {
+            for turn in 0..len {
+                let mut of_turn = [[Bytes::NOWHERE; BYTES]; ANSWERS];
+                for (number, questions) in sixteen.iter().enumerate() {
+                    if let Some(question) = questions.get(turn).or(questions.first()) {
+                        let (table, place) = (question / BYTES as u8, question % BYTES as u8);
+                        of_turn[table as usize][number] = place;
+                    }
+                }
+                places.push(of_turn);
+            }
         }
+        Self {
+            is_always_so: conjunctions.iter().any(Vec::is_empty),
+            len,
+            places,
+        }
+    }
+
+    /// Tells which of eight pairs say yes to all questions of any of them.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn any(&self, yes: &[[u8; BYTES]; ANSWERS], answers: usize) -> u8 {
+        if self.is_always_so {
+            return u8::MAX;
+        }
+        if self.places.is_empty() {
+            return 0;
+        }
+        let mut any = Bytes::of(&[0; BYTES]);
+        for sixteen in self.places.chunks_exact(self.len) {
+            let mut all = Bytes::of(&[u8::MAX; BYTES]);
+            for places in sixteen {
+                let mut picked = Bytes::of(&[0; BYTES]);
+                for (yes, places) in yes.iter().zip(places).take(answers) {
+                    picked = picked.or(Bytes::of(yes).picked(Bytes::of(places)));
+                }
+                all = all.and(picked);
+            }
+            any = any.or(all);
+        }
+        any.any()
     }
 }
 
@@ -97,18 +142,21 @@ impl Asked {
 #[derive(Debug)]
 struct Agreed {
     /// Comparisons' own questions are the first.
-    yes: [u8; QUESTIONS_MAX],
+    yes: [[u8; BYTES]; ANSWERS],
     /// Where the values of a comparison are present and unequal.
     unequal: [u8; COMPARISONS_MAX],
 }
 
 impl Agreed {
-    fn with(&self, rule: &Asked) -> u8 {
-        let yes = |question: u8| self.yes[question as usize % QUESTIONS_MAX];
-        let answers = rule.questions.iter();
-        answers.fold(u8::MAX, |all, &[a, b, c, d]| {
-            all & yes(a) & yes(b) & yes(c) & yes(d)
-        })
+    #[inline]
+    fn answer(&mut self, question: usize) -> &mut u8 {
+        &mut self.yes[question / BYTES % ANSWERS][question % BYTES]
+    }
+
+    /// Returns which pairs have equal values of a comparison.
+    #[inline]
+    fn equal(&self, comparison: usize) -> u8 {
+        self.yes[comparison / BYTES % ANSWERS][comparison % BYTES]
     }
 }
 
@@ -123,19 +171,52 @@ impl<'w> Screen<'w> {
         let machine = Vectors::at_hand()?;
         let own = 0..weigher.tables.len();
         let mut questions: Vec<Question> = own.clone().map(Question::Slot).collect();
-        let mut asked = |rule| Asked::new(blocking.footprint(rule), &mut questions);
-        let earlier = (0..rule).map(&mut asked).collect();
-        let rule = asked(rule);
+        let mut numbers = |slots: &[usize], sets: &[usize]| {
+            let slots = slots.iter().map(|&slot| Question::Slot(slot));
+            let asked = slots.chain(sets.iter().map(|&at| Question::Set(at)));
+            let numbers = asked.map(|question| {
+                let known = questions.iter().position(|known| *known == question);
+                known.unwrap_or_else(|| {
+                    questions.push(question);
+                    questions.len() - 1
+                }) as u8
+            });
+            numbers.collect::<Vec<u8>>()
+        };
+        let (mut sure, mut unsure) = (Vec::new(), Vec::new());
+        for rule in (0..rule).map(|rule| blocking.footprint(rule)) {
+            let asked = numbers(rule.slots, rule.sets);
+            if rule.decides && rule.is_always_made {
+                sure.push(asked);
+                continue;
+            }
+            if let Some(wholes) = rule.wholes.filter(|_| rule.is_always_made) {
+                sure.push([&asked[..], &numbers(wholes, &[])].concat());
+            }
+            unsure.push(asked);
+        }
+        let rule = blocking.footprint(rule);
+        let made = numbers(rule.slots, rule.sets);
+        let wholes = rule.wholes.filter(|_| rule.is_always_made);
+        let all_keys = wholes.map(|wholes| [&made[..], &numbers(wholes, &[])].concat());
         if questions.len() > QUESTIONS_MAX {
             return None;
         }
+        let answers = questions.len().div_ceil(BYTES);
         questions.drain(own);
         let missing = weigher.tables.iter().map(|table| table.most[0]);
         Some(Self {
             weigher,
-            rule,
-            earlier,
+            blocking,
+            own: Own {
+                made: Conjunctions::new(&[made]),
+                shares_all_keys: Conjunctions::new(all_keys.as_slice()),
+                decides: rule.decides,
+            },
+            earlier: Conjunctions::new(&sure),
+            perhaps_earlier: Conjunctions::new(&unsure),
             questions,
+            answers,
             base: weigher.prior + missing.sum::<f64>(),
             machine,
         })
@@ -169,9 +250,11 @@ impl<'w> Screen<'w> {
     ) -> u64 {
         let weigher = self.weigher;
         let added = self.added(panel, one);
+        let asks_keys = !self.own.shares_all_keys.places.is_empty();
+        let is_first = asks_keys && self.blocking.is_first_of(block, block.nodes[one]);
         let least = Floats::all((weigher.least - weigher.rounding) as f32);
         let mut agreed = Agreed {
-            yes: [0; QUESTIONS_MAX],
+            yes: [[0; BYTES]; ANSWERS],
             unequal: [0; COMPARISONS_MAX],
         };
         let mut most = [Floats::all(0.0); COMPARISONS_MAX];
@@ -180,7 +263,7 @@ impl<'w> Screen<'w> {
             let sides = Sides { panel, one, others };
             let mut bits = self.agree(sides, &added, (&mut agreed, &mut most));
             let may_pair = may_pair(sides, end);
-            let (owned, unsure) = self.owned(block, &agreed);
+            let (owned, unsure) = self.owned(block, is_first, &agreed);
             let (mut owned, mut unsure) = (may_pair & owned, may_pair & unsure);
             while unsure != 0 {
                 let place = unsure.trailing_zeros();
@@ -194,7 +277,7 @@ impl<'w> Screen<'w> {
                     break;
                 }
                 let equal = if sieve.sifts_equal() {
-                    agreed.yes[*index]
+                    agreed.equal(*index)
                 } else {
                     0
                 };
@@ -255,12 +338,11 @@ impl<'w> Screen<'w> {
             let of_index = unequal_bits.replaced_where(equal, Floats::all(added[index].equal));
             bits = bits.plus(of_index);
             most[index] = of_index;
-            agreed.yes[index] = equal.bits();
+            *agreed.answer(index) = equal.bits();
             agreed.unequal[index] = unequal.bits();
         }
-        let answers = agreed.yes[self.weigher.tables.len()..].iter_mut();
-        for (yes, question) in answers.zip(&self.questions) {
-            *yes = match *question {
+        for (number, question) in (self.weigher.tables.len()..).zip(&self.questions) {
+            *agreed.answer(number) = match *question {
                 Question::Slot(slot) => {
                     let id = Lanes::all(sides.panel.word(slot, sides.one));
                     let ids = Lanes::of(sides.panel.eight(slot, sides.others));
@@ -272,23 +354,23 @@ impl<'w> Screen<'w> {
         bits
     }
 
-    /// Tells which pairs belong to the block, and of which agreement does not tell it.
-    fn owned(&self, block: &Block<'_>, agreed: &Agreed) -> (u8, u8) {
-        let (mut perhaps_earlier, mut earlier) = (0, 0);
-        for rule in &self.earlier {
-            let made = agreed.with(rule);
-            if rule.decides && rule.is_always_made {
-                earlier |= made;
-            } else {
-                perhaps_earlier |= made;
-            }
+    /// Tells which pairs belong to the block, and of which agreement does not tell it; `is_first`
+    /// says whether the block is the first of the rule's in which the one is.
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn owned(&self, block: &Block<'_>, is_first: bool, agreed: &Agreed) -> (u8, u8) {
+        let says = |to: &Conjunctions| to.any(&agreed.yes, self.answers);
+        let made = says(&self.own.made) & !says(&self.earlier);
+        let perhaps_earlier = says(&self.perhaps_earlier);
+        if block.is_refined {
+            return (0, made);
         }
-        let made = agreed.with(&self.rule) & !earlier;
-        if self.rule.decides && !block.is_refined {
-            (made & !perhaps_earlier, made & perhaps_earlier)
+        let (own, unsure) = if self.own.decides {
+            (made, 0)
         } else {
-            (0, made)
-        }
+            let all_keys = says(&self.own.shares_all_keys);
+            (if is_first { made & all_keys } else { 0 }, made & !all_keys)
+        };
+        (own & !perhaps_earlier, unsure | own & perhaps_earlier)
     }
 
     /// Hands on the pairs that are left.
