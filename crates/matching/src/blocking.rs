@@ -284,12 +284,14 @@ impl<'p> Blocking<'p> {
         if !rule.multi && !block.is_refined {
             return true;
         }
+        if rule.surely_makes(a, b) {
+            return self.is_first_of(block, a.node);
+        }
         self.first_key(rule, a, b) == Some(block.key)
     }
 
     /// Tells whether this block is the first of its rule in which a node is; for rules without
     /// blocks over the bound.
-    #[cfg(target_arch = "x86_64")]
     pub(crate) fn is_first_of(&self, block: &Block<'_>, node: u32) -> bool {
         let first = self.rules[block.rule].keys(node as usize).first();
         first.is_some_and(|&key| truncate(key, self.node_bits) == block.key)

@@ -49,20 +49,37 @@ impl Sides<'_> {
 
 /// The sketches that were looked at last, and where they stand: levels of one comparison often
 /// look at the same.
-struct LastSketches(Option<(usize, SketchLanes)>);
+struct LastSketches {
+    sketches: Option<(usize, SketchLanes)>,
+    /// What their values' Jaro-Winkler similarity is at most, once a level asked for it.
+    most_alike: Option<Floats>,
+}
 
 impl LastSketches {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn of(&mut self, sides: Sides<'_>, at: usize) -> SketchLanes {
-        match self.0 {
+        match self.sketches {
             Some((last, sketches)) if last == at => sketches,
             _ => {
                 let sketches = sides.sketches(at);
-                self.0 = Some((at, sketches));
+                self.sketches = Some((at, sketches));
+                self.most_alike = None;
                 sketches
             }
         }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn most_alike_of(&mut self, sides: Sides<'_>, at: usize) -> Floats {
+        let sketches = self.of(sides, at);
+        if let Some(most) = self.most_alike {
+            return most;
+        }
+        let most = sketches.most_alike();
+        self.most_alike = Some(most);
+        most
     }
 }
 
@@ -94,7 +111,8 @@ impl Mesh {
             }
             Self::Shares(at) => sides.shares(*at),
             Self::Reaches(slot, at, reach) => {
-                decided(*slot, last.of(sides, *at).may_reach(reach.threshold()))
+                let least = Floats::all(reach.threshold());
+                decided(*slot, last.most_alike_of(sides, *at).is_at_least(least))
             }
             Self::Within(slot, at, most) => {
                 decided(*slot, last.of(sides, *at).may_be_within(*most))
@@ -130,7 +148,10 @@ impl Sieve {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn most_of(&self, sides: Sides<'_>, asked: Lanes) -> Floats {
-        let mut last = LastSketches(None);
+        let mut last = LastSketches {
+            sketches: None,
+            most_alike: None,
+        };
         let mut undecided = asked;
         let mut most = Floats::all(self.else_bits as f32);
         for (bits, meshes) in &self.levels {

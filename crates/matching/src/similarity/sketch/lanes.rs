@@ -15,8 +15,8 @@ pub(crate) struct SketchLanes {
     /// First characters that differ, eight bits each; and ends, sixteen each.
     heads: Lanes,
     ends: Lanes,
-    /// How many characters of each side have no partner, at least.
-    surplus: (Lanes, Lanes),
+    /// The characters that one side alone has.
+    alone: (Lanes, Lanes),
 }
 
 impl SketchLanes {
@@ -31,10 +31,7 @@ impl SketchLanes {
             lens: heads.and(len_bits),
             heads: head.xor(heads).shifted_right::<8>(),
             ends: ends.xor(other_ends),
-            surplus: (
-                mask.without(masks).count_ones(),
-                masks.without(mask).count_ones(),
-            ),
+            alone: (mask.without(masks), masks.without(mask)),
         }
     }
 
@@ -42,34 +39,35 @@ impl SketchLanes {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn may_be_within(&self, limit: u32) -> Lanes {
-        let most = Lanes::all(limit);
         let longer = self.len.greater(self.lens);
-        let apart = longer.minus(self.len.smaller(self.lens));
-        let surplus = self.surplus.0.greater(self.surplus.1);
-        let mut may_be = apart.greater(surplus).is_at_most(most);
+        let is_unknown = longer.equals(Lanes::all(LEN_UNKNOWN));
+        let mut may_be = Lanes::ones();
         if limit <= 1 {
             // One edit touches at most two neighbours, so it leaves one end alone.
             let same_lens = end_lens(self.len).equals(end_lens(self.lens));
             let same_start = self.ends.and(Lanes::all(0xffff)).is_zero();
             let same_end = self.ends.shifted_right::<16>().is_zero();
             may_be = may_be.without(same_lens.without(same_start.or(same_end)));
+            if may_be.or(is_unknown).bits() == 0 {
+                return is_unknown;
+            }
         }
-        may_be.or(longer.equals(Lanes::all(LEN_UNKNOWN)))
+        let apart = longer.minus(self.len.smaller(self.lens));
+        let surplus = self.alone.0.count_ones().greater(self.alone.1.count_ones());
+        let few = apart.greater(surplus).is_at_most(Lanes::all(limit));
+        may_be.and(few).or(is_unknown)
     }
 
-    /// Tells whether values may reach a Jaro-Winkler similarity.
+    /// Returns what the Jaro-Winkler similarity of values is at most; 2 where no bound is known.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(crate) fn may_reach(&self, threshold: f32) -> Lanes {
-        if threshold <= ROUNDING {
-            return Lanes::ones();
-        }
-        let matched = self.len.minus(self.surplus.0);
-        let matched = matched.smaller(self.lens.minus(self.surplus.1)).as_floats();
+    pub(crate) fn most_alike(&self) -> Floats {
+        let matched = self.len.minus(self.alone.0.count_ones());
+        let matched = matched.smaller(self.lens.minus(self.alone.1.count_ones()));
+        let matched = matched.as_floats();
         let one = Floats::all(1.0);
-        let shares = matched
-            .over(self.len.as_floats())
-            .plus(matched.over(self.lens.as_floats()));
+        let (len, lens) = (self.len.as_floats(), self.lens.as_floats());
+        let shares = matched.times(len.plus(lens)).over(len.times(lens));
         let jaro = shares.plus(one).times(Floats::all(1.0 / 3.0));
         let jaro = jaro.plus(Floats::all(ROUNDING));
         // The fourth character is not in the sketch, so it counts as common if the others are.
@@ -84,13 +82,12 @@ impl SketchLanes {
             .times(one.minus(jaro));
         let has_bonus = jaro.is_over(Floats::all(BOOST_THRESHOLD as f32));
         let most = jaro.plus(bonus.only_where(has_bonus));
-        let reaches = most
-            .plus(Floats::all(ROUNDING))
-            .is_at_least(Floats::all(threshold));
-        let reaches = reaches.and(matched.is_over(Floats::all(0.0)));
+        let most = most.plus(Floats::all(ROUNDING));
+        let is_none = Lanes::ones().without(matched.is_over(Floats::all(0.0)));
+        let most = most.replaced_where(is_none, Floats::all(ROUNDING));
         let bounded = self.len.greater(self.lens);
         let bounded = bounded.is_at_most(Lanes::all(BOUNDED_LEN_MAX as u32));
-        reaches.or(Lanes::ones().without(bounded))
+        Floats::all(2.0).replaced_where(bounded, most)
     }
 
     /// Tells whether one value may be the initial of the other.
@@ -128,7 +125,10 @@ pub(in crate::similarity) fn answers(
         sketches.may_be_within(1).bits(),
         sketches.may_be_within(2).bits(),
         sketches.may_be_initial().bits(),
-        sketches.may_reach(threshold).bits(),
+        sketches
+            .most_alike()
+            .is_at_least(Floats::all(threshold))
+            .bits(),
     ]
 }
 
