@@ -155,6 +155,30 @@ pub struct Blocking<'p> {
     block_len_max: usize,
     node_bits: u32,
     costs: Vec<RuleCost>,
+    /// For each rule, those before it.
+    earlier: Vec<Earlier>,
+}
+
+/// The rules before one, by what tells that they make a pair.
+#[derive(Debug, Default)]
+struct Earlier {
+    /// The bits of an [`Agreement`] that say so.
+    masks: Vec<u32>,
+    /// The rules of which it does not say all.
+    others: Vec<usize>,
+}
+
+impl Earlier {
+    fn than(rule: usize, rules: &[PreparedRule<'_>]) -> Self {
+        let mut earlier = Self::default();
+        for (number, rule) in rules[..rule].iter().enumerate() {
+            match rule.deciding_mask() {
+                Some(mask) => earlier.masks.push(mask),
+                None => earlier.others.push(number),
+            }
+        }
+        earlier
+    }
 }
 
 impl<'p> Blocking<'p> {
@@ -178,6 +202,7 @@ impl<'p> Blocking<'p> {
             block_len_max: budget.block_len_max as usize,
             node_bits,
             costs: Vec::new(),
+            earlier: Vec::new(),
         };
         for rule in &plan.rules {
             let (rule, cost) = blocking.prepare_rule(PreparedRule::new(prepared, rule), len);
@@ -188,6 +213,10 @@ impl<'p> Blocking<'p> {
         for rule in 0..blocking.rules.len() {
             blocking.refine(rule, budget);
         }
+        let rules = 0..blocking.rules.len();
+        blocking.earlier = rules
+            .map(|rule| Earlier::than(rule, &blocking.rules))
+            .collect();
         blocking
     }
 
@@ -269,11 +298,17 @@ impl<'p> Blocking<'p> {
         (a, b): (NodeRow<'_>, NodeRow<'_>),
         agreement: Agreement,
     ) -> bool {
-        let makes = |rule: &PreparedRule<'_>| {
+        let earlier = &self.earlier[block.rule];
+        let mut masks = earlier.masks.iter();
+        if masks.any(|mask| agreement.equal & mask == *mask) {
+            return false;
+        }
+        let makes = |rule: &usize| {
+            let rule = &self.rules[*rule];
             rule.agrees(a, b, agreement)
                 && (rule.surely_makes(a, b) || self.first_key(rule, a, b).is_some())
         };
-        if self.rules[..block.rule].iter().any(makes) {
+        if earlier.others.iter().any(makes) {
             return false;
         }
         let rule = &self.rules[block.rule];

@@ -228,10 +228,10 @@ impl Rows {
         bits.try_fold(0, |mask, bit| Some(mask | bit?))
     }
 
-    /// Returns how many slots a row has.
+    /// Returns which word of a row is the first of its hints.
     #[cfg(target_arch = "x86_64")]
-    pub(crate) fn slot_count(&self) -> usize {
-        self.slots.len()
+    pub(crate) fn first_hint(&self) -> usize {
+        self.slots.len() + 1
     }
 
     /// Tells whether rows hold hints at all.
@@ -260,7 +260,7 @@ impl Rows {
 
     /// Returns all words of a node: the slots, which of the first hold a value, the hints.
     #[inline]
-    fn words(&self, node: u32) -> &[u32] {
+    pub(crate) fn words(&self, node: u32) -> &[u32] {
         &self.ids[node as usize * self.width..][..self.width]
     }
 

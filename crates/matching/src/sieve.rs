@@ -183,12 +183,12 @@ impl Sieve {
         level.map_or(self.else_bits, |(bits, _)| *bits)
     }
 
-    /// Returns how many bits the sieve can take off.
+    /// Returns how many bits the sieve can take off, for each level that is asked.
     pub(crate) fn gain(&self) -> f64 {
         let best = self
             .levels
             .first()
             .map_or(self.else_bits, |(bits, _)| *bits);
-        best - self.else_bits
+        (best - self.else_bits) / self.levels.len().max(1) as f64
     }
 }

@@ -85,6 +85,11 @@ impl<'p> PreparedRule<'p> {
         is_equal && self.sets.iter().all(shares)
     }
 
+    /// Returns the bits of an [`Agreement`] that tell of all pairs that the rule makes, if there are such.
+    pub(super) fn deciding_mask(&self) -> Option<u32> {
+        self.mask.filter(|_| !self.multi && self.hot.is_empty())
+    }
+
     /// Tells whether two nodes that agree surely have all keys in common, though each has several.
     #[inline]
     fn shares_all_keys(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> bool {

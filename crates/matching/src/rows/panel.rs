@@ -1,58 +1,41 @@
-//! The rows of a few nodes, word by word, so that one node is compared with eight at a time.
+//! The rows of a few nodes, eight by eight, so that one node is compared with eight at a time.
 //!
 //! Cost: a copy of each row.
 
 use super::Rows;
 use crate::lanes::LANES;
 
-/// The words of some nodes, all first words side by side, then all second words.
+/// The rows of some nodes: of each eight nodes all first words side by side, then all second words.
 #[derive(Debug, Default)]
 pub(crate) struct Panel {
-    words: Vec<u32>,
-    /// From a word to the next one of the same node.
-    stride: usize,
-    /// Where a row's first hint stands.
-    hints: usize,
+    words: Vec<[u32; LANES]>,
+    /// Words of a row, and one that says with whom its node may pair.
+    width: usize,
 }
 
 impl Panel {
-    /// Copies the rows of nodes, and beside each what says with whom it may pair.
+    /// Copies the rows of nodes, and behind each what says with whom it may pair.
+    ///
+    /// Behind the last node stands what nobody may look at.
     pub(crate) fn fill(&mut self, rows: &Rows, nodes: &[u32], group: impl Fn(u32) -> u32) {
-        // Eight words can be read from any place on.
-        self.stride = nodes.len().next_multiple_of(LANES) + LANES;
-        self.hints = rows.slot_count() + 1;
-        self.words.resize(self.stride * (rows.width + 1), 0);
-        for (place, &node) in nodes.iter().enumerate() {
-            let words = rows.words(node).iter().copied();
-            let places = self.words[place..].iter_mut().step_by(self.stride);
-            for (copy, word) in places.zip(words.chain([group(node)])) {
-                *copy = word;
+        self.width = rows.width + 1;
+        let eights = nodes.chunks(LANES);
+        self.words
+            .resize(eights.len() * self.width, Default::default());
+        let places = self.words.chunks_exact_mut(self.width);
+        for (places, nodes) in places.zip(eights) {
+            for (lane, &node) in nodes.iter().enumerate() {
+                let words = rows.words(node).iter().copied();
+                for (place, word) in places.iter_mut().zip(words.chain([group(node)])) {
+                    place[lane] = word;
+                }
             }
         }
     }
 
-    /// Returns a word of the node at a place.
+    /// Returns the words of eight nodes; the last says with whom they may pair.
     #[inline]
-    pub(crate) fn word(&self, word: usize, place: usize) -> u32 {
-        self.words[word * self.stride + place]
-    }
-
-    /// Returns a word of eight nodes; behind the last node stands what nobody may look at.
-    #[inline]
-    pub(crate) fn eight(&self, word: usize, from: usize) -> &[u32; LANES] {
-        let words = self.words[word * self.stride + from..].first_chunk();
-        words.expect("a panel is longer than its nodes by eight")
-    }
-
-    /// Returns which word is the first of a hint.
-    #[inline]
-    pub(crate) fn hint(&self, at: usize) -> usize {
-        self.hints + at
-    }
-
-    /// Returns which word says with whom a node may pair.
-    #[inline]
-    pub(crate) fn group(&self) -> usize {
-        self.words.len() / self.stride - 1
+    pub(crate) fn eight(&self, number: usize) -> &[[u32; LANES]] {
+        &self.words[number * self.width..][..self.width]
     }
 }

@@ -3,35 +3,34 @@
 use super::{Mesh, Sieve};
 use crate::lanes::{Floats, LANES, Lanes};
 use crate::prepared::NOT_A_DAY;
-use crate::rows::Panel;
 use crate::similarity::{SKETCH_LEN, SketchLanes};
 
-/// A row of a panel and eight others.
+/// A row and eight others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sides<'p> {
-    /// Their words.
-    pub(crate) panel: &'p Panel,
-    /// Where the one stands.
-    pub(crate) one: usize,
-    /// Where the others begin.
-    pub(crate) others: usize,
+    /// The words of the one.
+    pub(crate) one: &'p [u32],
+    /// Those of the others, and more.
+    pub(crate) others: &'p [[u32; LANES]],
+    /// Which word is the first of the hints.
+    pub(crate) hints: usize,
 }
 
-impl Sides<'_> {
+impl<'p> Sides<'p> {
     #[inline]
-    fn word(self, word: usize) -> u32 {
-        self.panel.word(word, self.one)
+    pub(crate) fn word(self, word: usize) -> u32 {
+        self.one[word]
     }
 
     #[inline]
-    fn words(&self, word: usize) -> &[u32; LANES] {
-        self.panel.eight(word, self.others)
+    pub(crate) fn words(self, word: usize) -> &'p [u32; LANES] {
+        &self.others[word]
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn sketches(&self, at: usize) -> SketchLanes {
-        let first = self.panel.hint(at);
+    fn sketches(self, at: usize) -> SketchLanes {
+        let first = self.hints + at;
         let one: [u32; SKETCH_LEN] = std::array::from_fn(|index| self.word(first + index));
         SketchLanes::new(one, std::array::from_fn(|index| self.words(first + index)))
     }
@@ -41,7 +40,7 @@ impl Sides<'_> {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn shares(self, at: usize) -> Lanes {
-        let set = self.panel.hint(at);
+        let set = self.hints + at;
         let shared = Lanes::all(self.word(set)).and(Lanes::of(self.words(set)));
         Lanes::ones().without(shared.is_zero())
     }
@@ -92,7 +91,7 @@ impl Mesh {
             |word: usize| sides.word(word),
             |word: usize| Lanes::of(sides.words(word)),
         );
-        let hint = |at: usize| sides.panel.hint(at);
+        let hint = |at: usize| sides.hints + at;
         // Equal values are as alike as can be; a missing one is like no other.
         let decided = |slot: usize, may_hold: Lanes| {
             let (x, y) = (Lanes::all(word(slot)), words(slot));

@@ -249,7 +249,10 @@ impl<'w> Screen<'w> {
         mut keep: impl FnMut(usize, Reach),
     ) -> u64 {
         let weigher = self.weigher;
-        let added = self.added(panel, one);
+        let rows = block.all_rows();
+        let words = rows.words(block.nodes[one]);
+        let group = weigher.exclusive.group(block.nodes[one]);
+        let added = self.added(words);
         let asks_keys = !self.own.shares_all_keys.places.is_empty();
         let is_first = asks_keys && self.blocking.is_first_of(block, block.nodes[one]);
         let least = Floats::all((weigher.least - weigher.rounding) as f32);
@@ -259,10 +262,15 @@ impl<'w> Screen<'w> {
         };
         let mut most = [Floats::all(0.0); COMPARISONS_MAX];
         let mut pairs = 0;
-        for others in (one + 1..end).step_by(LANES) {
-            let sides = Sides { panel, one, others };
+        for number in (one + 1) / LANES..end.div_ceil(LANES) {
+            let others = number * LANES;
+            let sides = Sides {
+                one: words,
+                others: panel.eight(number),
+                hints: rows.first_hint(),
+            };
             let mut bits = self.agree(sides, &added, (&mut agreed, &mut most));
-            let may_pair = may_pair(sides, end);
+            let may_pair = may_pair(sides, group) & between(one + 1..end, others);
             let (owned, unsure) = self.owned(block, is_first, &agreed);
             let (mut owned, mut unsure) = (may_pair & owned, may_pair & unsure);
             while unsure != 0 {
@@ -302,10 +310,10 @@ impl<'w> Screen<'w> {
     }
 
     /// Returns what each comparison of a record adds.
-    fn added(&self, panel: &Panel, one: usize) -> [Added; COMPARISONS_MAX] {
+    fn added(&self, words: &[u32]) -> [Added; COMPARISONS_MAX] {
         let mut added = [Added::default(); COMPARISONS_MAX];
         for (index, (added, table)) in added.iter_mut().zip(&self.weigher.tables).enumerate() {
-            let id = panel.word(index, one);
+            let id = words[index];
             if id != 0 {
                 *added = Added {
                     equal: (table.most(id, id) - table.most[0]) as f32,
@@ -326,12 +334,12 @@ impl<'w> Screen<'w> {
     ) -> Floats {
         let mut bits = Floats::all(self.base as f32);
         for index in 0..self.weigher.tables.len() {
-            let id = sides.panel.word(index, sides.one);
+            let id = sides.word(index);
             if id == 0 {
                 // As it was for the eight before, and at first.
                 continue;
             }
-            let ids = Lanes::of(sides.panel.eight(index, sides.others));
+            let ids = Lanes::of(sides.words(index));
             let equal = ids.equals(Lanes::all(id));
             let unequal = Lanes::ones().without(equal.or(ids.is_zero()));
             let unequal_bits = Floats::all(added[index].unequal).only_where(unequal);
@@ -344,8 +352,8 @@ impl<'w> Screen<'w> {
         for (number, question) in (self.weigher.tables.len()..).zip(&self.questions) {
             *agreed.answer(number) = match *question {
                 Question::Slot(slot) => {
-                    let id = Lanes::all(sides.panel.word(slot, sides.one));
-                    let ids = Lanes::of(sides.panel.eight(slot, sides.others));
+                    let id = Lanes::all(sides.word(slot));
+                    let ids = Lanes::of(sides.words(slot));
                     ids.equals(id).without(id.is_zero()).bits()
                 }
                 Question::Set(at) => sides.shares(at).bits(),
@@ -403,33 +411,32 @@ impl<'w> Screen<'w> {
     }
 }
 
-/// Tells which of the eight are there and may be one entity with the one.
+/// Tells which of the eight may be one entity with the one.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn may_pair(sides: Sides<'_>, end: usize) -> u8 {
-    let count = end - sides.others;
-    let present = if count < LANES {
-        (1 << count) - 1
-    } else {
-        u8::MAX
-    };
-    let word = sides.panel.group();
-    let group = sides.panel.word(word, sides.one);
+fn may_pair(sides: Sides<'_>, group: u32) -> u8 {
     if group == Exclusive::ANY {
-        return present;
+        return u8::MAX;
     }
-    let groups = Lanes::of(sides.panel.eight(word, sides.others));
-    present & !groups.equals(Lanes::all(group)).bits()
+    let groups = Lanes::of(sides.words(sides.others.len() - 1));
+    !groups.equals(Lanes::all(group)).bits()
+}
+
+/// Tells which of eight places, the first of which is `from`, lie in a range that holds one of them.
+fn between(range: Range<usize>, from: usize) -> u8 {
+    let before = range.start.saturating_sub(from);
+    let behind = (from + LANES).saturating_sub(range.end);
+    u8::MAX << before & u8::MAX >> behind
 }
 
 /// Tells for which of the eight a comparison's sieve is asked; the one's value is present.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn asked_of(sides: Sides<'_>, index: usize, sifts_equal: bool) -> Lanes {
-    let ids = Lanes::of(sides.panel.eight(index, sides.others));
+    let ids = Lanes::of(sides.words(index));
     if sifts_equal {
         return Lanes::ones().without(ids.is_zero());
     }
-    let id = Lanes::all(sides.panel.word(index, sides.one));
+    let id = Lanes::all(sides.word(index));
     Lanes::ones().without(ids.equals(id).or(ids.is_zero()))
 }
