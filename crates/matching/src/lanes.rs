@@ -85,6 +85,14 @@ impl Lanes {
         Self(_mm256_set1_epi32(word.cast_signed()))
     }
 
+    /// Returns conditions from bits, that of the first lane lowest.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn of_bits(bits: u8) -> Self {
+        let each = Self::of(&std::array::from_fn(|lane| 1 << lane));
+        Self::all(bits.into()).and(each).equals(each)
+    }
+
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn zeros() -> Self {

@@ -175,11 +175,13 @@ impl Sieve {
         self.sifts_equal
     }
 
-    /// Returns the most bits that two present values can weigh.
+    /// Returns the most bits that two present values can weigh, or less if that is not what is needed.
     #[inline]
-    pub(crate) fn most(&self, a: NodeRow<'_>, b: NodeRow<'_>) -> f64 {
+    pub(crate) fn most(&self, a: NodeRow<'_>, b: NodeRow<'_>, needed: f64) -> f64 {
         let passes = |meshes: &[Mesh]| meshes.iter().all(|mesh| mesh.lets_through(a, b));
-        let level = self.levels.iter().find(|(_, meshes)| passes(meshes));
+        // Later levels weigh less.
+        let mut levels = self.levels.iter().take_while(|(bits, _)| *bits >= needed);
+        let level = levels.find(|(_, meshes)| passes(meshes));
         level.map_or(self.else_bits, |(bits, _)| *bits)
     }
 

@@ -143,10 +143,11 @@ impl Mesh {
 }
 
 impl Sieve {
-    /// Returns the most bits that the one row can weigh with each of the eight of which it is asked.
+    /// Returns the most bits that the one row can weigh with each of the eight of which it is asked,
+    /// or less where that is not what is needed.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(crate) fn most_of(&self, sides: Sides<'_>, asked: Lanes) -> Floats {
+    pub(crate) fn most_of(&self, sides: Sides<'_>, asked: Lanes, needed: Floats) -> Floats {
         let mut last = LastSketches {
             sketches: None,
             most_alike: None,
@@ -154,6 +155,12 @@ impl Sieve {
         let mut undecided = asked;
         let mut most = Floats::all(self.else_bits as f32);
         for (bits, meshes) in &self.levels {
+            let bits = Floats::all(*bits as f32);
+            // Later levels weigh less.
+            undecided = undecided.and(bits.is_at_least(needed));
+            if undecided.bits() == 0 {
+                break;
+            }
             let mut passed = undecided;
             for mesh in meshes {
                 passed = passed.and(mesh.lets_through_of(sides, &mut last));
@@ -161,11 +168,8 @@ impl Sieve {
                     break;
                 }
             }
-            most = most.replaced_where(passed, Floats::all(*bits as f32));
+            most = most.replaced_where(passed, bits);
             undecided = undecided.without(passed);
-            if undecided.bits() == 0 {
-                break;
-            }
         }
         most
     }

@@ -178,12 +178,11 @@ impl Weigher<'_> {
         let group = |node| self.exclusive.group(node);
         panel.fill(block.all_rows(), block.nodes, group);
         let row = |place: usize| block.all_rows().of(block.nodes[place]);
-        let end = block.nodes.len();
-        for one in 0..end - 1 {
-            let a = row(one);
-            let owns = |place| blocking.owns(block, a, row(place));
-            part.pairs += screen.sift((&panel, block), one..end, owns, |place, reach| {
-                let (b, found) = (row(place), Found::May(reach));
+        for one in 1..block.nodes.len() {
+            let b = row(one);
+            let owns = |place| blocking.owns(block, row(place), b);
+            part.pairs += screen.sift((&panel, block), one, owns, |place, reach| {
+                let (a, found) = (row(place), Found::May(reach));
                 self.comparer.prefetch(a, b);
                 promising.push(Promising { a, b, found });
             });
@@ -232,8 +231,9 @@ impl Weigher<'_> {
                 0
             };
             if (agreement.unequal | equal) >> index & 1 == 1 {
-                let sieved = sieve.most(a, b);
-                bits += sieved - self.tables[*index].most(a.id(*index), b.id(*index));
+                let others = bits - self.tables[*index].most(a.id(*index), b.id(*index));
+                let sieved = sieve.most(a, b, self.least - others);
+                bits = others + sieved;
                 most[*index] = sieved as f32;
                 if bits < self.least {
                     return None;

@@ -1,4 +1,4 @@
-//! Refuses candidate pairs eight at a time: one record of a block beside eight that follow it.
+//! Refuses candidate pairs eight at a time: one record of a block beside eight that stand before it.
 //!
 //! Cost: a few instructions a slot, rule and comparison for eight pairs, no jump that a pair
 //! decides, no memory but the panel's.
@@ -6,8 +6,6 @@
     unsafe_code,
     reason = "instructions that not every processor has are unsafe to call; this file says why ours may be"
 )]
-
-use std::ops::Range;
 
 use sameas_graph::LevelPattern;
 
@@ -222,21 +220,21 @@ impl<'w> Screen<'w> {
         })
     }
 
-    /// Looks at the pairs of the first record in a range of a panel with each of those that
-    /// follow it: returns how many of them belong to the block, and hands on where those stand
-    /// that may reach the review threshold.
+    /// Looks at the pairs of one record of a block with each of those before it: returns how many
+    /// of them belong to the block, and hands on where those stand that may reach the review
+    /// threshold.
     ///
     /// `owns` is asked of the pairs of which agreement does not tell whether they belong to the
     /// block.
     pub(super) fn sift(
         &self,
         (panel, block): (&Panel, &Block<'_>),
-        range: Range<usize>,
+        one: usize,
         owns: impl FnMut(usize) -> bool,
         keep: impl FnMut(usize, Reach),
     ) -> u64 {
         // SAFETY: the processor has the features, of which `machine` is the proof.
-        unsafe { self.sift_by_eight(self.machine, (panel, block), range, owns, keep) }
+        unsafe { self.sift_by_eight(self.machine, (panel, block), one, owns, keep) }
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
@@ -244,7 +242,7 @@ impl<'w> Screen<'w> {
         &self,
         _: Vectors,
         (panel, block): (&Panel, &Block<'_>),
-        Range { start: one, end }: Range<usize>,
+        one: usize,
         mut owns: impl FnMut(usize) -> bool,
         mut keep: impl FnMut(usize, Reach),
     ) -> u64 {
@@ -262,7 +260,7 @@ impl<'w> Screen<'w> {
         };
         let mut most = [Floats::all(0.0); COMPARISONS_MAX];
         let mut pairs = 0;
-        for number in (one + 1) / LANES..end.div_ceil(LANES) {
+        for number in 0..one.div_ceil(LANES) {
             let others = number * LANES;
             let sides = Sides {
                 one: words,
@@ -270,7 +268,7 @@ impl<'w> Screen<'w> {
                 hints: rows.first_hint(),
             };
             let mut bits = self.agree(sides, &added, (&mut agreed, &mut most));
-            let may_pair = may_pair(sides, group) & between(one + 1..end, others);
+            let may_pair = may_pair(sides, group) & first_bits(one - others);
             let (owned, unsure) = self.owned(block, is_first, &agreed);
             let (mut owned, mut unsure) = (may_pair & owned, may_pair & unsure);
             while unsure != 0 {
@@ -293,11 +291,12 @@ impl<'w> Screen<'w> {
                     continue;
                 }
                 let asked = asked_of(sides, *index, sieve.sifts_equal());
-                let sieved = sieve.most_of(sides, asked);
-                let sieved = sieved.minus(Floats::all(weigher.tables[*index].most[0] as f32));
-                let sieved = most[*index].replaced_where(asked, sieved);
-                bits = bits.plus(sieved.minus(most[*index]));
-                most[*index] = sieved;
+                let asked = asked.and(Lanes::of_bits(left));
+                let missing = Floats::all(weigher.tables[*index].most[0] as f32);
+                let others = bits.minus(most[*index]);
+                let sieved = sieve.most_of(sides, asked, least.minus(others).plus(missing));
+                most[*index] = most[*index].replaced_where(asked, sieved.minus(missing));
+                bits = others.plus(most[*index]);
                 left &= bits.is_at_least(least).bits();
             }
             if left != 0 {
@@ -422,11 +421,10 @@ fn may_pair(sides: Sides<'_>, group: u32) -> u8 {
     !groups.equals(Lanes::all(group)).bits()
 }
 
-/// Tells which of eight places, the first of which is `from`, lie in a range that holds one of them.
-fn between(range: Range<usize>, from: usize) -> u8 {
-    let before = range.start.saturating_sub(from);
-    let behind = (from + LANES).saturating_sub(range.end);
-    u8::MAX << before & u8::MAX >> behind
+/// Returns the first so many bits, or all eight.
+#[inline]
+fn first_bits(count: usize) -> u8 {
+    u8::MAX >> LANES.saturating_sub(count)
 }
 
 /// Tells for which of the eight a comparison's sieve is asked; the one's value is present.
