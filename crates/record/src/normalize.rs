@@ -9,6 +9,7 @@ mod calling_codes;
 mod company;
 mod coordinates;
 mod date;
+mod east_asian;
 mod email;
 mod fold;
 mod full_name;
@@ -69,7 +70,7 @@ impl Normalizer {
             return true;
         }
         let start = out.len();
-        let Some(folded) = fold::fold(raw) else {
+        let Some(folded) = self.fold(raw) else {
             return false;
         };
         if placeholder::stands_for_missing(self.kind, &folded) {
@@ -86,6 +87,17 @@ impl Normalizer {
             out.truncate(start);
         }
         out.len() > start
+    }
+
+    fn fold(&self, raw: &str) -> Option<String> {
+        let order = match (self.part, self.kind) {
+            (Some(Part::Given | Part::Middle | Part::Surname), _) | (None, FieldKind::FullName) => {
+                east_asian::Order::SurnameFirst
+            }
+            (None, FieldKind::GivenName | FieldKind::Surname) => east_asian::Order::Part,
+            _ => return fold::fold(raw),
+        };
+        east_asian::fold_name(raw, order).or_else(|| fold::fold(raw))
     }
 
     fn push_value(&self, folded: &str, out: &mut String) {

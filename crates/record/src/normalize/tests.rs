@@ -765,3 +765,23 @@ fn names_in_other_scripts_meet_their_transliteration() {
         ],
     );
 }
+
+/// Each Han character became a word, so the last sound of a given name passed for the surname.
+#[test]
+fn east_asian_names_put_the_surname_first() {
+    check(
+        FieldKind::FullName,
+        &[
+            ("佐藤 健一", "jianyi zuoteng"),
+            ("佐藤\u{3000}健一", "jianyi zuoteng"),
+            ("佐藤健一", "jianyi zuoteng"),
+            ("王小明", "xiaoming wang"),
+            ("サトウ ケンイチ", "kenichi satou"),
+        ],
+    );
+    check(FieldKind::GivenName, &[("健一", "jianyi")]);
+    let surname = Normalizer::new(FieldKind::Surname, Some(Part::Surname), &Locale::default());
+    let mut out = String::new();
+    assert!(surname.normalize("佐藤 健一", &mut out));
+    assert_eq!(out, "zuoteng");
+}
