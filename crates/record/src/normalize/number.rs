@@ -2,12 +2,19 @@
 
 /// The most digits of a number, as read and as written.
 const DIGITS_MAX: usize = 64;
+/// The longest text of a duration.
+const DURATION_LEN_MAX: usize = 32;
 /// The largest power of ten in scientific notation.
 const EXPONENT_MAX: u32 = 64;
 
-/// Appends the number in plain decimal text: no sign but minus, no separators, no needless zeros.
+/// Appends the number in plain decimal text: no sign but minus, no separators, no needless zeros; of a
+/// duration in hours, minutes and seconds, its seconds.
 pub(super) fn push_number(folded: &str, out: &mut String) {
     let text = folded.trim();
+    if let Some(seconds) = seconds_of(text) {
+        out.push_str(&seconds.to_string());
+        return;
+    }
     let in_brackets = text
         .strip_prefix('(')
         .and_then(|text| text.strip_suffix(')'));
@@ -23,6 +30,58 @@ pub(super) fn push_number(folded: &str, out: &mut String) {
     if let Some((digits, point)) = parse(text) {
         push_decimal(negative, &digits, point, out);
     }
+}
+
+/// Reads durations: 3:25, 1:03:25, 3m 25s, 1 h 3 min.
+fn seconds_of(text: &str) -> Option<u32> {
+    if text.len() > DURATION_LEN_MAX || !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    if text.contains(':') {
+        return seconds_by_place(text);
+    }
+    // Units tell more than a number only where there are two of them.
+    let mut parts = 0;
+    let (mut seconds, mut last, mut rest) = (0_u32, u32::MAX, text);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, after) = rest.split_at(digits);
+        let after = after.trim_start();
+        let letters = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let worth = match unit {
+            "h" | "hr" | "hrs" | "hour" | "hours" | "std" => 3_600,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60,
+            "s" | "sec" | "secs" | "second" | "seconds" | "sek" => 1,
+            _ => return None,
+        };
+        if worth >= last {
+            return None;
+        }
+        seconds += number.parse::<u32>().ok()?.checked_mul(worth)?;
+        last = worth;
+        parts += 1;
+        rest = after.trim_start_matches(['.', ',', ' ']);
+    }
+    (parts > 1).then_some(seconds)
+}
+
+/// Reads parts between colons, each but the first of two digits below sixty.
+fn seconds_by_place(text: &str) -> Option<u32> {
+    let mut parts = text.split(':');
+    let mut seconds = parts.next()?.parse::<u32>().ok()?;
+    let mut count = 1;
+    for part in parts {
+        let value = part.parse::<u32>().ok().filter(|&value| value < 60)?;
+        if part.len() != 2 {
+            return None;
+        }
+        seconds = seconds.checked_mul(60)?.checked_add(value)?;
+        count += 1;
+    }
+    (2..=3).contains(&count).then_some(seconds)
 }
 
 /// Reads digits and the place of the decimal point among them.

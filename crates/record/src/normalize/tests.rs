@@ -785,3 +785,24 @@ fn east_asian_names_put_the_surname_first() {
     assert!(surname.normalize("佐藤 健一", &mut out));
     assert_eq!(out, "zuoteng");
 }
+
+/// A list with 3:25 and one with 205 had no length in common.
+#[test]
+fn durations_are_seconds() {
+    check(
+        FieldKind::Number,
+        &[
+            ("3:25", "205"),
+            ("03:25", "205"),
+            ("1:03:25", "3805"),
+            ("3m 25sec", "205"),
+            ("1 h 3 min", "3780"),
+            ("205 s", "205"),
+            ("3:75", ""),
+            ("3:5", ""),
+            ("1:2:3:4", ""),
+            ("99999999999:00", ""),
+            ("3s 2m", ""),
+        ],
+    );
+}
