@@ -206,6 +206,7 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
         whole::names(&mut draft);
         whole::addresses(&mut draft);
         whole::places(&mut draft);
+        whole::birth_dates(&mut draft);
         plain::plain(&mut draft);
     }
     let subject = if are_persons * 2 >= profiles.len() {
@@ -226,7 +227,7 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
     }
 }
 
-fn quoted(column: &str) -> String {
+pub(super) fn quoted(column: &str) -> String {
     format!("\"{}\"", column.replace('"', "\"\""))
 }
 

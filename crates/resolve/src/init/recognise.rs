@@ -90,9 +90,9 @@ fn by_name(name: &str, told: &Told, shape: &Shape, is_sure: bool) -> Meaning {
     }
     let misnamed = match role {
         Role::Title if shape.number > 0.8 => Some("the name tells a title, the values are numbers"),
-        Role::Number if shape.number < 0.5 => Some(
-            "the name tells a number, the values are none that can be read, such as a duration of 4:33 would be",
-        ),
+        Role::Number if shape.number < 0.5 => {
+            Some("the name tells a number, the values are none that can be read")
+        }
         _ => None,
     };
     if let Some(because) = misnamed {
@@ -312,6 +312,9 @@ fn by_digits(name: &str, shape: &Shape, is_unique: bool) -> (Role, &'static str)
     let is_whole = shape.decimal < 0.05;
     let is_fixed = shape.same_len > 0.9 || shape.zero > 0.03;
     if is_number && !is_whole {
+    if is_number && shape.duration > 0.5 {
+        return (Role::Number, "the values are durations");
+    }
         return (Role::Number, "the values are numbers with fractions");
     }
     if is_unique || shape.distinct_share() > 0.5 && (!is_number || is_fixed && shape.len >= 6.0) {
@@ -368,12 +371,15 @@ mod tests {
         assert!(role != Role::Surname && !is_sure, "{role:?}");
     }
 
-    /// Mapped as numbers, of which none could be read, durations were compared in no record.
+    /// Minutes and seconds passed for codes, so two lists of songs had no length in common.
     #[test]
-    fn a_duration_in_minutes_and_seconds_is_no_number() {
+    fn a_duration_is_a_number_however_it_is_written() {
         let seconds = ["273", "169", "185", "255"];
         assert_eq!(role_of("duration", &seconds).0, Role::Number);
         let minutes = ["4:33", "2:49", "3:05", "4:15"];
-        assert_eq!(role_of("duration", &minutes), (Role::Identifier, false));
+        assert_eq!(role_of("duration", &minutes), (Role::Number, true));
+        assert_eq!(role_of("t", &minutes).0, Role::Number);
+        let units = ["4m 33sec", "2m 49sec", "3m 5sec", "4m 15sec"];
+        assert_eq!(role_of("length", &units), (Role::Number, true));
     }
 }

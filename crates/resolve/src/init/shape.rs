@@ -21,7 +21,11 @@ pub(super) struct Shape {
     pub(super) date: f64,
     pub(super) time_of_day: f64,
     pub(super) year: f64,
+    /// Years of two digits, behind an apostrophe or not.
+    pub(super) short_year: f64,
     pub(super) number: f64,
+    /// Those of them that are durations, of minutes and seconds.
+    pub(super) duration: f64,
     /// Those of them with a fraction.
     pub(super) decimal: f64,
     /// Numbers that begin with a zero.
@@ -149,11 +153,18 @@ impl Shape {
         self.time_of_day += is(value.matches(':').count() >= 1 && digits >= 10);
         let year = value.parse::<u32>().ok().filter(|_| chars == 4);
         self.year += is(year.is_some_and(|year| (1_500..=2_100).contains(&year)));
-        let number = value.trim_start_matches(['$', '€', '£', '-']).trim();
-        self.number += is(digits > 0
-            && number
-                .chars()
-                .all(|c| c.is_ascii_digit() || matches!(c, '.' | ',')));
+        let short = value.strip_prefix(['\'', '’']).unwrap_or(value);
+        self.short_year += is(short.len() == 2 && short.bytes().all(|b| b.is_ascii_digit()));
+        let number = value.trim_start_matches(['$', '€', '£', '-']);
+        let number = number.trim_end_matches(['%', '€', '£']).trim();
+        let has_units = value.contains(':') || value.contains('m') && value.contains('s');
+        let is_duration = has_units && readers.text(FieldKind::Number, None, value).is_some();
+        self.duration += is(is_duration);
+        self.number += is(is_duration
+            || digits > 0
+                && number
+                    .chars()
+                    .all(|c| c.is_ascii_digit() || matches!(c, '.' | ',')));
         let is_dialled =
             |c: char| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '/' | '(' | ')' | '.');
         let has_signs =
@@ -233,7 +244,9 @@ impl Shape {
             &mut self.date,
             &mut self.time_of_day,
             &mut self.year,
+            &mut self.short_year,
             &mut self.number,
+            &mut self.duration,
             &mut self.phone,
             &mut self.phone_signs,
             &mut self.web,

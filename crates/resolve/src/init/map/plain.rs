@@ -102,6 +102,16 @@ fn one_field(draft: &mut Draft, field: &str, mut columns: Vec<usize>) {
         let why = format!("`{}` holds {} already", name(used[0]), role.word());
         draft.leave_out(column, why);
     }
+    let has_short_years = used
+        .iter()
+        .any(|&c| profile.shapes[c].short_year > SHORT_YEARS_MIN);
+    let from = match from {
+        OneOrMany::One(column) if role == Role::Year && has_short_years && used.len() == 1 => {
+            remark = format!("{remark}; years of two digits get their century");
+            one(&whole_years(&column))
+        }
+        other => other,
+    };
     // Jr and Junior are one, and titles are no suffixes.
     let mapping = if role == Role::Suffix {
         let part = Part::Suffix;
@@ -117,6 +127,16 @@ fn one_field(draft: &mut Draft, field: &str, mut columns: Vec<usize>) {
         is_sure,
     };
     draft.insert(field, role, mapped);
+}
+
+/// If so many years have two digits it is no slip.
+const SHORT_YEARS_MIN: f64 = 0.02;
+
+/// Returns the expression that gives years of two digits their century, as dates of two digits get it.
+fn whole_years(column: &str) -> String {
+    let text = format!("cast({} as varchar)", quoted(column));
+    let last = format!(r"regexp_replace({text}, '^\D?([3-9]\d)$', '19\1')");
+    format!(r"regexp_replace({last}, '^\D?([0-2]\d)$', '20\1')")
 }
 
 /// Of several columns of one field, clearest first: the clearest, or beside it the one that is filled where it is not.

@@ -40,6 +40,9 @@ impl Draw {
             "state" => self.of("nsw vic qld wa sa tas act nt"),
             "date" => format!("{}-{:02}-{:02}", 1_930 + self.below(80), 1 + self.below(12), 1 + self.below(28)),
             "recent" => format!("{:02}/{:02}/20{}", 1 + self.below(12), 1 + self.below(28), 10 + self.below(14)),
+            "day" => format!("{}", 1 + self.below(31)),
+            "month" => format!("{:02}", 1 + self.below(12)),
+            "short" => format!("{}{:02}", self.of("' 19"), self.below(100)),
             "year" => format!("{}", 1_950 + self.below(70)),
             "street" => format!("{} {} street", 1 + self.below(200), self.word()),
             "whole" => format!("{} {} street, {} {:05}", 1 + self.below(200), self.word(), self.value("city"), 10_000 + self.below(80_000)),
@@ -661,4 +664,46 @@ fn a_year_and_a_class_of_unknown_name_meet_by_their_values() {
         "{found:?}"
     );
     assert_eq!(found.get("year"), Some(&vec!["q4".to_owned()]), "{found:?}");
+}
+
+/// The month was left out for its few values and the day compared as a code of its own, so dates
+/// that differ in one digit were no nearer than any two.
+#[test]
+fn day_month_and_year_of_birth_are_one_date() {
+    for parts in [
+        ["by", "bm", "bd"],
+        ["birth_year", "birth_month", "birth_day"],
+        ["Geburtsjahr", "Monat", "Tag"],
+    ] {
+        let [year, month, day] = parts;
+        let columns = [
+            ("fname", "given"),
+            ("lname", "surname"),
+            (year, "year"),
+            (month, "month"),
+            (day, "day"),
+        ];
+        check(&columns, &[("date_of_birth", &parts.join("|"))]);
+    }
+    let without_day = [("fname", "given"), ("by", "year"), ("bm", "month")];
+    check(&without_day, &[("date_of_birth", "")]);
+    let of_things = [
+        ("title", "title"),
+        ("year", "year"),
+        ("m", "month"),
+        ("d", "day"),
+    ];
+    check(&of_things, &[("date_of_birth", "")]);
+}
+
+/// A year of two digits agreed with no year of four.
+#[test]
+fn years_of_two_digits_get_their_century() {
+    let mut profiles = [profile("only", &[("title", "title"), ("year", "short")])];
+    let fields = map(&mut profiles);
+    let mapping = &fields.fields["year"].mapped[&0].mapping;
+    let FieldMapping::From(OneOrMany::One(text)) = mapping else {
+        panic!("{mapping:?}");
+    };
+    assert!(text.contains("regexp_replace"), "{text}");
 }

@@ -1,11 +1,14 @@
 //! Columns that hold several fields at once: whole names and whole addresses.
 
+use std::collections::BTreeSet;
+
 use sameas_record::{FieldKind, Locale, Normalizer, Part};
 use sameas_source::{FieldMapping, OneOrMany};
 
 use super::{Draft, FILLED_MIN, Mapped, Profile, one, quoted};
+use crate::init::recognise::Subject;
 use crate::init::role::Role;
-use crate::init::settle::holds;
+use crate::init::settle::{holds, subject_of};
 
 /// A whole name that holds its parts in this share of rows says nothing that they do not.
 const HOLDS_MIN: f64 = 0.5;
@@ -257,6 +260,67 @@ pub(super) fn places(draft: &mut Draft) {
     };
     draft.insert("coordinates", Role::Place, mapped);
 }
+
+/// The parts of a date stand in columns so near each other.
+const PARTS_SPAN: usize = 4;
+
+/// Maps day, month and year of birth in columns of their own as one date: a month alone tells little,
+/// and how near two dates are no part tells.
+pub(super) fn birth_dates(draft: &mut Draft) {
+    let profile = draft.profile;
+    let is_asked = subject_of(&profile.meanings) == Some(Subject::Person)
+        && profile.best(Role::BirthDate).is_none();
+    let count = profile.meanings.len();
+    let parts = (0..count.saturating_sub(2)).find_map(|first| {
+        let beside = first..(first + PARTS_SPAN).min(count);
+        let only = |is_part: &dyn Fn(usize) -> bool| {
+            let mut found = beside
+                .clone()
+                .filter(|&c| c != profile.key && profile.useless(c).is_none() && is_part(c));
+            found.next().filter(|_| found.next().is_none())
+        };
+        let year = only(&|c| profile.shapes[c].year >= YEARS_MIN)?;
+        let month = only(&|c| has_all_of(profile, c, 12))?;
+        let day = only(&|c| has_all_of(profile, c, 31))?;
+        Some([year, month, day])
+    });
+    let Some(parts) = parts.filter(|_| is_asked) else {
+        return;
+    };
+    let names: Vec<String> = parts
+        .iter()
+        .map(|&c| quoted(profile.column_name(c)))
+        .collect();
+    let mapped = Mapped {
+        mapping: FieldMapping::From(one(&format!("concat_ws('-', {})", names.join(", ")))),
+        columns: parts.to_vec(),
+        remark: "year, month and day together are a date".to_owned(),
+        is_sure: parts.iter().any(|&c| profile.meanings[c].score > 0.0),
+    };
+    draft.insert("date_of_birth", Role::BirthDate, mapped);
+}
+
+/// A column is of years if so many of its values are.
+const YEARS_MIN: f64 = 0.9;
+
+/// Tells whether the values of a column are the numbers from one to `last`, nearly all of them.
+fn has_all_of(profile: &Profile, column: usize, last: u32) -> bool {
+    let values = profile.sample.values(column).flatten();
+    let numbers: Vec<Option<u32>> = values
+        .map(|value| value.trim_end_matches(".0").parse().ok())
+        .collect();
+    let is_one = |number: &u32| (1..=last).contains(number);
+    let known: Vec<u32> = numbers.iter().flatten().copied().filter(is_one).collect();
+    let distinct: BTreeSet<u32> = known.iter().copied().collect();
+    known.len() as f64 >= FITTING_MIN * numbers.len() as f64
+        && distinct.len() as f64 >= NEARLY_ALL * f64::from(last)
+}
+
+/// Slips and marks of missing values are few.
+const FITTING_MIN: f64 = 0.95;
+
+/// Of few records some days and months are missing.
+const NEARLY_ALL: f64 = 0.9;
 
 /// Returns the share of names that have a part.
 pub(super) fn share_with_part(
