@@ -28,7 +28,8 @@ use crate::report::{
 };
 use crate::{Settings, ingest, labels, model_file};
 
-use clusters::{count_decisions, decision_counts, pair_weight};
+pub(crate) use clusters::pair_weight;
+use clusters::{count_decisions, decision_counts};
 pub use trace::{RuleTrace, Trace, trace};
 
 /// A source may shrink to this share of its records without anybody asking.

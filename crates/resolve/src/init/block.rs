@@ -6,7 +6,7 @@
 //! the cost first, until little is missing; a pair that only one rule finds counts as half found,
 //! because the pairs nobody was confident of have more errors than these.
 
-use sameas_graph::{Constraints, Evidence};
+use sameas_graph::{Bridges, Constraints, Evidence, MatchWeight};
 use sameas_matching::{
     BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
     Model, Prepared, RIVAL_PAIRS_MAX, RuleCost, Threshold, Training, Weigher, parse_key_part,
@@ -19,10 +19,11 @@ use super::map::Fields;
 use super::recognise::Subject;
 use super::repeats::{self, Repeats};
 use super::role::Role;
-use super::threshold;
+use super::threshold::Clusters;
 use crate::Settings;
 use crate::job::JobError;
 
+use crate::rebuild::pair_weight;
 /// A rule that makes more pairs a record than this is no candidate.
 const PAIRS_PER_RULE_MAX: f64 = 25.0;
 
@@ -518,13 +519,24 @@ impl<'a> Ground<'a> {
             cannot_link: Vec::new(),
             cluster_size_max: self.settings.decide.cluster_size_max,
         };
-        let references = self.records.references();
+        let prepared = Prepared::new(self.records, &plan, &self.exclusive());
+        let comparer = Comparer::of_model(&prepared, &plan, &model, self.key);
+        let threshold = Threshold::of(&self.settings.decide);
+        let weigher = Weigher::new(&prepared, &comparer, &plan, &model, self.key, threshold);
+        let clusters = Clusters {
+            references: self.records.references(),
+            evidence: &evidence,
+            constraints: &constraints,
+            share: self.share,
+            bridges: Bridges {
+                least: MatchWeight::default(),
+                weigh: &pair_weight(&prepared, &weigher),
+            },
+        };
         Ok(if training.is_by_rivals {
-            let evidence = self.weighed(&plan, &model, EVIDENCE_OF_RIVALS_MIN);
-            threshold::choose_among_rivals(references, &evidence, &constraints, self.share)
+            clusters.choose_among_rivals()
         } else {
-            let evidence = self.weighed(&plan, &model, EVIDENCE_MIN);
-            threshold::choose(references, &evidence, &constraints, self.share)
+            clusters.choose()
         })
     }
 
@@ -557,6 +569,12 @@ fn is_often_hot(cost: &RuleCost) -> bool {
     let largest: u64 = cost.hot.iter().map(|hot| hot.len).sum();
     let hot = cost.hot_records.saturating_sub(largest);
     hot as f64 > OFTEN_HOT * cost.keyed_records.saturating_sub(largest) as f64
+        let least = if training.is_by_rivals {
+            EVIDENCE_OF_RIVALS_MIN
+        } else {
+            EVIDENCE_MIN
+        };
+        let evidence = self.weighed(&plan, &model, least);
 }
 
 fn field_of(part: &str) -> String {

@@ -2,11 +2,18 @@
 //!
 //! A posterior is the probability that a pair is of one entity, so over the pairs that clusters put
 //! together the posteriors sum to those expected right, and over the rest to those expected missed
-//! (expected F1, Nan Ye et al. 2012). Pairs that only a chain of links puts together have no
-//! evidence of their own and count as wrong: that is what a threshold too low costs. In a sample of a
-//! share s, a chain over one more record is 1/s times rarer than among all, so they count 1/s times.
+//! (expected F1, Nan Ye et al. 2012). A pair that only a chain of links puts together is asked what it
+//! weighs: what it says itself and what the weakest link of its chain says are averaged, as what
+//! several pairs say of two groups is. Most records of one entity that is often recorded are like some of the others
+//! alone, and those of two that a weak link chains are like none. In a sample of a
+//! share s, a chain over one more record is 1/s times rarer than among all, so such pairs count 1/s times.
 
-use sameas_graph::{Constraints, Decision, Evidence, NodeId, ReferenceTable, cluster};
+use std::collections::BTreeMap;
+
+use sameas_graph::{
+    Bridges, ClusterId, Constraints, Decision, Evidence, MatchWeight, NodeId, Partition,
+    ReferenceTable, cluster_without_weak_bridges,
+};
 use sameas_matching::rival_probabilities;
 
 /// The thresholds that are tried.
@@ -32,103 +39,194 @@ const SHARE_OF_LACK: f64 = 0.2;
 /// Another threshold must promise so much more F1 than the usual one.
 const GAIN_MIN: f64 = 0.002;
 
-/// Returns the threshold, and what F1 it and the usual one are expected to reach.
-pub(super) fn choose(
-    references: &ReferenceTable,
-    evidence: &[Evidence],
-    constraints: &Constraints,
-    share: f64,
-) -> (f64, f64, f64) {
-    let promised: Vec<f64> = evidence.iter().map(|e| e.weight.probability()).collect();
-    let expected =
-        |link: f64| expected_f1(references, evidence, &promised, constraints, share, link);
-    let usual = expected(USUAL);
-    let tried = TRIED.iter().map(|&link| (link, expected(link)));
-    let best = tried.fold(
-        (USUAL, usual),
-        |best, tried| if tried.1 > best.1 { tried } else { best },
-    );
-    let low = TRIED_LAST.iter().map(|&link| (link, expected(link)));
-    let low = low.fold(
-        (0.0, 0.0),
-        |best, tried| if tried.1 > best.1 { tried } else { best },
-    );
-    let matches: f64 = promised.iter().sum();
-    let gain = low.1 - best.1;
-    let best = if gain > GAIN_CLEAR && gain * matches > GAIN_PAIRS {
-        low
-    } else {
-        best
-    };
-    if best.1 > usual + GAIN_MIN {
-        (best.0, best.1, usual)
-    } else {
-        (USUAL, usual, usual)
+/// At most about so many pairs of a partition are weighed that only chains put together.
+const CHAINED_MAX: usize = 100_000;
+
+/// What a threshold is chosen by.
+pub(super) struct Clusters<'a> {
+    pub(super) references: &'a ReferenceTable,
+    pub(super) evidence: &'a [Evidence],
+    pub(super) constraints: &'a Constraints,
+    /// The share of all records that these are.
+    pub(super) share: f64,
+    /// What pairs between two groups must weigh on average, and what any pair weighs.
+    pub(super) bridges: Bridges<'a>,
+}
+
+/// What is expected of the clusters that a threshold makes, in pairs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Expected {
+    together: f64,
+    right: f64,
+    /// Those of the right pairs that only chains put together.
+    chained: f64,
+}
+
+impl Expected {
+    /// Returns F1 where so many pairs are right in all.
+    fn f1(self, matches: f64) -> f64 {
+        2.0 * self.right / (self.together + matches).max(1.0)
     }
 }
 
-/// Does the same where every source holds each entity once, so that pairs exclude each other: the
-/// best is linked first, and a pair of low probability may be the best.
-pub(super) fn choose_among_rivals(
-    references: &ReferenceTable,
-    evidence: &[Evidence],
-    constraints: &Constraints,
-    share: f64,
-) -> (f64, f64, f64) {
-    let promised = rival_probabilities(references, evidence);
-    let expected =
-        |link: f64| expected_f1(references, evidence, &promised, constraints, share, link);
-    let tried = TRIED_AMONG_RIVALS.map(|link| (link, expected(link)));
-    let best = tried.iter().map(|tried| tried.1).fold(0.0, f64::max);
-    let usual = expected(USUAL);
-    if best <= usual + GAIN_MIN {
-        return (USUAL, usual, usual);
-    }
-    let least = best - SHARE_OF_LACK * (1.0 - best);
-    let lowest = tried.iter().rfind(|tried| tried.1 >= least);
-    lowest.map_or((USUAL, usual, usual), |&(link, expected)| {
-        (link, expected, usual)
-    })
-}
-
-/// Returns the F1 to expect of the clusters that a threshold makes, by what each pair promises.
-fn expected_f1(
-    references: &ReferenceTable,
-    evidence: &[Evidence],
-    promised: &[f64],
-    constraints: &Constraints,
-    share: f64,
-    link: f64,
-) -> f64 {
-    let mut decided = evidence.to_vec();
-    for edge in &mut decided {
-        edge.decision = if edge.weight.probability() >= link {
-            Decision::Link
-        } else {
-            Decision::Review
+impl Clusters<'_> {
+    /// Returns the threshold, and what F1 it and the usual one are expected to reach.
+    pub(super) fn choose(&self) -> (f64, f64, f64) {
+        let promised = self.evidence.iter().map(|e| e.weight.probability());
+        let promised: Vec<f64> = promised.collect();
+        let tried: Vec<f64> = TRIED.into_iter().chain(TRIED_LAST).collect();
+        let (expected, matches) = self.expected(&promised, &tried);
+        let usual = expected[1].1;
+        let better = |best: (f64, f64), &tried: &(f64, f64)| {
+            if tried.1 > best.1 { tried } else { best }
         };
+        let (high, low) = expected.split_at(TRIED.len());
+        let best = high.iter().fold((USUAL, usual), better);
+        let low = low.iter().fold((0.0, 0.0), better);
+        let gain = low.1 - best.1;
+        let best = if gain > GAIN_CLEAR && gain * matches > GAIN_PAIRS {
+            low
+        } else {
+            best
+        };
+        if best.1 > usual + GAIN_MIN {
+            (best.0, best.1, usual)
+        } else {
+            (USUAL, usual, usual)
+        }
     }
-    let partition = cluster(references, &mut decided, constraints);
-    let clusters = (0..partition.cluster_count() as u32).map(sameas_graph::ClusterId::new);
-    let together: f64 = clusters
-        .map(|id| {
-            let len = partition.members(id).len() as f64;
-            len * (len - 1.0) / 2.0
+
+    /// Does the same where every source holds each entity once, so that pairs exclude each other: the
+    /// best is linked first, and a pair of low probability may be the best.
+    pub(super) fn choose_among_rivals(&self) -> (f64, f64, f64) {
+        let promised = rival_probabilities(self.references, self.evidence);
+        let (tried, _) = self.expected(&promised, &TRIED_AMONG_RIVALS);
+        let best = tried.iter().map(|tried| tried.1).fold(0.0, f64::max);
+        let usual = tried[1].1;
+        // Where low thresholds promise hardly more than the usual one, their probabilities are not too low.
+        if best <= usual + GAIN_CLEAR {
+            return (USUAL, usual, usual);
+        }
+        let least = (best - SHARE_OF_LACK * (1.0 - best)).max(usual + GAIN_CLEAR);
+        let lowest = tried.iter().rfind(|tried| tried.1 >= least);
+        lowest.map_or((USUAL, usual, usual), |&(link, expected)| {
+            (link, expected, usual)
         })
-        .sum();
-    let is_together = |edge: &Evidence| {
-        let of = |node: NodeId| partition.cluster_of(node);
-        of(edge.left) == of(edge.right)
-    };
-    let all: f64 = promised.iter().sum();
-    let (mut right, mut direct) = (0.0, 0.0);
-    let pairs = evidence.iter().zip(promised);
-    for (_, promised) in pairs.filter(|(edge, _)| is_together(edge)) {
-        right += promised;
-        direct += 1.0;
     }
-    let wrong = (direct - right) + (together - direct).max(0.0) / share;
-    2.0 * right / (right + wrong + all).max(1.0)
+
+    /// Returns the F1 to expect at each threshold, by what each pair promises, and how many matches
+    /// there seem to be.
+    fn expected(&self, promised: &[f64], tried: &[f64]) -> (Vec<(f64, f64)>, f64) {
+        let of = tried.iter().map(|&link| self.expect(promised, link));
+        let of: Vec<Expected> = of.collect();
+        // What some threshold chains rightly, all others miss.
+        let chained = of.iter().map(|of| of.chained).fold(0.0, f64::max);
+        let matches = promised.iter().sum::<f64>() + chained;
+        let tried = tried.iter().zip(of);
+        let tried = tried.map(|(&link, of)| (link, of.f1(matches)));
+        (tried.collect(), matches)
+    }
+
+    fn expect(&self, promised: &[f64], link: f64) -> Expected {
+        let mut decided = self.evidence.to_vec();
+        for edge in &mut decided {
+            edge.decision = if edge.weight.probability() >= link {
+                Decision::Link
+            } else {
+                Decision::Review
+            };
+        }
+        let linked = MatchWeight::from_bits((link / (1.0 - link)).log2());
+        let bridges = Bridges {
+            least: self.bridges.least.min(linked),
+            ..self.bridges
+        };
+        let partition =
+            cluster_without_weak_bridges(self.references, &mut decided, self.constraints, &bridges);
+        let mut within: BTreeMap<ClusterId, Vec<Evidence>> = BTreeMap::new();
+        let mut expected = Expected::default();
+        for (edge, promised) in decided.iter().zip(promised) {
+            let id = partition.cluster_of(edge.left);
+            if id == partition.cluster_of(edge.right) {
+                expected.together += 1.0;
+                expected.right += promised;
+                within.entry(id).or_default().push(*edge);
+            }
+        }
+        let (chained, right) = self.chained(&partition, &within);
+        expected.chained = right / self.share;
+        expected.right += expected.chained;
+        expected.together += chained / self.share;
+        expected
+    }
+
+    /// Returns how many pairs only chains of links put together, and how many of them are expected
+    /// to be right.
+    fn chained(
+        &self,
+        partition: &Partition,
+        within: &BTreeMap<ClusterId, Vec<Evidence>>,
+    ) -> (f64, f64) {
+        let chained = within.iter().map(|(&id, edges)| {
+            let len = partition.members(id).len();
+            len * (len - 1) / 2 - edges.len()
+        });
+        let all: usize = chained.sum();
+        let every = all / CHAINED_MAX + 1;
+        let (mut passed, mut asked, mut right) = (0_usize, 0.0, 0.0);
+        for edges in within.values() {
+            for_each_chained(edges, |a, b, weakest| {
+                passed += 1;
+                if passed.is_multiple_of(every) {
+                    let said = (self.bridges.weigh)(a.min(b), a.max(b));
+                    let both = f64::midpoint(said.bits(), weakest.bits());
+                    asked += 1.0;
+                    right += MatchWeight::from_bits(both).probability();
+                }
+            });
+        }
+        let all = all as f64;
+        (all, all * right / f64::max(asked, 1.0))
+    }
+}
+
+/// Calls for each pair of a cluster that only a chain of its links puts together, with the
+/// weakest link of the strongest chain.
+fn for_each_chained(edges: &[Evidence], mut call: impl FnMut(NodeId, NodeId, MatchWeight)) {
+    let mut links: Vec<&Evidence> = edges
+        .iter()
+        .filter(|edge| edge.decision == Decision::Link)
+        .collect();
+    links.sort_by(|a, b| b.weight.cmp(&a.weight));
+    // By member, which group it is of; strongest links join groups first (Kruskal), so the link that
+    // joins two is the weakest of every chain between their members.
+    let mut group_of: BTreeMap<NodeId, usize> = BTreeMap::new();
+    let mut groups: Vec<Vec<NodeId>> = Vec::new();
+    for link in links {
+        let [left, right] = [link.left, link.right].map(|node| {
+            *group_of.entry(node).or_insert_with(|| {
+                groups.push(vec![node]);
+                groups.len() - 1
+            })
+        });
+        if left == right {
+            continue;
+        }
+        for &a in &groups[left] {
+            for &b in &groups[right] {
+                let pair = (a.min(b), a.max(b));
+                let place = edges.binary_search_by_key(&pair, |edge| (edge.left, edge.right));
+                if place.is_err() {
+                    call(a, b, link.weight);
+                }
+            }
+        }
+        let joined = std::mem::take(&mut groups[right]);
+        for &node in &joined {
+            group_of.insert(node, left);
+        }
+        groups[left].extend(joined);
+    }
 }
 
 #[cfg(test)]
@@ -148,45 +246,88 @@ mod tests {
         }
     }
 
-    /// Pairs of sure matches, chained by weak links: the threshold must rise above the chain.
-    #[test]
-    fn chains_of_weak_links_raise_the_threshold() {
-        let count = 200;
-        let mut references = ReferenceTableBuilder::new(vec!["a".to_owned()]);
+    fn nodes_of(references: &mut ReferenceTableBuilder, source: u16, count: u32) {
         for number in 0..count {
-            references.push(SourceId::new(0), &format!("{number:04}"));
+            references.push(SourceId::new(source), &format!("{number:04}"));
         }
-        let references = references.finish();
-        let sure = (0..count / 2).map(|n| edge(2 * n, 2 * n + 1, 14.0));
-        let weak = (0..count / 2 - 1).map(|n| edge(2 * n + 1, 2 * n + 2, 4.0));
-        let constraints = Constraints {
-            one_per_source: Vec::new(),
-            cannot_link: Vec::new(),
-            cluster_size_max: 1_000,
-        };
-        let sure: Vec<Evidence> = sure.collect();
-        assert!((choose(&references, &sure, &constraints, 1.0).0 - USUAL).abs() < 1e-9);
-        let mut both: Vec<Evidence> = sure.into_iter().chain(weak).collect();
-        both.sort_by_key(|e| (e.left, e.right));
-        assert!(choose(&references, &both, &constraints, 1.0).0 > 0.94);
     }
 
-    fn two_sources(count: usize) -> ReferenceTable {
-        let mut references = ReferenceTableBuilder::new(vec!["a".to_owned(), "b".to_owned()]);
-        for source in 0..2 {
-            for number in 0..count {
-                references.push(SourceId::new(source), &format!("{number:04}"));
-            }
+    fn constraints(one_per_source: Vec<SourceId>) -> Constraints {
+        Constraints {
+            one_per_source,
+            cannot_link: Vec::new(),
+            cluster_size_max: 1_000,
         }
+    }
+
+    /// Asks for the threshold where pairs without evidence weigh so much.
+    fn chosen(
+        references: &ReferenceTable,
+        evidence: &[Evidence],
+        constraints: &Constraints,
+        bits: f64,
+        ask: impl Fn(&Clusters<'_>) -> (f64, f64, f64),
+    ) -> f64 {
+        let weigh = |_, _| MatchWeight::from_bits(bits);
+        let bridges = Bridges {
+            least: MatchWeight::default(),
+            weigh: &weigh,
+        };
+        let clusters = Clusters {
+            references,
+            evidence,
+            constraints,
+            share: 1.0,
+            bridges,
+        };
+        ask(&clusters).0
+    }
+
+    fn one_source(count: u32) -> ReferenceTable {
+        let mut references = ReferenceTableBuilder::new(vec!["a".to_owned()]);
+        nodes_of(&mut references, 0, count);
         references.finish()
     }
 
-    fn once() -> Constraints {
-        Constraints {
-            one_per_source: vec![SourceId::new(0), SourceId::new(1)],
-            cannot_link: Vec::new(),
-            cluster_size_max: 1_000,
-        }
+    fn two_sources(count: u32) -> ReferenceTable {
+        let mut references = ReferenceTableBuilder::new(vec!["a".to_owned(), "b".to_owned()]);
+        nodes_of(&mut references, 0, count);
+        nodes_of(&mut references, 1, count);
+        references.finish()
+    }
+
+    /// Sure matches, each chained to the next by a weak link: the threshold must rise above the chain.
+    #[test]
+    fn chains_of_weak_links_raise_the_threshold() {
+        let count = 200;
+        let references = one_source(count);
+        let constraints = constraints(Vec::new());
+        let sure = (0..count / 3).map(|n| edge(3 * n, 3 * n + 1, 14.0));
+        let weak = (0..count / 3).map(|n| edge(3 * n + 1, 3 * n + 2, 4.0));
+        let sure: Vec<Evidence> = sure.collect();
+        let chosen = |evidence: &[Evidence], bits: f64| {
+            chosen(&references, evidence, &constraints, bits, Clusters::choose)
+        };
+        assert!((chosen(&sure, -20.0) - USUAL).abs() < 1e-9);
+        let mut both: Vec<Evidence> = sure.into_iter().chain(weak).collect();
+        both.sort_by_key(|e| (e.left, e.right));
+        assert!(chosen(&both, -20.0) > 0.94);
+    }
+
+    /// Of an inventor with many patents each record is like a few of the others alone: all the rest of
+    /// their pairs counted as wrong, and the threshold rose until the entity fell apart.
+    #[test]
+    fn chains_of_pairs_that_nothing_speaks_against_leave_the_threshold() {
+        let count = 200;
+        let references = one_source(count);
+        let links = (0..count - 1).filter(|n| n % 20 != 19);
+        let links: Vec<Evidence> = links
+            .map(|n| edge(n, n + 1, 5.0 + f64::from(n % 5)))
+            .collect();
+        let constraints = constraints(Vec::new());
+        let chosen = |bits: f64| chosen(&references, &links, &constraints, bits, Clusters::choose);
+        assert!((chosen(-2.0) - USUAL).abs() < 1e-9);
+        assert!(chosen(-20.0) > 0.98);
     }
 
     /// The best candidate of nearly every record weighs little, and nothing contests it: judged one by
@@ -194,10 +335,31 @@ mod tests {
     #[test]
     fn best_candidates_that_weigh_little_lower_the_threshold() {
         let count = 200;
-        let references = two_sources(count as usize);
-        let weak: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, -1.0)).collect();
-        assert!(choose_among_rivals(&references, &weak, &once(), 1.0).0 < 0.34);
-        let sure: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, 14.0)).collect();
-        assert!((choose_among_rivals(&references, &sure, &once(), 1.0).0 - USUAL).abs() < 1e-9);
+        let references = two_sources(count);
+        let once = constraints(vec![SourceId::new(0), SourceId::new(1)]);
+        let chosen = |bits: f64| {
+            let links: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, bits)).collect();
+            let ask = Clusters::choose_among_rivals;
+            chosen(&references, &links, &once, -20.0, ask)
+        };
+        assert!(chosen(-1.0) < 0.34);
+        assert!((chosen(14.0) - USUAL).abs() < 1e-9);
+    }
+
+    /// Of few records that have a partner the best candidates of all others were linked, for a low
+    /// threshold promised little less than a high one.
+    #[test]
+    fn a_threshold_that_promises_less_than_the_usual_one_is_not_lowered_to() {
+        let count = 200;
+        let references = two_sources(count);
+        let once = constraints(vec![SourceId::new(0), SourceId::new(1)]);
+        let bits = |n: u32| match n % 20 {
+            0..12 => 9.0,
+            12..17 => 3.7,
+            _ => 0.5,
+        };
+        let links: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, bits(n))).collect();
+        let ask = Clusters::choose_among_rivals;
+        assert!(chosen(&references, &links, &once, -20.0, ask) >= 0.9);
     }
 }

@@ -17,7 +17,7 @@ impl Job<'_> {
 }
 
 /// Weighs a pair of groups that weak bridges are asked of, whether or not a rule made it.
-pub(super) fn pair_weight<'p>(
+pub(crate) fn pair_weight<'p>(
     prepared: &'p Prepared<'_>,
     weigher: &'p Weigher<'_>,
 ) -> impl Fn(NodeId, NodeId) -> MatchWeight + Sync + 'p {
