@@ -43,7 +43,7 @@ pub use prepared::{Exclusive, Prepared, PreparedField};
 pub use rows::{NodeRow, Rows};
 pub use settings::{
     BlockSettings, BudgetSettings, CompareSettings, DecideSettings, FrequencyBase,
-    LevelFrequencySettings, LevelSettings, RuleSettings, Scope, TrainSettings,
+    LevelFrequencySettings, LevelSettings, RIVAL_PAIRS_MAX, RuleSettings, Scope, TrainSettings,
 };
 pub use similarity::{
     COMPARED_LEN_MAX, Signature, agrees_in_initials, closest, damerau, damerau_within, jaccard,
@@ -51,7 +51,6 @@ pub use similarity::{
     levenshtein_may_be_within, levenshtein_within, overlap,
 };
 pub use train::{
-    HeldOut, Known, Labels, PRIOR_MIN, RIVAL_PAIRS_MAX, Sighting, Training, TrainingPass,
-    rival_probabilities, train,
+    HeldOut, Known, Labels, PRIOR_MIN, Sighting, Training, TrainingPass, rival_probabilities, train,
 };
 pub use weigh::{PairWeight, Threshold, Weighed, Weigher, legend, without_literals};

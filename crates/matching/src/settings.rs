@@ -163,6 +163,10 @@ impl DecideSettings {
     }
 }
 
+/// The candidate pairs that are judged beside each other take 36 bytes each, these 150 MB; so many teach
+/// by their rules.
+pub const RIVAL_PAIRS_MAX: u64 = 4_000_000;
+
 /// How the model is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -173,6 +177,9 @@ pub struct TrainSettings {
     /// and of the blocks of a rule that makes more a sample is drawn. Blocks are drawn whole, so the
     /// sample can hold more or fewer pairs.
     pub candidate_pairs_max: u64,
+    /// Of more candidate pairs nothing is learnt from which candidate of a record is the best, though
+    /// all sources hold each entity once.
+    pub rival_pairs_max: u64,
     /// Chooses the sample.
     pub seed: u64,
     /// Whether agreements that bring each other about between strangers, such as names and the
@@ -185,6 +192,7 @@ impl Default for TrainSettings {
         Self {
             random_pairs_max: 500_000,
             candidate_pairs_max: 500_000,
+            rival_pairs_max: RIVAL_PAIRS_MAX,
             seed: 1,
             interactions: true,
         }

@@ -34,7 +34,7 @@ use crate::weigh::{Threshold, Weigher};
 
 pub use self::classes::PRIOR_MIN;
 pub use self::labels::{Known, Labels};
-pub use self::rivals::{RIVAL_PAIRS_MAX, rival_probabilities};
+pub use self::rivals::rival_probabilities;
 
 /// Pseudo-count of pairs that keeps unseen levels possible.
 const SMOOTHING: f64 = 0.5;
@@ -125,14 +125,11 @@ fn taught_by_rivals(
     (classes, observed, total): (&Classes, &Levels, f64),
     training: &mut Training,
 ) -> Option<(Classes, Shares)> {
-    let (learnt, matched) = rivals.teach(plan, classes, observed, total);
+    let (learnt, shares) = rivals.teach(plan, classes, observed, total);
     let compared: Vec<usize> = (0..plan.comparisons.len()).collect();
-    training.is_by_rivals = !is_doubtful(plan, &compared, &learnt);
+    training.is_by_rivals = !is_doubtful(plan, &compared, &learnt, shares);
     training.is_guessed = training.is_doubtful && !training.is_by_rivals;
-    let related = 0.0;
-    training
-        .is_by_rivals
-        .then_some((learnt, Shares { matched, related }))
+    training.is_by_rivals.then_some((learnt, shares))
 }
 
 /// Trains a model on the records in flight.
@@ -188,11 +185,10 @@ pub fn train(
     training.is_guessed =
         labels.is_none() && !taught.is_empty() && !agree(&taught, &classes.m, &classes.u);
     training.is_doubtful =
-        labels.is_none() && (training.is_guessed || is_doubtful(plan, &taught, &classes));
-    // Of relatives rivals know nothing, and rules that tell these teach more.
+        labels.is_none() && (training.is_guessed || is_doubtful(plan, &taught, &classes, shares));
+    // Pair by pair what relatives share may pass for what matches do, the more so the rarer these are.
     if labels.is_none()
-        && (training.is_doubtful || !classes.tells_related)
-        && let Some(rivals) = Rivals::of(prepared, comparer, blocking, plan)
+        && let Some(rivals) = Rivals::of(prepared, comparer, blocking, plan, settings)
         && let Some(learnt) =
             taught_by_rivals(&rivals, plan, (&classes, &observed, total), &mut training)
     {
@@ -216,8 +212,11 @@ pub fn train(
         rules: &rules,
     };
     training.warnings = doubts.of(&training);
-    if training.is_doubtful && prepared.are_all_exclusive() && has_too_many_rivals(blocking) {
-        training.warnings.push(format!("the rules leave open what a match is, and make more than {RIVAL_PAIRS_MAX} pairs, so candidates of a record were not judged beside each other: choose rules that make fewer, or give labels"));
+    if training.is_doubtful
+        && prepared.are_all_exclusive()
+        && has_too_many_rivals(blocking, settings)
+    {
+        training.warnings.push(format!("the rules leave open what a match is, and make more than {} pairs, so candidates of a record were not judged beside each other: choose rules that make fewer, or give labels", settings.rival_pairs_max));
     }
     let comparisons = parameters(prepared, plan, &classes, key);
     let interactions = classes.interactions.named(&comparisons);

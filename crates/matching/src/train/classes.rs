@@ -211,12 +211,25 @@ impl Classes {
             .fold(0.0, f64::max)
     }
 
+    /// Does the same for relatives in what is not a person's own.
+    pub(super) fn learn_relatives(&mut self, plan: &MatchingPlan, expected: &Levels) -> f64 {
+        let mut related = guessed_pairs(plan);
+        add(&mut related, expected);
+        let moves = plan.comparisons.iter().enumerate();
+        let shared = moves.filter(|(_, comparison)| comparison.scope != Scope::Person);
+        shared
+            .map(|(index, _)| settle(&mut self.related[index], &related[index]))
+            .fold(0.0, f64::max)
+    }
+
+    /// Returns how likely a pattern is of relatives.
+    pub(super) fn chance_of_relatives(&self, pattern: LevelPattern) -> f64 {
+        chance(&self.related, pattern)
+    }
+
     /// Returns how likely a pattern is of a match.
     pub(super) fn chance_of_matches(&self, pattern: LevelPattern) -> f64 {
-        let levels = self.m.iter().enumerate();
-        levels
-            .filter_map(|(index, m)| m.get(usize::from(pattern.level(index)).checked_sub(1)?))
-            .product()
+        chance(&self.m, pattern)
     }
 
     /// Returns how many pairs of a pass are expected to be of each kind, and at which levels.
@@ -280,6 +293,14 @@ impl Classes {
             })
             .collect()
     }
+}
+
+/// Returns how likely a pattern is where levels are so likely.
+fn chance(levels: &Levels, pattern: LevelPattern) -> f64 {
+    let levels = levels.iter().enumerate();
+    levels
+        .filter_map(|(index, of)| of.get(usize::from(pattern.level(index)).checked_sub(1)?))
+        .product()
 }
 
 /// What one pass expects.

@@ -16,20 +16,21 @@
 use sameas_graph::{Evidence, LevelPattern, NodeId, ReferenceTable, SourceId};
 
 use super::classes::{CONVERGED, Classes, Levels, ROUNDS_MAX, Shares, corrected_u};
-use crate::Scope;
 use crate::blocking::{Block, Blocking};
 use crate::compare::Comparer;
 use crate::plan::MatchingPlan;
 use crate::prepared::Prepared;
+use crate::{Scope, TrainSettings};
 
-/// Of more candidate pairs nothing is learnt: they take 150 MB, and so many teach by their rules.
-pub const RIVAL_PAIRS_MAX: u64 = 4_000_000;
 /// What records can fill are numbered, whether a pair does or not: eight bytes each.
 const SLOTS_MAX: u32 = 16_000_000;
 /// The share of the records of the smaller source that have a partner, at first and at most: a
 /// share of one would leave a record no other choice than its best candidate.
 const PARTNERED_FIRST: f64 = 0.5;
 const PARTNERED_MAX: f64 = 0.95;
+
+/// The most of all pairs that may be of relatives.
+const RELATED_MAX: f64 = 0.45;
 
 /// Pairs that exclude each other, for a record has one partner in another source at most.
 struct Slots {
@@ -112,9 +113,9 @@ pub fn rival_probabilities(references: &ReferenceTable, evidence: &[Evidence]) -
 }
 
 /// Tells whether rules make more pairs than rivals are learnt from.
-pub(super) fn has_too_many_rivals(blocking: &Blocking<'_>) -> bool {
+pub(super) fn has_too_many_rivals(blocking: &Blocking<'_>, settings: &TrainSettings) -> bool {
     let pairs = blocking.costs().iter().map(|cost| cost.pairs);
-    pairs.sum::<u64>() > RIVAL_PAIRS_MAX
+    pairs.sum::<u64>() > settings.rival_pairs_max
 }
 
 /// Candidate pairs, and which pattern each shows.
@@ -131,8 +132,9 @@ impl Rivals {
         comparer: &Comparer<'_>,
         blocking: &Blocking<'_>,
         plan: &MatchingPlan,
+        settings: &TrainSettings,
     ) -> Option<Self> {
-        if !prepared.are_all_exclusive() || has_too_many_rivals(blocking) {
+        if !prepared.are_all_exclusive() || has_too_many_rivals(blocking, settings) {
             return None;
         }
         let found = candidates(prepared, comparer, blocking, plan);
@@ -149,46 +151,69 @@ impl Rivals {
     }
 
     /// Returns what is learnt from a guess of m and an observed u, of which matches are taken out, and
-    /// how likely two random records of different sources are of one entity, of so many pairs in total.
+    /// how likely two random records of different sources are of one entity or related, of so many pairs in total.
+    ///
+    /// What loses against the best candidate of a record and shares more with it than strangers do is related to it:
+    /// the other songs of an album.
     pub(super) fn teach(
         &self,
         plan: &MatchingPlan,
         classes: &Classes,
         observed: &Levels,
         total: f64,
-    ) -> (Classes, f64) {
+    ) -> (Classes, Shares) {
         let mut classes = classes.clone();
         classes.guess_again(plan);
+        classes.pin_related(plan);
         let all: Vec<usize> = (0..plan.comparisons.len()).collect();
         let mut partnered = PARTNERED_FIRST;
         let prior = |partnered: f64| partnered * self.slots.partners_max / total;
+        // At first there are as many relatives as matches.
+        let mut related = if classes.tells_related {
+            prior(partnered)
+        } else {
+            0.0
+        };
         for _ in 0..ROUNDS_MAX {
             let shares = Shares {
                 matched: prior(partnered),
-                related: 0.0,
+                related,
             };
             classes.u = corrected_u(observed, &classes, shares);
-            let odds = self.patterns.iter().map(|&pattern| {
+            classes.pin_related(plan);
+            let chances = self.patterns.iter().map(|&pattern| {
                 let matches = shares.matched * classes.chance_of_matches(pattern);
+                let relatives = shares.related * classes.chance_of_relatives(pattern);
                 let strangers = classes.chance_of_strangers(pattern, &all);
-                matches / strangers.max(f64::MIN_POSITIVE)
+                let others = (relatives + strangers).max(f64::MIN_POSITIVE);
+                [matches / others, relatives / others]
             });
-            let odds: Vec<f64> = odds.collect();
-            let of_pair = |pair: usize| odds[self.shown[pair] as usize];
-            let probabilities = self.slots.probabilities(of_pair, 1.0 - partnered);
+            let chances: Vec<[f64; 2]> = chances.collect();
+            let of_pair = |pair: usize| chances[self.shown[pair] as usize];
+            let odds = |pair: usize| of_pair(pair)[0];
+            let probabilities = self.slots.probabilities(odds, 1.0 - partnered);
             let next = self.slots.partnered(&probabilities);
             let moved = classes.learn_matches(plan, &self.levels(&probabilities, &classes.m));
-            let moved = moved.max((next - partnered).abs());
+            let mut moved = moved.max((next - partnered).abs());
             partnered = next;
+            if classes.tells_related {
+                let pairs = probabilities.iter().enumerate();
+                let relatives = pairs.map(|(pair, matched)| (1.0 - matched) * of_pair(pair)[1]);
+                let relatives: Vec<f64> = relatives.collect();
+                related = (relatives.iter().sum::<f64>() / total).min(RELATED_MAX);
+                let levels = self.levels(&relatives, &classes.related);
+                moved = moved.max(classes.learn_relatives(plan, &levels));
+            }
             if moved < CONVERGED {
                 break;
             }
         }
         classes.pin_related(plan);
-        (classes, prior(partnered))
+        let matched = prior(partnered);
+        (classes, Shares { matched, related })
     }
 
-    /// Returns how many matches are expected to show each level.
+    /// Returns how many pairs of a kind are expected to show each level.
     fn levels(&self, probabilities: &[f64], like: &Levels) -> Levels {
         let mut of_patterns = vec![0.0; self.patterns.len()];
         for (&pattern, probability) in self.shown.iter().zip(probabilities) {
@@ -233,13 +258,21 @@ fn candidates(
 /// Matches whose levels tell fewer bits from those of strangers agree in nothing there.
 const TELLING_BITS_LEAST: f64 = 0.2;
 
+/// Of fewer relatives among the pairs nothing tells matches apart.
+const RELATED_LEAST: f64 = 1e-3;
+
 /// Tells whether what was learnt leaves open what a match is: nothing of what is an entity's own
-/// was learnt, or matches mostly differ in it, or, where nothing tells relatives, matches agree in half of what
+/// was learnt, or matches mostly differ in it, or, where there are no relatives beside them, matches agree in half of what
 /// else is compared no more than strangers do.
 ///
 /// Where nobody is twice the likest strangers pass for matches. They were chosen by some fields, and
 /// agree in no others.
-pub(super) fn is_doubtful(plan: &MatchingPlan, learnt: &[usize], classes: &Classes) -> bool {
+pub(super) fn is_doubtful(
+    plan: &MatchingPlan,
+    learnt: &[usize],
+    classes: &Classes,
+    shares: Shares,
+) -> bool {
     let is_personal = |index: &usize| plan.comparisons[*index].scope == Scope::Person;
     let none_is_personal = !(0..plan.comparisons.len()).any(|index| is_personal(&index));
     let is_own = |index: &&usize| none_is_personal || is_personal(index);
@@ -254,7 +287,8 @@ pub(super) fn is_doubtful(plan: &MatchingPlan, learnt: &[usize], classes: &Class
         telling_bits(&classes.m[**index], &classes.u[**index]) < TELLING_BITS_LEAST
     };
     let (silent, others) = (others.clone().filter(is_silent).count(), others.count());
-    own.all(differs) || !classes.tells_related && silent > 0 && 2 * silent >= others
+    let are_alone = shares.related < RELATED_LEAST * shares.matched;
+    own.all(differs) || are_alone && silent > 0 && 2 * silent >= others
 }
 
 /// Returns how many bits the level of a match tells it from strangers on average (the divergence of
@@ -327,7 +361,11 @@ mod tests {
         let is_doubtful = |brand: Vec<f64>| {
             let mut classes = Classes::guess(&plan, &strangers);
             classes.m = vec![brand, vec![0.7, 0.3]];
-            super::is_doubtful(&plan, &[0, 1], &classes)
+            let shares = Shares {
+                matched: 0.01,
+                related: 0.0,
+            };
+            super::is_doubtful(&plan, &[0, 1], &classes, shares)
         };
         assert!(is_doubtful(vec![0.62, 0.38]));
         assert!(!is_doubtful(vec![0.95, 0.05]));

@@ -389,3 +389,88 @@ fn trained_on_articles(records: &Records, one_per_source: &[SourceId]) -> (Model
         &prepared, &comparer, &blocking, &plan, &settings, &key, None,
     )
 }
+
+/// Eight songs an album, each in both sources; a source shares artist, label and album with seven songs
+/// beside the one it is.
+fn songs(albums: usize) -> Records {
+    let count = albums * 8;
+    let draw = |song: usize| xxh3_64_with_seed(&(song as u64).to_le_bytes(), 9);
+    // One song in five is called otherwise in the second source.
+    let title = |node: usize| {
+        let song = node % count;
+        let other = node >= count && draw(song).is_multiple_of(5);
+        format!("t{song}{}", if other { "x" } else { "" })
+    };
+    let album = |node: usize| format!("a{}", node % count / 8);
+    let column = |text: &dyn Fn(usize) -> String| {
+        let texts: Vec<String> = (0..2 * count).map(text).collect();
+        Column::from_texts(texts.iter().map(|text| Some(text.as_str())))
+    };
+    let mut references = ReferenceTableBuilder::new(vec!["a".to_owned(), "b".to_owned()]);
+    for source in 0..2 {
+        for number in 0..count {
+            references.push(SourceId::new(source), &format!("{number:04}"));
+        }
+    }
+    let kinds = ["album", "artist", "label", "title"];
+    let kinds = kinds.map(|name| (name.to_owned(), Some(FieldKind::Text)));
+    let schema = Schema::new(&kinds.into_iter().collect::<BTreeMap<_, _>>());
+    let columns = vec![
+        column(&album),
+        column(&album),
+        column(&album),
+        column(&title),
+    ];
+    Records::new(references.finish(), schema, columns)
+}
+
+/// Whatever shared an album passed for one song, for three fields said so; what loses against the
+/// best candidate tells that songs of an album share these.
+#[test]
+fn rivals_teach_what_relatives_share() {
+    let records = songs(40);
+    let compare = ["album", "artist", "label", "title"].map(|field| CompareSettings {
+        field: field.to_owned(),
+        levels: Some(vec!["exact".to_owned()]),
+        scope: Some(if field == "title" {
+            Scope::Person
+        } else {
+            Scope::Household
+        }),
+        ..CompareSettings::default()
+    });
+    let block = BlockSettings {
+        on: vec!["album".to_owned()],
+        window: None,
+    };
+    let plan = MatchingPlan::new(records.schema(), &compare, &[block], &[])
+        .expect("the settings are sound");
+    let prepared = Prepared::new(&records, &plan, &[SourceId::new(0), SourceId::new(1)]);
+    let blocking = Blocking::new(&prepared, &plan, &crate::BudgetSettings::default());
+    let comparer = Comparer::new(&prepared, &plan);
+    let key = FrequencyKey::new([7; 32]);
+    let settings = TrainSettings::default();
+    let (model, training) = train(
+        &prepared, &comparer, &blocking, &plan, &settings, &key, None,
+    );
+    assert!(training.is_by_rivals);
+    let threshold = Threshold {
+        link: 0.0,
+        review: 0.0,
+    };
+    let comparer = Comparer::of_model(&prepared, &plan, &model, &key);
+    let weigher = Weigher::new(&prepared, &comparer, &plan, &model, &key, threshold);
+    let rows = prepared.rows();
+    let weight = |a: u32, b: u32| weigher.weigh_pair(rows.of(a), rows.of(b)).bits;
+    let same = |song: &u32| title_of(&records, *song) == title_of(&records, *song + 320);
+    let song = (0..320).find(same).expect("most songs are called the same");
+    assert!(weight(song, song + 320) > 3.0);
+    let beside = (0..320).find(|other| *other != song && other / 8 == song / 8);
+    assert!(weight(song, beside.expect("albums have eight") + 320) < -2.0);
+}
+
+fn title_of(records: &Records, node: u32) -> String {
+    let column = records.column(records.schema().field_id("title").expect("it is there"));
+    let text = column.dictionary().text(column.first(node as usize));
+    text.to_owned()
+}

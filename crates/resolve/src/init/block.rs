@@ -9,8 +9,8 @@
 use sameas_graph::{Bridges, Constraints, Evidence, MatchWeight};
 use sameas_matching::{
     BlockSettings, Blocking, BudgetSettings, Comparer, DecideSettings, FrequencyKey, MatchingPlan,
-    Model, Prepared, RIVAL_PAIRS_MAX, RuleCost, Threshold, Training, Weigher, parse_key_part,
-    train,
+    Model, Prepared, RIVAL_PAIRS_MAX, RuleCost, Threshold, TrainSettings, Training, Weigher,
+    parse_key_part, train,
 };
 use sameas_record::{FieldKind, Records};
 
@@ -443,7 +443,12 @@ impl<'a> Ground<'a> {
         let prepared = Prepared::new(self.records, plan, &self.exclusive());
         let blocking = Blocking::new(&prepared, plan, &self.budget());
         let comparer = Comparer::new(&prepared, plan);
-        let train_settings = &self.settings.train;
+        // What the sample makes too few of the whole may make too many of.
+        let rivals = RIVAL_PAIRS_MAX as f64 * self.share * self.share;
+        let train_settings = TrainSettings {
+            rival_pairs_max: rivals as u64,
+            ..self.settings.train.clone()
+        };
         train(
             &prepared,
             &comparer,
