@@ -14,6 +14,7 @@ mod known;
 mod lexicon;
 mod locale;
 mod map;
+mod moved;
 mod recognise;
 mod repeats;
 mod role;
@@ -305,15 +306,13 @@ pub async fn init(request: &InitRequest, options: &JobOptions) -> Result<InitRep
     }
     write::make_folder(&request.folder)?;
     let mut found = Found::read(request, options).await?;
-    let threads = crate::rebuild::threads(options)?;
-    let (mut records, share) = ground(&found.settings, &found.profiles, options, &threads).await?;
-    let Found {
-        settings, fields, ..
-    } = &mut found;
-    found.frequent = frequent::ignore(settings, fields, &mut records, share);
-    options.progress.stage("choose rules", None);
-    let secret = FrequencyKey::new(options.new_key);
-    let choice = threads.install(|| found.decide(&records, share, &secret))?;
+    let before = found.undecided();
+    let mut choice = found.look(options).await?;
+    let Undecided { mut fields, .. } = before.clone();
+    if moved::bring_back(&choice.moved, &found.profiles, &mut fields) {
+        found.take_back(Undecided { fields, ..before });
+        choice = found.look(options).await?;
+    }
     if choice.rules.is_empty() {
         return Err(InitError::NoBlock);
     }
@@ -350,7 +349,40 @@ struct Found {
     perhaps_once: Vec<String>,
 }
 
+/// What decisions change.
+#[derive(Clone)]
+struct Undecided {
+    settings: Settings,
+    fields: Fields,
+    compare: Vec<String>,
+}
+
 impl Found {
+    fn undecided(&self) -> Undecided {
+        Undecided {
+            settings: self.settings.clone(),
+            fields: self.fields.clone(),
+            compare: self.compare.clone(),
+        }
+    }
+
+    /// Goes back to before anything was decided, with other fields.
+    fn take_back(&mut self, to: Undecided) {
+        (self.settings, self.fields, self.compare) = (to.settings, to.fields, to.compare);
+        map_into(&mut self.settings, &self.profiles, &self.fields);
+    }
+
+    /// Reads the records and decides by them.
+    async fn look(&mut self, options: &JobOptions) -> Result<Choice, InitError> {
+        let threads = crate::rebuild::threads(options)?;
+        let (mut records, share) =
+            ground(&self.settings, &self.profiles, options, &threads).await?;
+        self.frequent = frequent::ignore(&mut self.settings, &self.fields, &mut records, share);
+        options.progress.stage("choose rules", None);
+        let secret = FrequencyKey::new(options.new_key);
+        Ok(threads.install(|| self.decide(&records, share, &secret))?)
+    }
+
     /// Reads the files and recognises their columns.
     async fn read(request: &InitRequest, options: &JobOptions) -> Result<Self, InitError> {
         options.progress.stage("read", None);
@@ -418,6 +450,13 @@ impl Found {
         );
         map_into(settings, &self.profiles, &self.fields);
         let mut choice = Ground::new(settings, records, share, secret).choose(&self.fields)?;
+        if compare::relatives(settings, &self.fields) {
+            // Relatives explain what else would leave open what a match is.
+            let is_doubtful = choice.is_doubtful;
+            let ground = Ground::new(settings, records, share, secret);
+            choice = ground.choose(&self.fields)?;
+            choice.is_doubtful = is_doubtful;
+        }
         let said = decide::choose(settings, self.fields.subject, &choice);
         (self.decide, self.perhaps_once) = (said.remarks, said.perhaps_once);
         if said.reach == Reach::Wide {

@@ -16,14 +16,15 @@ use sameas_record::{FieldKind, Records};
 
 use super::decide::{self, Differing};
 use super::map::Fields;
+use super::moved::{self, Moved};
 use super::recognise::Subject;
-use super::repeats::{self, Repeats};
+use super::repeats::{self, Repeats, Verdict};
 use super::role::Role;
 use super::threshold::Clusters;
 use crate::Settings;
 use crate::job::JobError;
-
 use crate::rebuild::pair_weight;
+
 /// A rule that makes more pairs a record than this is no candidate.
 const PAIRS_PER_RULE_MAX: f64 = 25.0;
 
@@ -91,6 +92,8 @@ pub(super) struct Choice {
     pub(super) repeats: Vec<Repeats>,
     /// Of what might hold records apart.
     pub(super) differing: Vec<Differing>,
+    /// Numbers of sources that are off by the same.
+    pub(super) moved: Vec<Moved>,
     /// The share of confident matches that the rules find together.
     pub(super) recall: f64,
     /// How many confident matches there were.
@@ -342,7 +345,12 @@ impl<'a> Ground<'a> {
         let links = self.weighed(&plan, &model, confident);
         let levels = plan.comparisons.iter().map(|asked| asked.levels.len());
         let levels: Vec<usize> = levels.collect();
-        let repeats = repeats::count(self.records.references(), &links, &levels, self.share);
+        let mut repeats = repeats::count(self.records.references(), &links, &levels, self.share);
+        let by_rivals = self.links_by_rivals(&first, &repeats)?;
+        if let Some(links) = &by_rivals {
+            repeats = repeats::count(self.records.references(), links, &levels, self.share);
+        }
+        let moved = moved::find(self.records, fields, by_rivals.as_ref().unwrap_or(&links));
         // Once sources are known to be clean, only the rules are chosen again.
         let asked = if self.exclusive().is_empty() {
             decide::may_hold_apart(self.settings, fields)
@@ -370,6 +378,7 @@ impl<'a> Ground<'a> {
         }
         Ok(Choice {
             repeats,
+            moved,
             differing,
             recall,
             confident: pairs.len() as u64,
@@ -378,6 +387,36 @@ impl<'a> Ground<'a> {
             has_few_records: self.rivals_max() >= PAIRS_PER_RULE_MAX,
             rules,
         })
+    }
+
+    /// Returns what links by what is learnt if every source is presumed to hold each entity once, where
+    /// what was learnt without that does not show that they do.
+    ///
+    /// What one entity shares with its like (an album, a household) may pass for what records of one
+    /// entity share, and all its like then for repetitions. Who is the best of its candidates is never one of them, so
+    /// what is learnt of rivals tells whether sources that were presumed to repeat nothing do.
+    fn links_by_rivals(
+        &self,
+        rules: &[Vec<String>],
+        repeats: &[Repeats],
+    ) -> Result<Option<Vec<Evidence>>, JobError> {
+        let are_clean = repeats.iter().all(|of| of.verdict() == Verdict::Clean);
+        if repeats.len() < 2 || are_clean || !self.exclusive().is_empty() {
+            return Ok(None);
+        }
+        let mut settings = self.settings.clone();
+        let names = settings.sources.iter().map(|source| source.name.clone());
+        settings.decide.one_per_source = names.collect();
+        let ground = Ground {
+            settings: &settings,
+            ..*self
+        };
+        let plan = self.plan(rules)?;
+        let (model, training) = ground.trained(&plan);
+        let link = self.settings.decide.link;
+        Ok(training
+            .is_by_rivals
+            .then(|| self.weighed(&plan, &model, link)))
     }
 
     /// Tells whether what the chosen rules teach leaves open what a match is, which many narrow rules
@@ -454,7 +493,7 @@ impl<'a> Ground<'a> {
             &comparer,
             &blocking,
             plan,
-            train_settings,
+            &train_settings,
             self.key,
             None,
         )
@@ -519,6 +558,12 @@ impl<'a> Ground<'a> {
         let rules: Vec<Vec<String>> = choice.rules.iter().map(|rule| rule.on.clone()).collect();
         let plan = self.plan(&rules)?;
         let (model, training) = self.trained(&plan);
+        let least = if training.is_by_rivals {
+            EVIDENCE_OF_RIVALS_MIN
+        } else {
+            EVIDENCE_MIN
+        };
+        let evidence = self.weighed(&plan, &model, least);
         let constraints = Constraints {
             one_per_source: self.exclusive(),
             cannot_link: Vec::new(),
@@ -574,12 +619,6 @@ fn is_often_hot(cost: &RuleCost) -> bool {
     let largest: u64 = cost.hot.iter().map(|hot| hot.len).sum();
     let hot = cost.hot_records.saturating_sub(largest);
     hot as f64 > OFTEN_HOT * cost.keyed_records.saturating_sub(largest) as f64
-        let least = if training.is_by_rivals {
-            EVIDENCE_OF_RIVALS_MIN
-        } else {
-            EVIDENCE_MIN
-        };
-        let evidence = self.weighed(&plan, &model, least);
 }
 
 fn field_of(part: &str) -> String {

@@ -85,6 +85,32 @@ pub(super) fn choose(
     remarks
 }
 
+/// Tells what things share with their like: songs an album, articles a brand, papers their authors.
+/// They are to each other what a household is. Returns whether anything was told.
+///
+/// It is told where there are rivals to learn from, for what loses against a match may be its relative;
+/// of one list nothing shows which of those that share something are one.
+pub(super) fn relatives(settings: &mut Settings, fields: &Fields) -> bool {
+    if fields.subject == Subject::Person || settings.sources.len() < 2 {
+        return false;
+    }
+    let mut is_told = false;
+    for comparison in &mut settings.comparisons {
+        let role = fields.fields.get(&comparison.field).map(|field| field.role);
+        let is_shared = match role {
+            Some(Role::Group | Role::Word | Role::People) => true,
+            // A person, and an organisation, has a day of its own; songs share that of their album.
+            Some(Role::Date) => fields.subject == Subject::Thing,
+            _ => false,
+        };
+        if is_shared {
+            comparison.scope = Some(Scope::Household);
+            is_told = true;
+        }
+    }
+    is_told
+}
+
 /// Compares texts by how rare the words are that they share, where each record has rivals.
 pub(super) fn among_rivals(settings: &mut Settings, fields: &Fields) {
     for comparison in &mut settings.comparisons {
@@ -101,6 +127,8 @@ fn scope(role: Role, subject: Subject, is_sure: bool) -> Option<Scope> {
     match role {
         Role::Identifier if !is_sure => Some(Scope::Open),
         Role::Company if subject == Subject::Organisation => Some(Scope::Person),
+        // What persons wrote or own is told of all who had a part in it.
+        Role::Title | Role::People if subject == Subject::Person => Some(Scope::Household),
         Role::Phone | Role::Website if subject == Subject::Organisation => Some(Scope::Open),
         _ => role.scope(),
     }
@@ -294,4 +322,58 @@ fn together(records: &Records, field: &str, other: &str) -> f64 {
         .map(|(_, other)| *other != 0)
         .collect();
     present.iter().filter(|both| **both).count() as f64 / (present.len() as f64).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sameas_source::SourceSettings;
+
+    use super::*;
+    use crate::init::map::Field;
+
+    /// The scopes of fields in so many lists, once what things share is told.
+    fn scopes(subject: Subject, sources: usize) -> Vec<Option<Scope>> {
+        let roles = [
+            ("album", Role::Group),
+            ("authors", Role::People),
+            ("title", Role::Title),
+            ("year", Role::Year),
+        ];
+        let field = |role: Role| Field {
+            role,
+            kind: role.kind(),
+            mapped: BTreeMap::new(),
+        };
+        let fields = Fields {
+            fields: roles
+                .map(|(name, role)| (name.to_owned(), field(role)))
+                .into(),
+            left_out: Vec::new(),
+            subject,
+        };
+        let comparisons = roles.map(|(name, role)| CompareSettings {
+            field: name.to_owned(),
+            scope: scope(role, subject, true),
+            ..CompareSettings::default()
+        });
+        let mut settings = Settings {
+            sources: vec![SourceSettings::default(); sources],
+            comparisons: comparisons.to_vec(),
+            ..Settings::default()
+        };
+        relatives(&mut settings, &fields);
+        let comparisons = settings.comparisons.into_iter();
+        comparisons.map(|comparison| comparison.scope).collect()
+    }
+
+    /// All songs of an album were one song, for nothing told that they share it.
+    #[test]
+    fn things_share_their_group_with_their_like_where_there_are_rivals() {
+        let (own, shared) = (Some(Scope::Person), Some(Scope::Household));
+        assert_eq!(scopes(Subject::Thing, 2), [shared, shared, own, None]);
+        assert_eq!(scopes(Subject::Thing, 1), [None, own, own, None]);
+        assert_eq!(scopes(Subject::Person, 2), [None, shared, shared, None]);
+    }
 }

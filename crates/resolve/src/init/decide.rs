@@ -86,6 +86,12 @@ fn clean_sources(settings: &mut Settings, choice: &Choice, said: &mut Said) {
                     "UNSURE: `{name}` seems to hold each entity once: {figures}; if those are copies, not a series, take it out of one_per_source, or none of its duplicates is ever found"
                 ),
             ),
+            Verdict::Presumed => (
+                true,
+                format!(
+                    "UNSURE: `{name}` is presumed to hold each entity once: {figures}; take it out of one_per_source if it repeats some, or none of its duplicates is ever found"
+                ),
+            ),
             Verdict::Copied => {
                 said.perhaps_once.push(name.clone());
                 (

@@ -149,7 +149,7 @@ fn fitness(profile: &Profile, column: usize) -> Fitness {
         return Fitness::Personal;
     }
     match meaning.role {
-        Role::Identifier | Role::Number | Role::Year | Role::Label | Role::Internal => {
+        Role::Identifier | Role::Number | Role::Age | Role::Year | Role::Label | Role::Internal => {
             Fitness::Plain
         }
         Role::Word | Role::Code if shape.words < 1.5 => Fitness::Plain,

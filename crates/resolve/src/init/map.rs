@@ -48,6 +48,7 @@ pub(super) struct Field {
 }
 
 /// The fields, and why other columns are left out, by source.
+#[derive(Clone)]
 #[expect(clippy::struct_field_names, reason = "the fields of records")]
 pub(super) struct Fields {
     pub(super) fields: BTreeMap<String, Field>,
@@ -205,8 +206,8 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
         };
         whole::names(&mut draft);
         whole::addresses(&mut draft);
-        whole::places(&mut draft);
         whole::birth_dates(&mut draft);
+        whole::places(&mut draft);
         plain::plain(&mut draft);
     }
     let subject = if are_persons * 2 >= profiles.len() {

@@ -120,7 +120,8 @@ pub(super) fn fits(role: Role, shape: &Shape) -> f64 {
     match role {
         Role::Email => shape.email,
         Role::BirthDate | Role::Date => shape.date,
-        Role::Year => shape.year,
+        Role::Year => shape.year + shape.short_year,
+        Role::Age => shape.number,
         Role::Number => shape
             .number
             .max(not(shape.letters) * f64::from(u8::from(shape.digits > 0.3))),
@@ -311,10 +312,10 @@ fn by_digits(name: &str, shape: &Shape, is_unique: bool) -> (Role, &'static str)
     let is_number = shape.number > 0.9;
     let is_whole = shape.decimal < 0.05;
     let is_fixed = shape.same_len > 0.9 || shape.zero > 0.03;
-    if is_number && !is_whole {
     if is_number && shape.duration > 0.5 {
         return (Role::Number, "the values are durations");
     }
+    if is_number && !is_whole {
         return (Role::Number, "the values are numbers with fractions");
     }
     if is_unique || shape.distinct_share() > 0.5 && (!is_number || is_fixed && shape.len >= 6.0) {

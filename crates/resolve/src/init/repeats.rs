@@ -18,7 +18,11 @@ const Z: f64 = 1.959_963_985;
 /// A source whose records repeat at most as often as the model errs counts as clean; these bound
 /// what is taken for the model's error.
 const ERROR_MIN: f64 = 0.005;
-const ERROR_MAX: f64 = 0.01;
+const ERROR_MAX: f64 = 0.02;
+
+/// A source of which too few records have partners to say so surely counts as clean all the same if
+/// none or so few repeat that more than this share is unlikely.
+const PRESUMED_MAX: f64 = 0.02;
 
 /// So many of a source's records must surely have partners elsewhere to say anything.
 const PARTNERED_MIN: u64 = 20;
@@ -57,6 +61,8 @@ pub(super) enum Verdict {
     Clean,
     /// It does, unless what is doubtful are copies.
     Doubtful,
+    /// It likely does, though too few records show it.
+    Presumed,
     /// It repeats what its copy repeats, and nothing tells whether that is a series.
     Copied,
     /// It may, or may not.
@@ -71,15 +77,19 @@ impl Repeats {
         if share(self.surplus as f64) > self.bound {
             return Verdict::Repeating;
         }
-        if self.partnered < PARTNERED_MIN || share(upper(self.surplus)) > self.bound {
+        let surplus = share(upper(self.surplus));
+        if self.partnered < PARTNERED_MIN || surplus > PRESUMED_MAX.max(self.bound) {
             return Verdict::Unknown;
         }
-        if share(upper(self.surplus + self.doubtful)) > self.bound {
-            return if self.is_copied {
-                Verdict::Copied
-            } else {
-                Verdict::Doubtful
-            };
+        let is_doubtful = share(upper(self.surplus + self.doubtful)) > self.bound;
+        if is_doubtful && self.is_copied {
+            return Verdict::Copied;
+        }
+        if surplus > self.bound {
+            return Verdict::Presumed;
+        }
+        if is_doubtful {
+            return Verdict::Doubtful;
         }
         Verdict::Clean
     }
@@ -299,5 +309,6 @@ mod tests {
     fn few_records_say_nothing() {
         assert_eq!(verdicts(100, 0, false), [Verdict::Unknown; 2]);
         assert_eq!(verdicts(100, 2, false)[0], Verdict::Repeating);
+        assert_eq!(verdicts(400, 0, false), [Verdict::Presumed; 2]);
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Role {
     /// A word or few that many records share: venue, brand, genre, occupation.
     Group,
     Year,
+    /// Of a person, in years, when a list was made.
+    Age,
     Number,
     /// Where on Earth: latitude and longitude.
     Place,
@@ -70,7 +72,7 @@ impl Role {
             Self::Identifier | Self::HouseNumber | Self::Website | Self::Code => {
                 FieldKind::Identifier
             }
-            Self::Year | Self::Number => FieldKind::Number,
+            Self::Year | Self::Age | Self::Number => FieldKind::Number,
             Self::Place => FieldKind::Coordinates,
             Self::Suffix
             | Self::Gender
@@ -100,7 +102,9 @@ impl Role {
     /// Returns the scope where it differs from that of the kind.
     pub(super) fn scope(self) -> Option<Scope> {
         match self {
-            Self::Suffix | Self::Gender | Self::Title | Self::People => Some(Scope::Person),
+            Self::Suffix | Self::Gender | Self::Age | Self::Title | Self::People => {
+                Some(Scope::Person)
+            }
             Self::HouseNumber | Self::Website | Self::Code | Self::Relative => {
                 Some(Scope::Household)
             }
@@ -185,6 +189,12 @@ impl Role {
                 "jaccard >= 0.3",
             ],
             Self::Year => &["exact", "difference <= 1"],
+            Self::Age => &[
+                "exact",
+                "difference <= 1",
+                "difference <= 2",
+                "difference <= 5",
+            ],
             Self::Place => &["exact", "km <= 0.1", "km <= 1", "km <= 10"],
             Self::Number => &["exact", "percent <= 2", "percent <= 10", "percent <= 30"],
         }
@@ -229,7 +239,7 @@ impl Role {
             | Self::FullName
             | Self::Name => 9,
             Self::Phone | Self::Postcode | Self::Street | Self::Address | Self::People => 8,
-            Self::City | Self::Year | Self::Website | Self::Group | Self::Place => 6,
+            Self::City | Self::Year | Self::Age | Self::Website | Self::Group | Self::Place => 6,
             Self::MiddleName
             | Self::HouseNumber
             | Self::AddressLine2
@@ -271,6 +281,7 @@ impl Role {
             Self::People => "names of persons",
             Self::Group => "a group that records share",
             Self::Year => "a year",
+            Self::Age => "an age",
             Self::Number => "a number",
             Self::Place => "a place on Earth",
             Self::Website => "a web address",

@@ -225,7 +225,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     (Role::Date, "date", &["date", "datum", "fecha", "data", "dato", "дата", "日期", "日付", "날짜"]),
     (Role::Number, "price", &["price", "list price", "sale price", "preis", "prix", "precio", "prezzo", "preco", "prijs", "cena", "pris", "hinta", "fiyat", "цена", "价格", "価格", "가격"]),
     (Role::Number, "duration", &["duration", "runtime", "length", "dauer", "lange", "laufzeit", "duree", "duracion", "durata", "duracao", "playtime", "длительность", "时长"]),
-    (Role::Number, "age", &["age", "alter", "edad", "eta", "idade", "leeftijd", "wiek", "vek", "alder", "birth age", "age at", "возраст", "年龄", "年齢", "나이"]),
+    (Role::Age, "age", &["age", "alter", "edad", "eta", "idade", "leeftijd", "wiek", "vek", "alder", "birth age", "age at", "возраст", "年龄", "年齢", "나이"]),
     (Role::Place, "coordinates", &["coordinates", "coordinate", "lat lon", "lat lng", "lat long", "latlng", "latlon", "geo point", "gps", "koordinaten", "coordonnees", "coordenadas", "coordinate gps"]),
     (Role::Number, "latitude", &["latitude", "lat", "breitengrad", "latitud", "latitudine", "широта"]),
     (Role::Number, "longitude", &["longitude", "lon", "lng", "long", "langengrad", "longitud", "longitudine", "долгота"]),
