@@ -306,7 +306,7 @@ mod tests {
         let weak = (0..count / 3).map(|n| edge(3 * n + 1, 3 * n + 2, 4.0));
         let sure: Vec<Evidence> = sure.collect();
         let chosen = |evidence: &[Evidence], bits: f64| {
-            chosen(&references, evidence, &constraints, bits, Clusters::choose)
+            chosen(&references, evidence, &constraints, bits, |of| of.choose())
         };
         assert!((chosen(&sure, -20.0) - USUAL).abs() < 1e-9);
         let mut both: Vec<Evidence> = sure.into_iter().chain(weak).collect();
@@ -325,7 +325,7 @@ mod tests {
             .map(|n| edge(n, n + 1, 5.0 + f64::from(n % 5)))
             .collect();
         let constraints = constraints(Vec::new());
-        let chosen = |bits: f64| chosen(&references, &links, &constraints, bits, Clusters::choose);
+        let chosen = |bits: f64| chosen(&references, &links, &constraints, bits, |of| of.choose());
         assert!((chosen(-2.0) - USUAL).abs() < 1e-9);
         assert!(chosen(-20.0) > 0.98);
     }
@@ -339,8 +339,9 @@ mod tests {
         let once = constraints(vec![SourceId::new(0), SourceId::new(1)]);
         let chosen = |bits: f64| {
             let links: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, bits)).collect();
-            let ask = Clusters::choose_among_rivals;
-            chosen(&references, &links, &once, -20.0, ask)
+            chosen(&references, &links, &once, -20.0, |of| {
+                of.choose_among_rivals()
+            })
         };
         assert!(chosen(-1.0) < 0.34);
         assert!((chosen(14.0) - USUAL).abs() < 1e-9);
@@ -359,7 +360,9 @@ mod tests {
             _ => 0.5,
         };
         let links: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, bits(n))).collect();
-        let ask = Clusters::choose_among_rivals;
-        assert!(chosen(&references, &links, &once, -20.0, ask) >= 0.9);
+        let found = chosen(&references, &links, &once, -20.0, |of| {
+            of.choose_among_rivals()
+        });
+        assert!(found >= 0.9);
     }
 }
