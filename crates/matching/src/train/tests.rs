@@ -5,7 +5,7 @@ use sameas_record::{Column, FieldKind, Records, Schema};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::*;
-use crate::{BlockSettings, CompareSettings, LevelSettings};
+use crate::{BlockSettings, CompareSettings, LevelSettings, Scope};
 
 const FIELDS: [(&str, FieldKind); 4] = [
     ("dob", FieldKind::Date),
