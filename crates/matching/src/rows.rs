@@ -4,7 +4,6 @@
 //! memory; [`Rows::prefetch`] asks for the rows of many at once, so that their reads overlap, and
 //! all questions that equality answers are then answered from rows alone.
 
-mod memory;
 #[cfg(target_arch = "x86_64")]
 mod panel;
 
@@ -13,7 +12,6 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use sameas_record::{Derived, FieldId, Form, Records, ValueId};
 
-use self::memory::Words;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use self::panel::Panel;
 use crate::machine::prefetch;
@@ -136,7 +134,7 @@ pub struct Rows {
     /// Each hint and the place of its first word behind the numbers.
     hints: Vec<(Hint, usize)>,
     width: usize,
-    ids: Words,
+    ids: Vec<u32>,
 }
 
 impl Rows {
@@ -182,7 +180,7 @@ impl Rows {
                 (ahead + at, hint.len(), values, &words[..])
             })
             .collect();
-        let mut ids = Words::zeros(width * records.len());
+        let mut ids = vec![0; width * records.len()];
         let chunks = ids.par_chunks_mut((width * FILL_LEN).max(1));
         chunks.enumerate().for_each(|(chunk, ids)| {
             for (slot, (values, derived)) in columns.iter().enumerate() {

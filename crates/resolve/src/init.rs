@@ -476,10 +476,10 @@ impl Found {
             });
         } else if !choice.rules.is_empty() {
             let ground = Ground::new(settings, records, share, secret);
-            let (link, expected, usual) = ground.threshold(&choice)?;
+            let [link, expected, best, usual] = ground.threshold(&choice)?;
             settings.decide.link = link;
             settings.decide.review = settings.decide.review.min(link);
-            let because = if expected < usual {
+            let because = if expected < best {
                 ": the lowest that promises little less, for low probabilities of the best candidate are too low"
             } else {
                 ""

@@ -485,6 +485,8 @@ impl World {
             self.budget.refined_pairs_per_record_max
         )
         .unwrap();
+        // Bridges that are refused are the business of another test.
+        settings.push_str("[decide]\nbridge = 0.0\n");
         let path = folder.join("sameas.toml");
         fs::write(&path, settings).unwrap();
         path

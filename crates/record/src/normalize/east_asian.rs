@@ -1,5 +1,8 @@
 //! Names in Han characters, kana or Hangul: surname first, and often without a space.
 
+use unicode_normalization::UnicodeNormalization;
+
+use super::VALUE_LEN_MAX;
 use super::fold::fold;
 
 /// A name without a space has a surname of two characters from this many on (most of Japan), of one
@@ -20,10 +23,14 @@ pub(super) enum Order {
 /// Folding writes each Han character as a word of its own, so that the last sound of a given name
 /// would pass for the surname.
 pub(super) fn fold_name(raw: &str, order: Order) -> Option<String> {
-    if raw.is_ascii() || !raw.chars().all(is_east_asian_or_space) {
+    if raw.is_ascii() || raw.len() > VALUE_LEN_MAX {
         return None;
     }
-    let mut words: Vec<&str> = raw.split_whitespace().collect();
+    let composed: String = raw.nfkc().filter(|c| !is_invisible(*c)).collect();
+    if !composed.chars().all(is_east_asian_or_space) {
+        return None;
+    }
+    let mut words: Vec<&str> = composed.split_whitespace().collect();
     if order == Order::SurnameFirst
         && let [word] = words[..]
     {
@@ -40,12 +47,18 @@ pub(super) fn fold_name(raw: &str, order: Order) -> Option<String> {
         .into_iter()
         .map(|word| Some(fold(word)?.replace(' ', "")));
     let words: Vec<String> = words.collect::<Option<_>>()?;
-    Some(match (order, &words[..]) {
+    let name = match (order, &words[..]) {
         (Order::SurnameFirst, [surname, given @ ..]) if !given.is_empty() => {
             format!("{surname}, {}", given.join(" "))
         }
         _ => words.join(" "),
-    })
+    };
+    (name.len() <= VALUE_LEN_MAX).then_some(name)
+}
+
+/// Tells whether a character only chooses how the one before it looks, or joins or parts words unseen.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 fn is_east_asian_or_space(character: char) -> bool {

@@ -60,7 +60,8 @@ fn seconds_of(text: &str) -> Option<u32> {
         if worth >= last {
             return None;
         }
-        seconds += number.parse::<u32>().ok()?.checked_mul(worth)?;
+        let more = number.parse::<u32>().ok()?.checked_mul(worth)?;
+        seconds = seconds.checked_add(more)?;
         last = worth;
         parts += 1;
         rest = after.trim_start_matches(['.', ',', ' ']);
@@ -70,6 +71,12 @@ fn seconds_of(text: &str) -> Option<u32> {
 
 /// Reads parts between colons, each but the first of two digits below sixty.
 fn seconds_by_place(text: &str) -> Option<u32> {
+    if !text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b':')
+    {
+        return None;
+    }
     let mut parts = text.split(':');
     let mut seconds = parts.next()?.parse::<u32>().ok()?;
     let mut count = 1;

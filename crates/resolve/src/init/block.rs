@@ -554,7 +554,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Returns the threshold to link from, and the F1 to expect there and at the usual one.
-    pub(super) fn threshold(&self, choice: &Choice) -> Result<(f64, f64, f64), JobError> {
+    pub(super) fn threshold(&self, choice: &Choice) -> Result<[f64; 4], JobError> {
         let rules: Vec<Vec<String>> = choice.rules.iter().map(|rule| rule.on.clone()).collect();
         let plan = self.plan(&rules)?;
         let (model, training) = self.trained(&plan);

@@ -16,6 +16,9 @@ const LINKS_LEAST: u64 = 30;
 const SHARE_MIN: f64 = 0.3;
 const TIMES_EQUAL_MIN: u64 = 2;
 
+/// Numbers are brought back if so many are written as nothing but a number.
+const PLAIN_MIN: f64 = 0.98;
+
 /// A number of one source that is off by the same in most records.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Moved {
@@ -55,9 +58,10 @@ pub(super) fn find(records: &Records, fields: &Fields, links: &[Evidence]) -> Ve
             let [Some(first), Some(second)] = nodes.map(number) else {
                 continue;
             };
-            if sources[0] != sources[1] {
+            let by = first.checked_sub(second);
+            if let Some(by) = by.filter(|_| sources[0] != sources[1]) {
                 let of = differences.entry(sources).or_default();
-                *of.entry(first - second).or_default() += 1;
+                *of.entry(by).or_default() += 1;
             }
         }
         let first = differences.keys().map(|sources| sources[0]).min();
@@ -100,16 +104,26 @@ pub(super) fn bring_back(moved: &[Moved], profiles: &[Profile], fields: &mut Fie
         let [column] = mapped.columns[..] else {
             continue;
         };
+        // Expressions see values as they are written.
+        let values = profiles[source].sample.values(column).flatten();
+        let are_plain: Vec<bool> = values
+            .map(|value| value.trim().parse::<f64>().is_ok())
+            .collect();
+        let plain = are_plain.iter().filter(|is_plain| **is_plain).count();
+        if (plain as f64) < PLAIN_MIN * are_plain.len() as f64 {
+            continue;
+        }
         let column = quoted(&profiles[source].sample.columns[column].name);
         let text = format!("try_cast({column} as double) + ({})", found.by);
         mapped.mapping = FieldMapping::From(OneOrMany::One(text));
         mapped.remark = format!(
-            "{}; off by {} in {:.0} % of {} likely pairs, as what was taken at another time is",
+            "{}; {:+} is added, for {:.0} % of {} likely pairs are off by that, as what was taken at another time is",
             mapped.remark,
             found.by,
             found.share * 100.0,
             found.links
         );
+        mapped.is_sure = false;
         is_any = true;
     }
     is_any

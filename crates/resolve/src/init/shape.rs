@@ -157,8 +157,15 @@ impl Shape {
         self.short_year += is(short.len() == 2 && short.bytes().all(|b| b.is_ascii_digit()));
         let number = value.trim_start_matches(['$', '€', '£', '-']);
         let number = number.trim_end_matches(['%', '€', '£']).trim();
-        let has_units = value.contains(':') || value.contains('m') && value.contains('s');
-        let is_duration = has_units && readers.text(FieldKind::Number, None, value).is_some();
+        // What is read as more than the number it begins with was in several units.
+        let first = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
+        let read = readers
+            .text(FieldKind::Number, None, value)
+            .filter(|_| first > 0);
+        let is_plain =
+            |text: &str| text.trim_start_matches('0') == value[..first].trim_start_matches('0');
+        let is_duration = value.contains([':', 'm', 'h'])
+            && read.is_some_and(|text| !text.contains(['.', '-']) && !is_plain(&text));
         self.duration += is(is_duration);
         self.number += is(is_duration
             || digits > 0

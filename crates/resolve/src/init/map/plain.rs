@@ -135,8 +135,8 @@ const SHORT_YEARS_MIN: f64 = 0.02;
 /// Returns the expression that gives years of two digits their century, as dates of two digits get it.
 fn whole_years(column: &str) -> String {
     let text = format!("cast({} as varchar)", quoted(column));
-    let last = format!(r"regexp_replace({text}, '^\D?([3-9]\d)$', '19\1')");
-    format!(r"regexp_replace({last}, '^\D?([0-2]\d)$', '20\1')")
+    let last = format!(r"regexp_replace({text}, '^\D?(3[1-9]|[4-9]\d)$', '19\1')");
+    format!(r"regexp_replace({last}, '^\D?([0-2]\d|30)$', '20\1')")
 }
 
 /// Of several columns of one field, clearest first: the clearest, or beside it the one that is filled where it is not.

@@ -276,7 +276,8 @@ pub(super) fn birth_dates(draft: &mut Draft) {
         let only = |is_part: &dyn Fn(usize) -> bool| {
             let mut found = beside
                 .clone()
-                .filter(|&c| c != profile.key && profile.useless(c).is_none() && is_part(c));
+                .filter(|&c| c != profile.key && profile.useless(c).is_none() && is_part(c))
+                .filter(|&c| !matches!(profile.meanings[c].role, Role::Internal | Role::Date));
             found.next().filter(|_| found.next().is_none())
         };
         let year = only(&|c| profile.shapes[c].year >= YEARS_MIN)?;
@@ -287,15 +288,17 @@ pub(super) fn birth_dates(draft: &mut Draft) {
     let Some(parts) = parts.filter(|_| is_asked) else {
         return;
     };
-    let names: Vec<String> = parts
-        .iter()
-        .map(|&c| quoted(profile.column_name(c)))
-        .collect();
+    // Whole numbers, however they are stored.
+    let whole = |&c: &usize| {
+        let column = quoted(profile.column_name(c));
+        format!("cast(try_cast(try_cast({column} as double) as bigint) as varchar)")
+    };
+    let names: Vec<String> = parts.iter().map(whole).collect();
     let mapped = Mapped {
         mapping: FieldMapping::From(one(&format!("concat_ws('-', {})", names.join(", ")))),
         columns: parts.to_vec(),
         remark: "year, month and day together are a date".to_owned(),
-        is_sure: parts.iter().any(|&c| profile.meanings[c].score > 0.0),
+        is_sure: false,
     };
     draft.insert("date_of_birth", Role::BirthDate, mapped);
 }
