@@ -382,5 +382,9 @@ mod tests {
         assert_eq!(role_of("t", &minutes).0, Role::Number);
         let units = ["4m 33sec", "2m 49sec", "3m 5sec", "4m 15sec"];
         assert_eq!(role_of("length", &units), (Role::Number, true));
+        let terms = ["GO:0008150", "GO:0003674", "GO:0005575", "GO:0016020"];
+        assert_ne!(role_of("t", &terms).0, Role::Number);
+        let ages = ["30 months", "12 months", "7 months", "18 months"];
+        assert!(!role_of("t", &ages).1);
     }
 }

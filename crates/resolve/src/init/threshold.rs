@@ -360,9 +360,9 @@ mod tests {
         let count = 200;
         let references = two_sources(count);
         let once = constraints(vec![SourceId::new(0), SourceId::new(1)]);
-        let bits = |n: u32| match n % 20 {
-            0..12 => 9.0,
-            12..19 => 3.7,
+        let bits = |n: u32| match n % 60 {
+            0..36 => 9.0,
+            36..59 => 3.7,
             _ => 0.5,
         };
         let links: Vec<Evidence> = (0..count).map(|n| edge(n, n + count, bits(n))).collect();

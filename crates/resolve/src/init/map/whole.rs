@@ -6,7 +6,7 @@ use sameas_record::{FieldKind, Locale, Normalizer, Part};
 use sameas_source::{FieldMapping, OneOrMany};
 
 use super::{Draft, FILLED_MIN, Mapped, Profile, one, quoted};
-use crate::init::recognise::Subject;
+use crate::init::recognise::{Meaning, Subject};
 use crate::init::role::Role;
 use crate::init::settle::{holds, subject_of};
 
@@ -277,7 +277,7 @@ pub(super) fn birth_dates(draft: &mut Draft) {
             let mut found = beside
                 .clone()
                 .filter(|&c| c != profile.key && profile.useless(c).is_none() && is_part(c))
-                .filter(|&c| !matches!(profile.meanings[c].role, Role::Internal | Role::Date));
+                .filter(|&c| !is_of_another_day(&profile.meanings[c]));
             found.next().filter(|_| found.next().is_none())
         };
         let year = only(&|c| profile.shapes[c].year >= YEARS_MIN)?;
@@ -301,6 +301,11 @@ pub(super) fn birth_dates(draft: &mut Draft) {
         is_sure: false,
     };
     draft.insert("date_of_birth", Role::BirthDate, mapped);
+}
+
+/// Tells whether a name says that a column is of a day on which nobody was born.
+fn is_of_another_day(meaning: &Meaning) -> bool {
+    meaning.score > 0.0 && matches!(meaning.role, Role::Internal | Role::Date)
 }
 
 /// A column is of years if so many of its values are.
