@@ -2,6 +2,7 @@
 //!
 //! A condition is a lane of ones or of zeros. Everything here is compiled for the processor's
 //! features, and inlined only into functions that are, too.
+
 use std::arch::x86_64::{
     __m128i, __m256, __m256i, _CMP_GE_OQ, _CMP_GT_OQ, _mm_and_si128, _mm_cvtsi128_si32,
     _mm_or_si128, _mm_shuffle_epi8, _mm_srli_si128, _mm256_add_epi8, _mm256_add_epi32,

@@ -308,23 +308,26 @@ fn articles(count: usize) -> Records {
             .join(" ")
     };
     let brand = |node: usize| format!("b{}", draw(node % count, 5) % 20);
-    let column = |text: &dyn Fn(usize) -> String| {
-        let texts: Vec<String> = (0..2 * count).map(text).collect();
-        Column::from_texts(texts.iter().map(|text| Some(text.as_str())))
-    };
+    listed_twice(count, &[("brand", &brand), ("title", &title)])
+}
+
+/// Records of two sources, as many of each, with the texts of each field by node.
+fn listed_twice(count: usize, fields: &[(&str, &dyn Fn(usize) -> String)]) -> Records {
     let mut references = ReferenceTableBuilder::new(vec!["a".to_owned(), "b".to_owned()]);
     for source in 0..2 {
         for number in 0..count {
             references.push(SourceId::new(source), &format!("{number:04}"));
         }
     }
-    let kinds = ["brand", "title"].map(|name| (name.to_owned(), Some(FieldKind::Text)));
-    let schema = Schema::new(&kinds.into_iter().collect::<BTreeMap<_, _>>());
-    Records::new(
-        references.finish(),
-        schema,
-        vec![column(&brand), column(&title)],
-    )
+    let kinds = fields
+        .iter()
+        .map(|(name, _)| ((*name).to_owned(), Some(FieldKind::Text)));
+    let schema = Schema::new(&kinds.collect::<BTreeMap<_, _>>());
+    let columns = fields.iter().map(|(_, text)| {
+        let texts: Vec<String> = (0..2 * count).map(text).collect();
+        Column::from_texts(texts.iter().map(|text| Some(text.as_str())))
+    });
+    Records::new(references.finish(), schema, columns.collect())
 }
 
 #[test]
@@ -402,26 +405,13 @@ fn songs(albums: usize) -> Records {
         format!("t{song}{}", if other { "x" } else { "" })
     };
     let album = |node: usize| format!("a{}", node % count / 8);
-    let column = |text: &dyn Fn(usize) -> String| {
-        let texts: Vec<String> = (0..2 * count).map(text).collect();
-        Column::from_texts(texts.iter().map(|text| Some(text.as_str())))
-    };
-    let mut references = ReferenceTableBuilder::new(vec!["a".to_owned(), "b".to_owned()]);
-    for source in 0..2 {
-        for number in 0..count {
-            references.push(SourceId::new(source), &format!("{number:04}"));
-        }
-    }
-    let kinds = ["album", "artist", "label", "title"];
-    let kinds = kinds.map(|name| (name.to_owned(), Some(FieldKind::Text)));
-    let schema = Schema::new(&kinds.into_iter().collect::<BTreeMap<_, _>>());
-    let columns = vec![
-        column(&album),
-        column(&album),
-        column(&album),
-        column(&title),
+    let fields: [(&str, &dyn Fn(usize) -> String); 4] = [
+        ("album", &album),
+        ("artist", &album),
+        ("label", &album),
+        ("title", &title),
     ];
-    Records::new(references.finish(), schema, columns)
+    listed_twice(count, &fields)
 }
 
 /// Whatever shared an album passed for one song, for three fields said so; what loses against the

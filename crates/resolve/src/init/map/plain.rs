@@ -10,6 +10,9 @@ use super::{Draft, Mapped, Profile, one, quoted};
 use crate::init::lexicon::MAIDEN_NAME;
 use crate::init::role::Role;
 
+/// If so many years have two digits it is no slip.
+const SHORT_YEARS_MIN: f64 = 0.02;
+
 /// The most columns of one field.
 const COLUMNS_MAX: usize = 4;
 
@@ -128,9 +131,6 @@ fn one_field(draft: &mut Draft, field: &str, mut columns: Vec<usize>) {
     };
     draft.insert(field, role, mapped);
 }
-
-/// If so many years have two digits it is no slip.
-const SHORT_YEARS_MIN: f64 = 0.02;
 
 /// Returns the expression that gives years of two digits their century, as dates of two digits get it.
 fn whole_years(column: &str) -> String {

@@ -1,4 +1,4 @@
-//! Columns that hold several fields at once: whole names and whole addresses.
+//! Columns that belong together: whole names and addresses hold several fields, parts of a place or date make one.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,16 @@ use super::{Draft, FILLED_MIN, Mapped, Profile, one, quoted};
 use crate::init::recognise::{Meaning, Subject};
 use crate::init::role::Role;
 use crate::init::settle::{holds, subject_of};
+
+/// The parts of a date of birth stand in columns so near each other.
+const PARTS_SPAN: usize = 4;
+/// A column is of years if so many of its values are.
+const YEARS_MIN: f64 = 0.9;
+/// A column is of days or months if so many of its values can be: slips and marks of missing values
+/// are few,
+const FITTING_MIN: f64 = 0.95;
+/// and so many of all days or months are there: of few records some are missing.
+const NEARLY_ALL: f64 = 0.9;
 
 /// A whole name that holds its parts in this share of rows says nothing that they do not.
 const HOLDS_MIN: f64 = 0.5;
@@ -261,9 +271,6 @@ pub(super) fn places(draft: &mut Draft) {
     draft.insert("coordinates", Role::Place, mapped);
 }
 
-/// The parts of a date stand in columns so near each other.
-const PARTS_SPAN: usize = 4;
-
 /// Maps day, month and year of birth in columns of their own as one date: a month alone tells little,
 /// and how near two dates are no part tells.
 pub(super) fn birth_dates(draft: &mut Draft) {
@@ -308,9 +315,6 @@ fn is_of_another_day(meaning: &Meaning) -> bool {
     meaning.score > 0.0 && matches!(meaning.role, Role::Internal | Role::Date)
 }
 
-/// A column is of years if so many of its values are.
-const YEARS_MIN: f64 = 0.9;
-
 /// Tells whether the values of a column are the numbers from one to `last`, nearly all of them.
 fn has_all_of(profile: &Profile, column: usize, last: u32) -> bool {
     let values = profile.sample.values(column).flatten();
@@ -323,12 +327,6 @@ fn has_all_of(profile: &Profile, column: usize, last: u32) -> bool {
     known.len() as f64 >= FITTING_MIN * numbers.len() as f64
         && distinct.len() as f64 >= NEARLY_ALL * f64::from(last)
 }
-
-/// Slips and marks of missing values are few.
-const FITTING_MIN: f64 = 0.95;
-
-/// Of few records some days and months are missing.
-const NEARLY_ALL: f64 = 0.9;
 
 /// Returns the share of names that have a part.
 pub(super) fn share_with_part(
