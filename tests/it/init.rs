@@ -216,3 +216,36 @@ fn a_value_that_many_records_share_is_ignored_and_not_named() {
     assert_eq!(told.code, Some(0), "{told:?}");
     assert!(told.stderr.contains("field `phone`: 1 values"), "{told:?}");
 }
+
+/// A file of an older system was refused whole, because its letters are bytes that are no UTF-8.
+#[test]
+fn a_file_in_windows_1252_is_read_and_a_damaged_one_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("kunden.csv");
+    write_people(&file, HEADER, 60, 20);
+    let text = fs::read_to_string(&file).unwrap();
+    let utf8 = text.replace('e', "é");
+    let windows = utf8.chars().map(|c| u8::try_from(u32::from(c)).unwrap());
+    let windows: Vec<u8> = windows.collect();
+    let out = root.path().join("out");
+    let header = HEADER.replace('e', "é");
+    let windows = [HEADER.as_bytes(), &windows[header.chars().count()..]].concat();
+    fs::write(&file, windows).unwrap();
+    let done = init(&out, &["--key", "id"], std::slice::from_ref(&file));
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let settings = fs::read_to_string(out.join("sameas.toml")).unwrap();
+    assert!(
+        settings.contains("encoding = \"windows-1252\"  # UNSURE"),
+        "{settings}"
+    );
+    let config = out.join("sameas.toml");
+    let done = run(&["rebuild", "--quiet", "--config", config.to_str().unwrap()]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+
+    let damaged = [HEADER, &utf8[header.len()..]].concat();
+    let damaged = [damaged.as_bytes(), b"c99999,Ann\xE9,,,,,,,\n"].concat();
+    fs::write(&file, damaged).unwrap();
+    let refused = init(&out, &["--force"], std::slice::from_ref(&file));
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("not UTF-8"), "{}", refused.stderr);
+}

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use sameas_matching::{BlockSettings, FrequencyKey};
 use sameas_record::{FieldKind, Records};
-use sameas_source::{OneOrMany, OpenError, ScanError, Source, SourceSettings};
+use sameas_source::{Encoding, OneOrMany, OpenError, ScanError, Source, SourceSettings};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -216,6 +216,17 @@ pub enum InitError {
     Settings(#[from] SettingsError),
 }
 
+impl InitError {
+    /// Tells whether a text file is not in the encoding that it was read in.
+    fn is_of_encoding(&self) -> bool {
+        match self {
+            Self::Open(OpenError::Flawed { flaw, .. })
+            | Self::Scan(ScanError::Flawed { flaw, .. }) => flaw.is_of_encoding(),
+            _ => false,
+        }
+    }
+}
+
 /// What was found, for people and for programs.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
@@ -397,7 +408,17 @@ impl Found {
         request.check_keys(&settings.sources)?;
         let (mut profiles, mut keys) = (Vec::new(), Vec::new());
         for source in &mut settings.sources {
-            let sample = read(source, &request.folder).await?;
+            let sample = match read(source, &request.folder).await {
+                Err(error) if error.is_of_encoding() => {
+                    source.encoding = Encoding::Windows1252;
+                    let sample = read(source, &request.folder).await?;
+                    if sample.has_torn_letters() {
+                        return Err(error);
+                    }
+                    sample
+                }
+                sample => sample?,
+            };
             // Columns of a database always have names.
             if !source.is_database() {
                 header::check(&source.name, &sample)?;

@@ -92,6 +92,18 @@ pub enum Candidates {
     Fetch,
 }
 
+/// How the text of a CSV or NDJSON file is encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Encoding {
+    /// The usual one.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// That of older files of Western Europe and America; Latin-1 is part of it.
+    #[serde(rename = "windows-1252")]
+    Windows1252,
+}
+
 /// A source: an external system, registered by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -125,6 +137,9 @@ pub struct SourceSettings {
     pub candidates: Candidates,
     /// The separator of CSV columns.
     pub delimiter: Option<char>,
+    /// How text files are encoded.
+    #[serde(default)]
+    pub encoding: Encoding,
     /// A SQL condition; records for which it does not hold are not read.
     #[serde(rename = "where")]
     pub filter: Option<String>,

@@ -4,6 +4,7 @@ mod arrow;
 mod columns;
 mod csv;
 mod delta;
+mod encoding;
 mod findings;
 mod format;
 mod location;
@@ -173,10 +174,13 @@ impl Files {
         let source_name: Arc<str> = settings.name.as_str().into();
         let delimiter = checked_delimiter(settings)?;
         let Located {
-            files,
+            mut files,
             skipped,
             table,
         } = location::locate(settings, base).await?;
+        for file in &mut files {
+            file.encoding = settings.encoding;
+        }
         let format = common_format(settings, &files)?;
         for file in &files {
             check_file(&source_name, format, file)?;

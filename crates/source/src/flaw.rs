@@ -66,6 +66,11 @@ pub enum Problem {
 }
 
 impl Flaw {
+    /// Tells whether the text would be sound in another encoding.
+    pub fn is_of_encoding(&self) -> bool {
+        self.problem == Problem::InvalidUtf8
+    }
+
     /// Names a problem and the line, counted from one, of the record that has it.
     pub(crate) fn new(line: u64, problem: Problem) -> Self {
         Self { line, problem }
@@ -101,7 +106,9 @@ impl fmt::Display for Problem {
                 "the record has {found} cells, the header has {expected}; \
                  complete the record or check `delimiter`"
             ),
-            Self::InvalidUtf8 => out.write_str("the text is not UTF-8; convert the file to UTF-8"),
+            Self::InvalidUtf8 => {
+                out.write_str("the text is not UTF-8; convert the file to UTF-8, or set `encoding`")
+            }
             Self::Utf16 => out.write_str("the text is UTF-16; convert the file to UTF-8"),
             Self::OpenQuote => {
                 out.write_str("a quote is opened and never closed; close or double it")

@@ -47,7 +47,7 @@ mod task;
 pub use count::RowCount;
 pub use database::{DatabaseFault, SqlState, is_mysql, is_postgres};
 pub use descriptor::{
-    Candidates, FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings,
+    Candidates, Encoding, FieldMapping, FileFormat, OneOrMany, OptionSetting, SourceSettings,
 };
 pub use error::{OpenError, ScanError, StoreCause};
 pub use expression::UpdatedKind;

@@ -21,6 +21,20 @@ struct FullName<'a> {
     suffixes: Vec<&'a str>,
 }
 
+impl FullName<'_> {
+    /// Takes the first word for the surname if the last is an initial, which is none: citations write
+    /// "smith john w".
+    fn turn_if_initial_is_last(&mut self) {
+        let is_initial = |unit: &&str| unit.chars().count() == 1;
+        let is_turned = matches!(&self.surname[..], [last] if is_initial(last))
+            && self.given.first().is_some_and(|first| !is_initial(first));
+        if is_turned {
+            self.given.append(&mut self.surname);
+            self.surname.push(self.given.remove(0));
+        }
+    }
+}
+
 /// Appends the name in the order given, surname, suffix.
 pub(super) fn push_full_name(folded: &str, out: &mut String) {
     let cleaned = cleaned(folded);
@@ -37,7 +51,11 @@ pub(super) fn push_part(folded: &str, part: Part, out: &mut String) {
     if part == Part::Suffix && push_suffixes_alone(&cleaned, out) {
         return;
     }
-    let name = parse(&cleaned);
+    let mut name = parse(&cleaned);
+    // Whole names keep their order, so that one normalised again stays as it is.
+    if !cleaned.contains(',') {
+        name.turn_if_initial_is_last();
+    }
     let units = match part {
         Part::Given => name.given.get(..1).unwrap_or_default(),
         Part::Middle => name.given.get(1..).unwrap_or_default(),

@@ -157,12 +157,16 @@ fn parts_of_full_names() {
             ("Smith,", ""),
             ("Jean-Claude Van Damme", "jean claude"),
             ("Dr John Smith", "john"),
+            ("Smith John W", "john"),
+            ("Smith J.", "j"),
+            ("X, John", "john"),
         ],
     );
     check_part(
         Part::Middle,
         &[
             ("John Smith", ""),
+            ("Smith John W", "w"),
             ("John Quincy Adams", "quincy"),
             ("Adams, John Q.", "q"),
         ],
@@ -186,6 +190,9 @@ fn parts_of_full_names() {
             ("Ba, Amadou", "ba"),
             ("Samuel Mba", "mba"),
             ("John Smith MD", "smith"),
+            ("Smith John W", "smith"),
+            ("J W", "w"),
+            ("X, John", "x"),
         ],
     );
     check_part(

@@ -149,6 +149,9 @@ fn leave_out(fields: &mut Fields, profiles: &[Profile], name: &str, why: &str) {
 /// Two values of one place agree in this share of records where one decides the other.
 const DEPENDENT_MIN: f64 = 0.8;
 
+/// What another field says already is left out if this share of the records that have it have the other too.
+const TOGETHER_MIN: f64 = 0.9;
+
 /// Looks at the records for what hangs together: parts of an address that say the same twice, and
 /// a street that means something at its postcode only.
 pub(super) fn refine(
@@ -173,7 +176,9 @@ pub(super) fn refine(
             continue;
         };
         let share = dependence(records, &by, &part);
-        if share >= DEPENDENT_MIN && fields.fields.contains_key(&part) {
+        // Where the postcode is missing the city is all there is.
+        let is_said = share >= DEPENDENT_MIN && together(records, &part, &by) >= TOGETHER_MIN;
+        if is_said && fields.fields.contains_key(&part) {
             let why = format!(
                 "`{by}` says it already, in {:.0} % of the records",
                 share * 100.0

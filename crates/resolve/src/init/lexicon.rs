@@ -101,7 +101,7 @@ pub(super) fn told_by(name: &str) -> Vec<Told> {
     let is_listed = |list: &[&str], word: &String| list.contains(&word.as_str());
     let is_attribute =
         plain.len() > 1 && plain.last().is_some_and(|last| is_listed(ATTRIBUTES, last));
-    let is_of_relative = plain.iter().any(|word| is_listed(RELATIVES, word));
+    let relative = plain.iter().find_map(|word| relative_of(word));
     let mut own: Vec<Word> = plain
         .iter()
         .map(|word| Word {
@@ -111,7 +111,7 @@ pub(super) fn told_by(name: &str) -> Vec<Told> {
                 _ if is_listed(FORM_WORDS, word) => 0.1,
                 _ if is_listed(SECONDARY, word) => 0.6,
                 _ if is_listed(QUALIFIERS, word) => 0.3,
-                _ if is_of_relative && is_listed(RELATIVES, word) => 0.3,
+                _ if relative_of(word).is_some() => 0.3,
                 _ => full_weight(word),
             },
             says_number: is_listed(NUMBER_WORDS, word),
@@ -133,8 +133,21 @@ pub(super) fn told_by(name: &str) -> Vec<Told> {
             });
         }
     }
-    if is_of_relative {
-        of_relative(&mut told, name);
+    if let Some(relative) = relative {
+        of_relative(&mut told, name, relative);
+        // A column that is called by nothing else holds the name.
+        let is_plain = |word: &String| {
+            relative_of(word).is_some()
+                || is_listed(FORM_WORDS, word)
+                || is_listed(QUALIFIERS, word)
+        };
+        if plain.iter().all(is_plain) {
+            told.push(Told {
+                role: Role::Relative,
+                field: format!("{relative}_name"),
+                score: 1.0,
+            });
+        }
     }
     if is_attribute && told.iter().all(|told| told.score < JOINED_SCORE) {
         told.insert(
@@ -150,20 +163,26 @@ pub(super) fn told_by(name: &str) -> Vec<Told> {
     told
 }
 
+/// Returns whom a word stands for, if that is a relative.
+fn relative_of(word: &str) -> Option<&'static str> {
+    let of = RELATIVES.iter().find(|(_, words)| words.contains(&word));
+    of.map(|(relative, _)| *relative)
+}
+
 /// Makes of what is said of a relative a field of its own: a mother's name is not the person's.
-fn of_relative(told: &mut [Told], name: &str) {
+fn of_relative(told: &mut [Told], name: &str, relative: &str) {
     for told in told {
-        match told.role {
-            Role::GivenName
-            | Role::MiddleName
-            | Role::Surname
-            | Role::FullName
-            | Role::Name
-            | Role::People => told.role = Role::Relative,
-            Role::BirthDate | Role::Date => told.role = Role::Date,
+        let (role, field) = match told.role {
+            Role::GivenName => (Role::Relative, format!("{relative}_given_name")),
+            Role::Surname => (Role::Relative, format!("{relative}_surname")),
+            Role::FullName | Role::Name | Role::People => {
+                (Role::Relative, format!("{relative}_name"))
+            }
+            Role::MiddleName => (Role::Relative, field_name(name)),
+            Role::BirthDate | Role::Date => (Role::Date, field_name(name)),
             _ => continue,
-        }
-        told.field = field_name(name);
+        };
+        (told.role, told.field) = (role, field);
     }
 }
 

@@ -1,8 +1,10 @@
 //! From columns to fields: which columns of which sources become one field, and what is left out.
 
+mod days;
 mod overlap;
 mod plain;
 mod whole;
+mod words;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,8 @@ pub(super) struct Profile {
     pub(super) shapes: Vec<Shape>,
     pub(super) meanings: Vec<Meaning>,
     pub(super) key: usize,
+    /// Columns of whole names that begin with the surname, though no comma tells it.
+    surname_first: BTreeSet<usize>,
 }
 
 /// A field of one source: its columns, and a remark for the file.
@@ -71,6 +75,7 @@ impl Profile {
             shapes,
             meanings,
             key,
+            surname_first: BTreeSet::new(),
         };
         settle(&mut profile);
         profile
@@ -188,8 +193,13 @@ impl Draft<'_> {
 
 /// Maps the columns of all sources.
 pub(super) fn map(profiles: &mut [Profile]) -> Fields {
+    words::learn(profiles);
     overlap::learn(profiles);
+    days::learn(profiles);
     profiles.iter_mut().for_each(demote);
+    let has_numbered_streets = profiles.iter().any(whole::has_numbered_streets);
+    let relatives = profiles.iter().flat_map(whole::relatives_of);
+    let relatives: BTreeSet<String> = relatives.map(str::to_owned).collect();
     let mut fields: BTreeMap<String, Field> = BTreeMap::new();
     let mut left_out = vec![Vec::new(); profiles.len()];
     let are_persons = profiles
@@ -205,12 +215,16 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
             left_out,
         };
         whole::names(&mut draft);
+        whole::relatives(&mut draft, &relatives);
         whole::addresses(&mut draft);
+        if has_numbered_streets {
+            whole::streets(&mut draft);
+        }
         whole::birth_dates(&mut draft);
         whole::places(&mut draft);
         plain::plain(&mut draft);
     }
-    let subject = if are_persons * 2 >= profiles.len() {
+    let mut subject = if are_persons * 2 >= profiles.len() {
         Subject::Person
     } else if fields.contains_key("company") && !fields.contains_key("title") {
         Subject::Organisation
@@ -221,6 +235,10 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
         drop_for_persons(profiles, &mut fields, &mut left_out);
     }
     drop_unshared(profiles, &mut fields, &mut left_out);
+    if fields.is_empty() {
+        whole::texts(profiles, &mut fields, &mut left_out);
+        subject = Subject::Thing;
+    }
     Fields {
         fields,
         left_out,

@@ -10,6 +10,10 @@ const NAME_SCORE_MIN: f64 = 0.45;
 /// A name that explains itself by this is believed if the values have a form that says the same.
 const NAME_HINT_MIN: f64 = 0.3;
 
+/// So few different values among so many are flags.
+const FLAGS_MAX: usize = 5;
+const FLAGGED_MIN: usize = 50;
+
 /// What was recognised in a column.
 #[derive(Clone, Debug)]
 pub(super) struct Meaning {
@@ -119,7 +123,7 @@ pub(super) fn fits(role: Role, shape: &Shape) -> f64 {
     let not = |share: f64| 1.0 - share;
     match role {
         Role::Email => shape.email,
-        Role::BirthDate | Role::Date => shape.date,
+        Role::BirthDate | Role::Date => shape.date.max(shape.short_date),
         Role::Year => shape.year + shape.short_year,
         Role::Age => shape.number,
         Role::Number => shape
@@ -127,6 +131,8 @@ pub(super) fn fits(role: Role, shape: &Shape) -> f64 {
             .max(not(shape.letters) * f64::from(u8::from(shape.digits > 0.3))),
         Role::Place => f64::from(u8::from(shape.digits > 0.3)),
         Role::Phone => shape.phone.max(if shape.digits > 0.6 { 0.7 } else { 0.0 }),
+        // Whether there is a spouse is no name.
+        Role::Relative if shape.distinct <= FLAGS_MAX && shape.count > FLAGGED_MIN => 0.0,
         // Names that were made unknowable ("Name17") are names still, but not surely.
         Role::GivenName
         | Role::Surname
@@ -152,8 +158,9 @@ pub(super) fn fits(role: Role, shape: &Shape) -> f64 {
                 0.0
             }
         }
+        // Long numbers are written in groups: DE02 1203 0000 ...
         Role::Identifier => {
-            if shape.words < 2.0 {
+            if shape.words < 2.0 || shape.digits > 0.6 {
                 1.0
             } else {
                 0.3
@@ -197,7 +204,11 @@ fn by_values(name: &str, shape: &Shape, is_unique: bool, contradicted: bool) -> 
     }
     if shape.number > 0.9 || shape.code > 0.8 {
         let (role, what) = by_digits(name, shape, is_unique);
-        let field = if role == Role::Internal { "" } else { &own };
+        let field = match role {
+            Role::Internal => "",
+            Role::Number if shape.duration > 0.5 => "duration",
+            _ => &own,
+        };
         return guess(role, field, what);
     }
     if repeats(shape) {

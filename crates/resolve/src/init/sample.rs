@@ -13,6 +13,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use futures::StreamExt;
 use hashbrown::HashTable;
+use sameas_record::{FieldKind, Locale, Normalizer};
 use sameas_source::{ScanError, ScanRequest, Source};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -31,7 +32,7 @@ pub(super) struct ColumnSample {
     pub(super) filled: u64,
     /// Whether no value of all rows occurs twice.
     pub(super) is_unique: bool,
-    /// The smallest hashes of its distinct values, ascending.
+    /// The smallest hashes of its distinct values as [`Folds`] has them, ascending.
     sketch: BTreeSet<u64>,
     seen: HashTable<u64>,
     /// Whether the type is one that a field can take.
@@ -109,6 +110,17 @@ impl SourceSample {
         sample
     }
 
+    /// Tells whether any value has what a letter in UTF-8 becomes when it is read as Windows-1252: "Ã©" was
+    /// an "é", so the text is UTF-8 that is damaged elsewhere.
+    pub(super) fn has_torn_letters(&self) -> bool {
+        let is_torn = |value: &str| {
+            let second = value.chars().skip(1);
+            let mut pairs = value.chars().zip(second);
+            pairs.any(|pair| matches!(pair, ('Â' | 'Ã', '\u{A0}'..='\u{BF}')))
+        };
+        (0..self.columns.len()).any(|column| self.values(column).flatten().any(is_torn))
+    }
+
     /// Decides which columns are unique, once all rows were seen.
     fn settle(&mut self) {
         for column in &mut self.columns {
@@ -124,6 +136,7 @@ impl SourceSample {
         let readable: Vec<usize> = (0..self.columns.len())
             .filter(|&index| self.columns[index].is_readable)
             .collect();
+        let mut folds = Folds::default();
         for row in 0..batch.num_rows() {
             self.row_count += 1;
             let mut row_hash = 0;
@@ -131,8 +144,8 @@ impl SourceSample {
                 let value = value_of(array, row);
                 let hash = value.map_or(0, |value| xxh3_64(value.as_bytes()));
                 row_hash = xxh3_64_with_seed(&hash.to_le_bytes(), row_hash);
-                if value.is_some() {
-                    self.columns[index].push(hash);
+                if let Some(value) = value {
+                    self.columns[index].push(hash, folds.hash_of(value));
                 }
             }
             let is_small = self.rows.len() < ROWS_MAX
@@ -177,10 +190,11 @@ impl ColumnSample {
         }
     }
 
-    fn push(&mut self, hash: u64) {
+    /// Takes the hash of a value as it is, and that of the value folded.
+    fn push(&mut self, hash: u64, folded: u64) {
         self.filled += 1;
-        if self.sketch.len() < SKETCH_LEN || self.sketch.last().is_some_and(|&last| hash < last) {
-            self.sketch.insert(hash);
+        if self.sketch.len() < SKETCH_LEN || self.sketch.last().is_some_and(|&last| folded < last) {
+            self.sketch.insert(folded);
             if self.sketch.len() > SKETCH_LEN {
                 self.sketch.pop_last();
             }
@@ -218,6 +232,30 @@ impl ColumnSample {
             }
             _ => self.sketch.len() as f64,
         }
+    }
+}
+
+/// Values without what systems write differently: case, accents and the signs between letters and digits.
+#[derive(Default)]
+struct Folds {
+    locale: Locale,
+    text: String,
+}
+
+impl Folds {
+    fn hash_of(&mut self, value: &str) -> u64 {
+        self.text.clear();
+        if value.is_ascii() {
+            self.text.push_str(value);
+            self.text.make_ascii_lowercase();
+        } else {
+            let text = Normalizer::new(FieldKind::Text, None, &self.locale);
+            text.normalize(value, &mut self.text);
+        }
+        self.text.retain(char::is_alphanumeric);
+        // Signs alone are still a value.
+        let is_blank = self.text.is_empty();
+        xxh3_64(if is_blank { value } else { &self.text }.as_bytes())
     }
 }
 

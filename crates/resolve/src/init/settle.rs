@@ -38,7 +38,10 @@ pub(super) fn settle(profile: &mut Profile) {
                 }
             }
             // Whose date it is, its name does not say: that of a person's record hardly is the person's.
-            Role::Date if meaning.field == "date" && subject != Some(Subject::Thing) => {
+            Role::Date
+                if meaning.field == "date"
+                    && matches!(subject, Some(Subject::Person | Subject::Organisation)) =>
+            {
                 leave_out(
                     meaning,
                     "a date that says nothing of what it is the date of",

@@ -19,6 +19,9 @@ pub(super) struct Shape {
     pub(super) placeholder: f64,
     pub(super) email: f64,
     pub(super) date: f64,
+    /// Six digits that can be a day with a year of two digits, in the order that most of them can have.
+    pub(super) short_date: f64,
+    pub(super) short_order: ShortOrder,
     pub(super) time_of_day: f64,
     pub(super) year: f64,
     /// Years of two digits, behind an apostrophe or not.
@@ -64,6 +67,38 @@ pub(super) struct Shape {
     pub(super) american: f64,
 }
 
+/// In which order day, month and year stand in six digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ShortOrder {
+    #[default]
+    Ymd,
+    Dmy,
+    Mdy,
+}
+
+impl ShortOrder {
+    const ALL: [Self; 3] = [Self::Ymd, Self::Dmy, Self::Mdy];
+
+    /// Returns where the day, the month and the year begin, counted from zero.
+    pub(super) fn starts(self) -> [usize; 3] {
+        match self {
+            Self::Ymd => [4, 2, 0],
+            Self::Dmy => [0, 2, 4],
+            Self::Mdy => [2, 0, 4],
+        }
+    }
+
+    /// Tells whether a value is six digits that can be a day in this order.
+    fn fits(self, value: &str) -> bool {
+        let part = |start: usize| value.get(start..start + 2)?.parse::<u32>().ok();
+        let [day, month, _] = self.starts().map(part);
+        value.len() == 6
+            && value.bytes().all(|byte| byte.is_ascii_digit())
+            && day.is_some_and(|day| (1..=31).contains(&day))
+            && month.is_some_and(|month| (1..=12).contains(&month))
+    }
+}
+
 /// Shares of different values that are known, and how many values those are shares of.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
@@ -104,6 +139,7 @@ impl Shape {
         let mut shape = Self::default();
         let mut distinct: BTreeMap<&str, usize> = BTreeMap::new();
         let mut years = Vec::new();
+        let mut short_dates = [0.0; 3];
         let readers = Readers::new();
         for value in values.take(VALUES_MAX) {
             shape.count += 1;
@@ -113,7 +149,15 @@ impl Shape {
                 continue;
             }
             shape.add(value, &readers);
+            for (count, order) in short_dates.iter_mut().zip(ShortOrder::ALL) {
+                *count += f64::from(u8::from(order.fits(value)));
+            }
             years.extend(year_of(value, &readers));
+        }
+        for (count, order) in short_dates.into_iter().zip(ShortOrder::ALL) {
+            if count > shape.short_date {
+                (shape.short_date, shape.short_order) = (count, order);
+            }
         }
         shape.distinct = distinct.len();
         shape.known = Known::of(distinct.keys().copied(), &readers);
@@ -230,7 +274,11 @@ impl Shape {
         let plain = readers
             .text(FieldKind::Text, None, value)
             .map_or(0, |text| text.split(' ').count());
-        self.legal_form += is(company < plain);
+        // Initials read like legal forms: A.G. is a person.
+        let has_word = value
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| word.chars().count() >= 3);
+        self.legal_form += is(company < plain && has_word);
         if let Some(street) = readers.text(FieldKind::Street, None, value) {
             let mut number = false;
             derive(Form::HouseNumber, FieldKind::Street, &street, &mut |_| {
@@ -249,6 +297,7 @@ impl Shape {
         for share in [
             &mut self.email,
             &mut self.date,
+            &mut self.short_date,
             &mut self.time_of_day,
             &mut self.year,
             &mut self.short_year,

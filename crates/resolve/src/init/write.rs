@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sameas_matching::{CompareSettings, Scope};
 use sameas_record::{DateOrder, DuplicateKeys, FieldKind};
-use sameas_source::{FieldMapping, FileFormat, OneOrMany, SourceSettings};
+use sameas_source::{Encoding, FieldMapping, FileFormat, OneOrMany, SourceSettings};
 
 use super::block::Choice;
 use super::{Found, InitError};
@@ -95,6 +95,9 @@ fn source_text(out: &mut String, index: usize, source: &SourceSettings, found: &
     }
     if let Some(delimiter) = source.delimiter {
         let _ = writeln!(out, "delimiter = {}", string(&delimiter.to_string()));
+    }
+    if source.encoding == Encoding::Windows1252 {
+        out.push_str("encoding = \"windows-1252\"  # UNSURE: the text is not UTF-8, and most of what is not is this\n");
     }
     if let Some(region) = &source.region {
         let _ = writeln!(out, "region = {}", string(region));

@@ -1,6 +1,6 @@
 //! Checks what a source says about the database it lies in, and about the driver that reads it.
 
-use sameas_source::{OptionSetting, SourceSettings, is_mysql, is_postgres};
+use sameas_source::{Encoding, OptionSetting, SourceSettings, is_mysql, is_postgres};
 
 use super::problem::{Finding, KeyPath};
 use super::secret;
@@ -37,6 +37,9 @@ fn of_database(source: &SourceSettings, path: &KeyPath) -> Vec<Finding> {
     }
     if source.delimiter.is_some() {
         say(path.with("delimiter"), message);
+    }
+    if source.encoding != Encoding::default() {
+        say(path.with("encoding"), message);
     }
     findings
 }

@@ -22,6 +22,7 @@ use url::Url;
 use self::action::{Action, Add, DeletionVector, Metadata, Protocol};
 pub use self::fault::DeltaFault;
 use super::store::{DataFile, is_same};
+use crate::descriptor::Encoding;
 
 /// The folder of the log, below that of the table.
 pub(crate) const LOG: &str = "_delta_log";
@@ -145,6 +146,7 @@ impl DeltaTable {
                 store: Arc::clone(store),
                 meta,
                 constants: values.collect::<Result<Vec<ScalarValue>, _>>()?,
+                encoding: Encoding::default(),
             });
         }
         if files.is_empty() {

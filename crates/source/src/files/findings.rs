@@ -1,6 +1,5 @@
 //! What files can do and what they lack.
 
-use super::format::{Compression, compression_of};
 use super::store::DataFile;
 use super::{Content, Files, parquet};
 use crate::finding::{Asked, Finding, Topic};
@@ -103,14 +102,14 @@ impl Files {
             return Finding::advice(Topic::Fetch, says)
                 .mended_by("write the key as a column of its own and map that");
         };
-        let is_compressed = |file: &DataFile| compression_of(&file.name) != Compression::None;
+        let is_searched = |file: &DataFile| !file.has_places();
         match &self.content {
             Content::Csv { .. } | Content::Ndjson { .. } => {
-                if self.found.iter().any(is_compressed) {
-                    let says =
-                        "by a search of all files: compressed ones have no places to jump to";
-                    return Finding::advice(Topic::Fetch, says)
-                        .mended_by("decompress them, or write them as Parquet");
+                if self.found.iter().any(is_searched) {
+                    let says = "by a search of all files: those that are compressed, or no UTF-8, have no places to jump to";
+                    return Finding::advice(Topic::Fetch, says).mended_by(
+                        "decompress them and convert them to UTF-8, or write them as Parquet",
+                    );
                 }
                 Finding::fine(
                     Topic::Fetch,

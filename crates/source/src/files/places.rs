@@ -14,7 +14,6 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use tokio::sync::Mutex;
 
 use super::csv::CsvDecoder;
-use super::format::{Compression, compression_of};
 use super::ndjson::NdjsonDecoder;
 use super::piece::TextReading;
 use super::shape::Shape;
@@ -75,7 +74,7 @@ struct Place {
 
 impl Places {
     /// Returns the records with these keys, the given columns of them, if the places of all are
-    /// known; `None` at the first fetch, and if files are compressed or have too many records.
+    /// known; `None` at the first fetch, and if files are compressed, in another encoding or have too many records.
     pub(crate) async fn fetch(
         &self,
         source_name: &str,
@@ -84,12 +83,11 @@ impl Places {
         key: &str,
         keys: &[&str],
     ) -> Result<Option<Vec<RecordBatch>>, ScanError> {
-        let is_compressed =
-            |text: &TextFile<'_>| compression_of(&text.file.name) != Compression::None;
+        let is_searched = |text: &TextFile<'_>| !text.file.has_places();
         let Ok(key_at) = schema.index_of(key) else {
             return Ok(None);
         };
-        if files.iter().any(is_compressed) {
+        if files.iter().any(is_searched) {
             return Ok(None);
         }
         let key_schema = schema.project(&[key_at]);

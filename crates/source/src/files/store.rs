@@ -9,6 +9,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
+use super::format::{Compression, compression_of};
+use crate::descriptor::Encoding;
 use crate::error::{OpenError, ScanError, StoreCause};
 
 /// A file as it was when the source was opened.
@@ -20,6 +22,8 @@ pub(crate) struct DataFile {
     pub(crate) meta: ObjectMeta,
     /// The values of columns that a table keeps beside its files.
     pub(crate) constants: Vec<ScalarValue>,
+    /// How its text is encoded, if it is text.
+    pub(crate) encoding: Encoding,
 }
 
 /// Prints no place and no constant, which are values.
@@ -62,7 +66,13 @@ impl DataFile {
             meta,
             name,
             constants: Vec::new(),
+            encoding: Encoding::default(),
         })
+    }
+
+    /// Tells whether a record is found where it stands among the bytes: they are those of the text.
+    pub(crate) fn has_places(&self) -> bool {
+        compression_of(&self.name) == Compression::None && self.encoding == Encoding::Utf8
     }
 
     /// Refuses the file if it is not as it was when the source was opened.

@@ -13,9 +13,11 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::csv::CsvDecoder;
+use super::encoding::FromWindows1252;
 use super::format::{Compression, compression_of};
 use super::ndjson::NdjsonDecoder;
 use super::store::DataFile;
+use crate::descriptor::Encoding;
 use crate::error::{ScanError, StoreCause};
 use crate::flaw::{Flaw, Problem};
 
@@ -74,6 +76,10 @@ impl Chunks {
                 zstd::Decoder::new(raw)
                     .map_err(|error| ChunkError::Store(StoreCause::from_io(&error)))?,
             ),
+        };
+        let reader = match file.encoding {
+            Encoding::Utf8 => reader,
+            Encoding::Windows1252 => Box::new(FromWindows1252::new(reader)),
         };
         Ok(Self::start(reader, compression))
     }

@@ -93,10 +93,12 @@ pub(super) const SECONDARY: &[&str] = &[
     "second",
 ];
 
-/// Words that say how a value is written.
+/// Words that say how a value is written, and in which unit.
 pub(super) const FORM_WORDS: &[&str] = &[
-    "value", "val", "text", "txt", "raw", "clean", "norm", "str", "desc", "lbl", "label", "cd",
-    "code", "abbrv", "abbr", "field", "col", "column", "data", "info", "line",
+    "ms", "msec", "millis", "sec", "secs", "seconds", "min", "mins", "minutes", "mm", "cm", "kg",
+    "lb", "lbs", "inch", "inches", "usd", "eur", "gbp", "cents", "value", "val", "text", "txt",
+    "raw", "clean", "norm", "str", "desc", "lbl", "label", "cd", "code", "abbrv", "abbr", "field",
+    "col", "column", "data", "info", "line",
 ];
 
 /// Words that make a number of something of it: they say little beside what the number is.
@@ -104,45 +106,18 @@ pub(super) const NUMBER_WORDS: &[&str] = &[
     "id", "number", "num", "no", "nr", "nummer", "numero", "code", "key",
 ];
 
-/// Words for somebody else, whose name a record holds too.
-pub(super) const RELATIVES: &[&str] = &[
-    "mother",
-    "mothers",
-    "father",
-    "fathers",
-    "parent",
-    "parents",
-    "spouse",
-    "husband",
-    "wife",
-    "partner",
-    "guardian",
-    "kin",
-    "emergency",
-    "beneficiary",
-    "mutter",
-    "vater",
-    "ehepartner",
-    "ehegatte",
-    "eltern",
-    "mere",
-    "pere",
-    "conjoint",
-    "epoux",
-    "madre",
-    "padre",
-    "conyuge",
-    "coniuge",
-    "mae",
-    "pai",
-    "conjuge",
-    "moeder",
-    "vader",
-    "matka",
-    "matki",
-    "ojca",
-    "mor",
-    "far",
+/// Words for somebody else, whose name a record holds too, and what the fields are called that tell of them.
+#[rustfmt::skip]
+pub(super) const RELATIVES: &[(&str, &[&str])] = &[
+    ("mother", &["mother", "mothers", "mutter", "mere", "madre", "mae", "moeder", "matka", "matki", "mor"]),
+    ("father", &["father", "fathers", "vater", "pere", "padre", "pai", "vader", "ojca", "far"]),
+    ("parent", &["parent", "parents", "eltern"]),
+    ("spouse", &[
+        "spouse", "husband", "wife", "partner", "ehepartner", "ehegatte", "conjoint", "epoux", "conyuge", "coniuge",
+        "conjuge",
+    ]),
+    ("guardian", &["guardian"]),
+    ("kin", &["kin", "emergency", "beneficiary"]),
 ];
 
 /// Last words that make a column say something about another one.
@@ -176,11 +151,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     (Role::MiddleName, "middle_name", &["middle name", "middlename", "middle names", "middle", "mname", "midl name", "middle initial", "mi", "second name", "zweiter vorname", "deuxieme prenom", "segundo nombre", "secondo nome", "drugie imie", "tussenvoegsel", "mellomnavn", "mellemnavn", "mellannamn", "отчество", "по батькові", "patronymic"]),
     (Role::Surname, "surname", &["surname", "last name", "lastname", "last names", "lname", "family name", "familyname", "last", "sname", "nachname", "familienname", "zuname", "nom de famille", "nom famille", "nom usage", "nom patronymique", "nom marital", "patronyme", "apellido", "apellidos", "primer apellido", "apellido paterno", "cognome", "sobrenome", "apelido", "ultimo nome", "nome de familia", "achternaam", "familienaam", "geslachtsnaam", "nazwisko", "prijmeni", "priezvisko", "etternavn", "efternavn", "efternamn", "slektsnavn", "sukunimi", "vezeteknev", "csaladnev", "nume de familie", "soyad", "soyadi", "soyisim", "prezime", "priimek", "nama belakang", "фамилия", "прізвище", "επώνυμο", "επίθετο", "姓", "姓氏", "氏", "苗字", "성", "اسم العائلة", "שם משפחה"]),
     (Role::Surname, MAIDEN_NAME, &["maiden name", "birth name", "geburtsname", "nom de naissance", "nom naissance", "nom de jeune fille", "meisjesnaam", "nazwisko panienskie", "apellido de soltera", "nome de solteira", "cognome da nubile"]),
-    (Role::FullName, "full_name", &["full name", "fullname", "complete name", "person name", "display name", "vollname", "vollstandiger name", "nom complet", "nombre completo", "nome completo", "volledige naam", "naam volledig", "imie nazwisko", "imie i nazwisko", "cele jmeno", "fullt namn", "fullt navn", "fulde navn", "koko nimi", "teljes nev", "nume complet", "nume si prenume", "ad soyad", "adi soyadi", "nombre y apellidos", "nombres y apellidos", "nome e cognome", "cognome e nome", "nome cognome", "nom prenom", "nom et prenom", "prenom nom", "vor und nachname", "first last", "first and surname", "first and last name", "ansprechpartner", "contact name", "contact person", "inventor", "inventor name", "author name", "patient name", "voter name", "kundenname", "customer name", "alias", "aka", "also known as", "nama lengkap", "ho va ten", "ho ten", "фио", "полное имя", "піб", "ονοματεπώνυμο", "姓名", "氏名", "お名前", "성명", "الاسم الكامل", "שם מלא"]),
-    (Role::Name, "name", &["name", "nome", "nombre", "nom", "naam", "nazwa", "bezeichnung", "denominazione", "designation", "naziv", "navn", "namn", "nimi", "nev", "nume", "ad", "adi", "isim", "ime", "jmeno", "meno", "nama", "nazev", "имя", "ім'я", "име", "название", "наименование", "名前", "名称", "名字", "이름", "الاسم", "اسم", "שם", "नाम"]),
+    (Role::FullName, "full_name", &["full name", "fullname", "complete name", "person name", "display name", "vollname", "vollstandiger name", "nom complet", "nombre completo", "nome completo", "volledige naam", "naam volledig", "imie nazwisko", "imie i nazwisko", "cele jmeno", "fullt namn", "fullt navn", "fulde navn", "koko nimi", "teljes nev", "nume complet", "nume si prenume", "ad soyad", "adi soyadi", "nombre y apellidos", "nombres y apellidos", "nome e cognome", "cognome e nome", "nome cognome", "nom prenom", "nom et prenom", "prenom nom", "vor und nachname", "first last", "first and surname", "first and last name", "ansprechpartner", "contact name", "contact person", "inventor", "inventor name", "author name", "patient name", "voter name", "kundenname", "customer name", "alias", "aka", "also known as", "nama lengkap", "ho va ten", "ho ten", "фио", "полное имя", "піб", "ονοματεπώνυμο", "姓名", "氏名", "お名前", "성명", "الاسم الكامل", "שם מלא", "patient", "paziente", "paciente", "player", "spieler", "joueur", "jugador", "giocatore", "pupil", "student", "schuler", "eleve", "alumno", "elector", "nominativo"]),
+    (Role::Name, "name", &["name", "nome", "nombre", "nom", "naam", "nazwa", "bezeichnung", "denominazione", "designation", "naziv", "navn", "namn", "nimi", "nev", "nume", "ad", "adi", "isim", "ime", "jmeno", "meno", "nama", "nazev", "имя", "ім'я", "име", "название", "наименование", "名前", "名称", "名字", "이름", "الاسم", "اسم", "שם", "नाम", "customer", "client", "kunde", "klant", "cliente", "musteri", "klient"]),
     (Role::Suffix, "suffix", &["suffix", "name suffix", "generation", "generational suffix", "namenszusatz", "sfx", "name sfx", "sufx", "name sufx"]),
     (Role::Gender, "gender", &["gender", "sex", "geschlecht", "sexe", "genre personne", "sexo", "sesso", "geslacht", "plec", "genero", "kon", "kjonn", "pohlavi", "pohlavie", "sukupuoli", "nem", "cinsiyet", "spol", "jenis kelamin", "пол", "стать", "φύλο", "性别", "性別", "성별", "الجنس", "מין"]),
-    (Role::BirthDate, "date_of_birth", &["date of birth", "dateofbirth", "birth date", "birthdate", "birthday", "dob", "born", "geburtsdatum", "geburtstag", "geb datum", "gebdatum", "geboren", "date de naissance", "date naissance", "naissance", "ne le", "fecha de nacimiento", "fecha nacimiento", "fecha nac", "nacimiento", "data di nascita", "data nascita", "nascita", "data de nascimento", "data nascimento", "nascimento", "geboortedatum", "data urodzenia", "urodzenia", "fodselsdato", "fodselsdag", "fodelsedatum", "fodelsedag", "datum narozeni", "datum narodenia", "syntymaaika", "syntymapaiva", "szuletesi datum", "szuletesi ido", "data nasterii", "dogum tarihi", "datum rodenja", "datum rojstva", "tanggal lahir", "ngay sinh", "birth dt", "birth dat", "dt birth", "bday", "дата рождения", "день рождения", "дата народження", "дата на раждане", "ημερομηνία γέννησης", "出生日期", "生日", "生年月日", "誕生日", "생년월일", "تاريخ الميلاد", "תאריך לידה", "जन्म तिथि"]),
+    (Role::BirthDate, "date_of_birth", &["date of birth", "dateofbirth", "birth date", "birthdate", "birthday", "dob", "born", "geburtsdatum", "geburtstag", "geb datum", "gebdatum", "geboren", "date de naissance", "date naissance", "naissance", "ne le", "fecha de nacimiento", "fecha nacimiento", "fecha nac", "nacimiento", "data di nascita", "data nascita", "nascita", "data de nascimento", "data nascimento", "nascimento", "geboortedatum", "data urodzenia", "urodzenia", "fodselsdato", "fodselsdag", "fodelsedatum", "fodelsedag", "datum narozeni", "datum narodenia", "syntymaaika", "syntymapaiva", "szuletesi datum", "szuletesi ido", "data nasterii", "dogum tarihi", "datum rodenja", "datum rojstva", "tanggal lahir", "ngay sinh", "birth dt", "birth dat", "dt birth", "bday", "дата рождения", "день рождения", "дата народження", "дата на раждане", "ημερομηνία γέννησης", "出生日期", "生日", "生年月日", "誕生日", "생년월일", "تاريخ الميلاد", "תאריך לידה", "जन्म तिथि", "nato il", "nata il", "nee le", "geb", "geb dat", "gebtag", "nac", "f nac", "fec nac", "nasc", "dt nasc", "narozen", "tgl lahir", "dogum", "생일"]),
     (Role::Year, "birth_year", &["birth year", "year of birth", "born year", "yob", "geburtsjahr", "annee de naissance", "annee naissance", "ano de nacimiento", "anno di nascita", "anno nascita", "ano nascimento", "geboortejaar", "rok urodzenia", "fodelsear", "fodselsar", "rok narozeni", "год рождения", "出生年", "生年"]),
     (Role::City, "birth_place", &["birth place", "birthplace", "place of birth", "birth state", "birth city", "birth country", "country of birth", "geburtsort", "lieu de naissance", "lieu naissance", "lugar de nacimiento", "luogo di nascita", "luogo nascita", "geboorteplaats", "miejsce urodzenia", "local de nascimento", "fodelseort", "fodested", "fodeby", "misto narozeni", "место рождения", "出生地"]),
     (Role::Year, "death_year", &["death year", "year of death", "todesjahr", "sterbejahr", "annee de deces", "ano de muerte", "anno di morte", "год смерти"]),
@@ -188,7 +163,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     (Role::Date, "date_of_death", &["date of death", "death date", "dod", "died", "sterbedatum", "todesdatum", "date de deces", "fecha de defuncion", "data di morte", "overlijdensdatum", "data zgonu", "dodsdato", "dodsdatum", "datum umrti", "дата смерти"]),
     (Role::Email, "email", &["email", "e mail", "mail", "email address", "mailadresse", "emailadresse", "e post", "epost", "epostadress", "courriel", "adresse email", "adresse mail", "correo", "correo electronico", "posta elettronica", "emailadres", "adres email", "poczta", "sahkoposti", "eposta", "почта", "электронная почта", "емейл", "邮箱", "电子邮件", "メール", "メールアドレス", "이메일", "البريد الإلكتروني", "דואל"]),
     (Role::Phone, "phone", &["phone", "telephone", "tel", "mobile", "cell", "cellphone", "mobile phone", "phone number", "telephone number", "landline", "fon", "telefon", "telefonnummer", "handy", "handynummer", "mobil", "mobilnummer", "mobiltelefon", "rufnummer", "festnetz", "portable", "telephone portable", "telephone fixe", "telefono", "movil", "celular", "cellulare", "telefone", "telemovel", "telefoon", "telefoonnummer", "mobiel", "gsm", "komorka", "numer telefonu", "telefonni cislo", "puhelin", "puhelinnumero", "telefonszam", "telefonnr", "no hp", "so dien thoai", "fax", "faks", "телефон", "номер телефона", "τηλέφωνο", "电话", "手机", "手机号", "電話", "電話番号", "携帯", "전화", "전화번호", "휴대폰", "الهاتف", "هاتف", "טלפון"]),
-    (Role::HouseNumber, "house_number", &["house number", "house no", "house num", "street number", "street no", "street num", "building number", "numero de calle", "numero calle", "numero de maison", "numero maison", "gatunummer", "hausnummer", "hausnr", "haus nr", "numero de rue", "numero rue", "numero civico", "civico", "huisnummer", "numer domu", "nr domu", "numero de casa", "husnummer", "cislo popisne", "дом", "номер дома"]),
+    (Role::HouseNumber, "house_number", &["house number", "house no", "house num", "street number", "street no", "street num", "building number", "numero de calle", "numero calle", "numero de maison", "numero maison", "gatunummer", "hausnummer", "hausnr", "haus nr", "numero de rue", "numero rue", "numero civico", "civico", "huisnummer", "numer domu", "nr domu", "numero de casa", "husnummer", "cislo popisne", "дом", "номер дома", "huisnr", "huis nr", "house nr", "h no", "bina no", "kapi no"]),
     (Role::AddressLine2, "address_2", &["address 2", "adress 2", "adresse 2", "adres 2", "direccion 2", "indirizzo 2", "endereco 2", "address line 2", "address2", "addr2", "addr 2", "addr line 2", "adresszusatz", "complement adresse", "complement d adresse", "apartment", "apt", "unit", "flat", "suite", "complemento", "toevoeging", "address 3", "address line 3", "квартира"]),
     (Role::Street, "street", &["street", "street address", "street name", "address 1", "address line 1", "address1", "addr1", "addr 1", "addr line1", "addr line 1", "address line1", "address line", "strasse", "strassenname", "str", "rue", "voie", "calle", "via", "indirizzo", "rua", "morada", "logradouro", "straat", "straatnaam", "ulica", "ulice", "gata", "gatuadress", "gade", "vej", "vejnavn", "gateadresse", "katu", "katuosoite", "lahiosoite", "utca", "strada", "sokak", "cadde", "direccion", "domicilio", "endereco", "jalan", "улица", "вулиця", "οδός", "街道", "番地", "거리"]),
     (Role::Address, "address", &["address", "addr", "full address", "adresse", "adress", "anschrift", "adres", "adresa", "osoite", "cim", "location address", "alamat", "dia chi", "адрес", "адреса", "διεύθυνση", "地址", "住所", "주소", "العنوان", "כתובת", "पता"]),
@@ -196,9 +171,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     (Role::State, "state", &["state", "province", "region", "bundesland", "provincia", "estado", "regione", "provincie", "wojewodztwo", "prov", "territory", "lan", "fylke", "область", "регион", "省", "省份", "都道府県", "도"]),
     (Role::State, "county", &["county", "county name", "landkreis", "kreis", "departement", "powiat", "okres", "район"]),
     (Role::Country, "country", &["country", "nation", "nationality", "citizenship", "land", "staat", "pays", "pais", "paese", "kraj", "zeme", "krajina", "maa", "orszag", "tara", "ulke", "drzava", "negara", "country code", "country name", "nationalitat", "staatsangehorigkeit", "nationalite", "nacionalidad", "страна", "країна", "χώρα", "国家", "国", "국가", "البلد", "ארץ", "देश"]),
-    (Role::Postcode, "postcode", &["postcode", "postal code", "post code", "postalcode", "zip", "zip code", "zipcode", "zip5", "plz", "postleitzahl", "code postal", "cp", "codigo postal", "cap", "cep", "kod pocztowy", "postkod", "postnummer", "postnr", "psc", "smerovaci cislo", "postinumero", "iranyitoszam", "cod postal", "posta kodu", "postanski broj", "kode pos", "pcode", "postcode area", "почтовый индекс", "индекс", "邮编", "邮政编码", "郵便番号", "우편번호", "الرمز البريدي", "מיקוד", "पिन कोड", "pincode", "pin code"]),
+    (Role::Postcode, "postcode", &["postcode", "postal code", "post code", "postalcode", "zip", "zip code", "zipcode", "zip5", "plz", "postleitzahl", "code postal", "cp", "codigo postal", "cap", "cep", "kod pocztowy", "postkod", "postnummer", "postnr", "psc", "smerovaci cislo", "postinumero", "iranyitoszam", "cod postal", "posta kodu", "postanski broj", "kode pos", "pcode", "postcode area", "почтовый индекс", "индекс", "邮编", "邮政编码", "郵便番号", "우편번호", "الرمز البريدي", "מיקוד", "पिन कोड", "pincode", "pin code", "pc", "codice postale", "cod postale"]),
     (Role::Company, "company", &["company", "company name", "organisation", "organization", "organisation name", "organization name", "org", "business", "business name", "employer", "employer name", "firm", "firm name", "corporation", "org name", "firma", "firmenname", "firmenbezeichnung", "unternehmen", "unternehmensname", "arbeitgeber", "entreprise", "societe", "raison sociale", "employeur", "denomination", "empresa", "razon social", "azienda", "ragione sociale", "societa", "ditta", "razao social", "nome fantasia", "bedrijf", "bedrijfsnaam", "handelsnaam", "przedsiebiorstwo", "nazwa firmy", "spolka", "foretag", "foretagsnamn", "virksomhed", "selskap", "yritys", "ceg", "cegnev", "sirket", "unvan", "tvrtka", "perusahaan", "institution", "affiliation", "assignee", "account name", "supplier", "supplier name", "vendor", "vendor name", "lieferant", "fournisseur", "proveedor", "restaurant", "restaurant name", "hotel", "hotel name", "venue name", "trade name", "legal name", "dba", "school", "hospital", "facility name", "организация", "компания", "работодатель", "公司", "公司名称", "企业名称", "会社", "会社名", "회사", "회사명", "الشركة", "חברה"]),
-    (Role::Identifier, "national_id", &["ssn", "social security number", "social security", "soc sec", "sin", "nino", "national id", "national insurance", "personal number", "personnummer", "fodselsnummer", "cpr", "cpr nummer", "henkilotunnus", "sozialversicherungsnummer", "svnr", "ahv nummer", "personalausweis", "numero de securite sociale", "nir", "dni", "nif", "nie", "curp", "codice fiscale", "cpf", "bsn", "pesel", "rodne cislo", "cnp", "tc kimlik no", "oib", "aadhaar", "nik", "id card", "nhs number", "nhs", "medicare", "снилс", "身份证号", "身份证", "マイナンバー", "주민등록번호"]),
+    (Role::Identifier, "national_id", &["ssn", "social security number", "social security", "soc sec", "sin", "nino", "national id", "national insurance", "personal number", "personnummer", "fodselsnummer", "cpr", "cpr nummer", "henkilotunnus", "sozialversicherungsnummer", "svnr", "ahv nummer", "personalausweis", "numero de securite sociale", "nir", "dni", "nif", "nie", "curp", "codice fiscale", "cod fiscale", "cpf", "bsn", "pesel", "rodne cislo", "cnp", "tc kimlik no", "oib", "aadhaar", "nik", "id card", "nhs number", "nhs", "medicare", "снилс", "身份证号", "身份证", "マイナンバー", "주민등록번호"]),
     (Role::Identifier, "passport", &["passport", "passport number", "reisepass", "passnummer", "passeport", "pasaporte", "passaporto", "passaporte", "paspoort", "paszport", "паспорт", "护照"]),
     (Role::Identifier, "driving_licence", &["driver license", "drivers license", "drivers lic", "driving licence", "license number", "licence number", "fuhrerschein", "permis de conduire", "rijbewijs"]),
     (Role::Identifier, "tax_id", &["tax id", "tax number", "tin", "ein", "vat", "vat id", "steuernummer", "ust id", "ustid", "umsatzsteuer id", "ustidnr", "umsatzsteuer", "siren", "siret", "cif", "rfc", "partita iva", "p iva", "piva", "cnpj", "btw nummer", "btw", "nip", "tva", "numero tva", "steuer id", "abn", "инн", "税号"]),
@@ -210,7 +185,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     (Role::Identifier, "isrc", &["isrc", "iswc"]),
     (Role::Identifier, "model_number", &["model", "model number", "modelno", "mpn", "part number", "sku", "artikelnummer", "modell", "modele", "modello", "modelo"]),
     (Role::Title, "title", &["title", "product name", "product title", "product", "item", "item name", "song", "song title", "song name", "track", "track name", "track title", "titel", "titre", "titulo", "titolo", "tytul", "titul", "produkt", "produktname", "artikel", "artikelbezeichnung", "produit", "producto", "prodotto", "produto", "paper", "paper title", "article title", "book", "book title", "movie", "film", "movie title", "movie name", "work title", "game", "game title", "name title", "lied", "liedtitel", "chanson", "cancion", "canzone", "game name", "название книги", "标题", "书名", "商品名", "タイトル", "曲名", "제목"]),
-    (Role::People, "authors", &["author", "authors", "autor", "autoren", "auteur", "auteurs", "autore", "autori", "autores", "author names", "creators", "inventors", "director", "directors", "actors", "cast", "star", "stars", "verfasser", "regie", "regisseur", "realisateur", "forfatter", "forfattare", "автор", "авторы", "作者", "著者", "저자"]),
+    (Role::People, "authors", &["author", "authors", "autor", "autoren", "auteur", "auteurs", "autore", "autori", "autores", "author names", "creators", "inventors", "director", "directors", "actors", "cast", "star", "stars", "verfasser", "regie", "regisseur", "realisateur", "forfatter", "forfattare", "автор", "авторы", "作者", "著者", "저자", "creator", "writer", "writers"]),
     (Role::People, "editors", &["editor", "editors", "herausgeber", "redacteur"]),
     (Role::Group, "artist", &["artist", "artist name", "band", "band name", "performer", "singer", "interpret", "kunstler", "artiste", "interprete", "artista", "cantante", "artiest", "wykonawca", "composer", "исполнитель", "歌手", "アーティスト", "가수"]),
     (Role::Group, "album", &["album", "album name", "album title", "release", "release name", "альбом", "专辑"]),

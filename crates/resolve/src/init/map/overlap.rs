@@ -3,6 +3,7 @@
 use super::Profile;
 use crate::init::recognise::Meaning;
 use crate::init::role::Role;
+use crate::init::sample::ColumnSample;
 
 /// Columns of which this share of values is shared mean the same.
 const SHARED_MIN: f64 = 0.3;
@@ -49,6 +50,17 @@ fn is_open(meaning: &Meaning) -> bool {
     meaning.score == 0.0 && !meaning.is_sure && meaning.role != Role::Label
 }
 
+/// Returns the columns that say something of the entity: numbers of houses are numbers of records too.
+fn beside_key<'a>(
+    profile: &'a Profile,
+    meanings: &'a [Meaning],
+) -> impl Iterator<Item = (&'a ColumnSample, &'a Meaning)> {
+    let columns = profile.sample.columns.iter().zip(meanings).enumerate();
+    columns
+        .filter(|(column, _)| *column != profile.key)
+        .map(|(_, column)| column)
+}
+
 /// Learns from a column whose meaning is sure.
 fn by_known(
     profiles: &[Profile],
@@ -67,7 +79,7 @@ fn by_known(
         .enumerate()
         .filter(|(other, _)| *other != source);
     let (shared, known) = others
-        .flat_map(|(_, (profile, meanings))| profile.sample.columns.iter().zip(meanings))
+        .flat_map(|(_, (profile, meanings))| beside_key(profile, meanings))
         .filter(|(_, known)| known.is_sure && !known.role.is_left_out())
         .map(|(other, known)| (sketch.overlap(other), known))
         .max_by(|x, y| x.0.total_cmp(&y.0))?;
@@ -114,7 +126,7 @@ fn by_few(
         .enumerate()
         .filter(|(other, _)| *other != source);
     let (_, (other, known)) = others
-        .flat_map(|(_, (profile, meanings))| profile.sample.columns.iter().zip(meanings))
+        .flat_map(|(_, (profile, meanings))| beside_key(profile, meanings))
         .filter(|(other, known)| is_class(known) && other.distinct() >= FEW_MIN)
         .map(|(other, known)| (sketch.overlap(other), (other, known)))
         .filter(|(shared, _)| *shared >= SHARED_FEW_MIN)
@@ -145,7 +157,7 @@ fn by_unknown(profiles: &[Profile], source: usize, column: usize) -> Option<Mean
     let sketch = &profiles[source].sample.columns[column];
     let earlier = profiles[..source].iter();
     let (shared, known) = earlier
-        .flat_map(|profile| profile.sample.columns.iter().zip(&profile.meanings))
+        .flat_map(|profile| beside_key(profile, &profile.meanings))
         .filter(|(_, known)| is_open(known) && known.role != Role::Internal)
         .map(|(other, known)| (sketch.overlap(other), known))
         .max_by(|x, y| x.0.total_cmp(&y.0))?;

@@ -9,9 +9,13 @@ use super::whole::share_with_part;
 use super::{Draft, Mapped, Profile, one, quoted};
 use crate::init::lexicon::MAIDEN_NAME;
 use crate::init::role::Role;
+use crate::init::shape::ShortOrder;
 
 /// If so many years have two digits it is no slip.
 const SHORT_YEARS_MIN: f64 = 0.02;
+
+/// So many values of six digits must be days in one order.
+const SHORT_DATES_MIN: f64 = 0.9;
 
 /// The most columns of one field.
 const COLUMNS_MAX: usize = 4;
@@ -113,6 +117,13 @@ fn one_field(draft: &mut Draft, field: &str, mut columns: Vec<usize>) {
             remark = format!("{remark}; years of two digits get their century");
             one(&whole_years(&column))
         }
+        OneOrMany::One(column)
+            if matches!(role, Role::BirthDate | Role::Date)
+                && matches!(used[..], [c] if profile.shapes[c].short_date > SHORT_DATES_MIN) =>
+        {
+            "the values are dates of six digits".clone_into(&mut remark);
+            one(&dotted(&column, profile.shapes[used[0]].short_order))
+        }
         other => other,
     };
     // Jr and Junior are one, and titles are no suffixes.
@@ -130,6 +141,19 @@ fn one_field(draft: &mut Draft, field: &str, mut columns: Vec<usize>) {
         is_sure,
     };
     draft.insert(field, role, mapped);
+}
+
+/// Returns the expression that writes a date of six digits with dots.
+fn dotted(column: &str, order: ShortOrder) -> String {
+    let digits = format!("lpad(cast({} as varchar), 6, '0')", quoted(column));
+    let parts = order
+        .starts()
+        .map(|start| format!("substr({digits}, {}, 2)", start + 1));
+    format!(
+        "case when {} <> '' then concat_ws('.', {}) end",
+        quoted(column),
+        parts.join(", ")
+    )
 }
 
 /// Returns the expression that gives years of two digits their century, as dates of two digits get it.

@@ -43,6 +43,8 @@ impl Draw {
             "day" => format!("{}", 1 + self.below(31)),
             "month" => format!("{:02}", 1 + self.below(12)),
             "short" => format!("{}{:02}", self.of("' 19"), self.below(100)),
+            "sixdigits" => format!("{:02}{:02}{:02}", self.below(100), 1 + self.below(12), 1 + self.below(28)),
+            "initials" => self.of("A.G. K.G. J. A. S.A. B.V."),
             "year" => format!("{}", 1_950 + self.below(70)),
             "street" => format!("{} {} street", 1 + self.below(200), self.word()),
             "whole" => format!("{} {} street, {} {:05}", 1 + self.below(200), self.word(), self.value("city"), 10_000 + self.below(80_000)),
@@ -706,4 +708,82 @@ fn years_of_two_digits_get_their_century() {
         panic!("{mapping:?}");
     };
     assert!(text.contains("regexp_replace"), "{text}");
+}
+
+/// The fields of each of two sources and their columns.
+fn both(one: &[(&str, &str)], other: &[(&str, &str)]) -> [BTreeMap<String, Vec<String>>; 2] {
+    let mut profiles = [profile("one", one), profile("other", other)];
+    let fields = map(&mut profiles);
+    [0, 1].map(|source| told(&profiles, &fields, source))
+}
+
+/// A street without its number met one with it, and a relative's surname the whole name.
+#[test]
+fn parts_stand_together_where_another_source_has_the_whole() {
+    let names = [("prenom", "given"), ("nom", "surname")];
+    let parts = [
+        ("nom_pere", "surname"),
+        ("prenom_pere", "given"),
+        ("rue", "title"),
+        ("hausnummer", "small"),
+    ];
+    let wholes = [("father", "two"), ("street", "street")];
+    let [parts, wholes] = both(
+        &[names, [parts[0], parts[1]]].concat(),
+        &[names, [wholes[0], wholes[1]]].concat(),
+    );
+    assert_eq!(parts["father_name"], ["prenom_pere", "nom_pere"]);
+    assert_eq!(wholes["father_name"], ["father"]);
+    let [parts, wholes] = both(
+        &[("name", "two"), ("rue", "word"), ("hausnummer", "small")],
+        &[("name", "two"), ("street", "street")],
+    );
+    assert_eq!(parts["street"], ["rue", "hausnummer"]);
+    assert_eq!(wholes["street"], ["street"]);
+}
+
+/// Two lists without a column in common were refused.
+#[test]
+fn all_words_are_compared_where_no_column_means_the_same() {
+    let [split, joined] = both(
+        &[("drug", "word"), ("colour", "title")],
+        &[("entry", "long")],
+    );
+    assert_eq!(split["title"], ["drug", "colour"]);
+    assert_eq!(joined["title"], ["entry"]);
+}
+
+/// Initials passed for legal forms, and a source of people then for one of firms.
+#[test]
+fn initials_are_no_legal_forms() {
+    let columns = [("voorletters", "initials"), ("achternaam", "surname")];
+    check(&columns, &[("company", ""), ("surname", "achternaam")]);
+}
+
+/// Numbers of houses were taken for the numbers of records in another source.
+#[test]
+fn keys_of_other_sources_tell_nothing() {
+    let keys = |name: &str, count: usize| {
+        let rows = (0..count).map(|row| vec![(row + 1).to_string(), (row % 199 + 1).to_string()]);
+        let rows: Vec<Vec<String>> = rows.collect();
+        let sample = SourceSample::of_rows(&["nr", name], &rows);
+        Profile::new(name.to_owned(), sample, 0)
+    };
+    let mut profiles = [keys("aa", 600), keys("bb", 600)];
+    profiles[0].meanings[1].role = Role::Internal;
+    overlap::learn(&mut profiles);
+    assert_ne!(profiles[1].meanings[1].field, "nr");
+}
+
+/// Six digits passed for a code that no two lists shared.
+#[test]
+fn dates_of_six_digits_are_dates() {
+    let mut profiles = [profile("only", &[("name", "two"), ("dob", "sixdigits")])];
+    let fields = map(&mut profiles);
+    let mapping = &fields.fields["date_of_birth"].mapped[&0].mapping;
+    let FieldMapping::From(OneOrMany::One(text)) = mapping else {
+        panic!("{mapping:?}");
+    };
+    // Year, month and day are written the other way round.
+    assert!(text.contains("6, '0'), 5, 2)"), "{text}");
 }

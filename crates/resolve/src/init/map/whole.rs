@@ -1,11 +1,11 @@
 //! Columns that belong together: whole names and addresses hold several fields, parts of a place or date make one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sameas_record::{FieldKind, Locale, Normalizer, Part};
 use sameas_source::{FieldMapping, OneOrMany};
 
-use super::{Draft, FILLED_MIN, Mapped, Profile, one, quoted};
+use super::{Draft, FILLED_MIN, Field, Mapped, Profile, one, quoted};
 use crate::init::recognise::{Meaning, Subject};
 use crate::init::role::Role;
 use crate::init::settle::{holds, subject_of};
@@ -22,6 +22,9 @@ const NEARLY_ALL: f64 = 0.9;
 
 /// A whole name that holds its parts in this share of rows says nothing that they do not.
 const HOLDS_MIN: f64 = 0.5;
+
+/// Streets hold their house numbers if this share of them does.
+const NUMBERED_MIN: f64 = 0.5;
 
 /// Whole names have middle names worth a field if this share of them does.
 const MIDDLE_MIN: f64 = 0.15;
@@ -101,7 +104,22 @@ fn beside_parts(draft: &mut Draft, names: &Names, surname: usize, given: usize) 
 fn taken_apart(draft: &mut Draft, names: &Names) {
     let text = draft.profile.column_name(names.full).to_owned();
     let remark = "taken apart, so that it compares with given names and surnames";
-    insert_parts(draft, names, text, remark);
+    if draft.profile.surname_first.contains(&names.full) {
+        let remark = format!("{remark}; the surname stands first");
+        insert_parts(draft, names, with_comma(&text), &remark);
+    } else {
+        insert_parts(draft, names, text, remark);
+    }
+}
+
+/// Returns the expression that puts a comma behind the surname that stands first, and what belongs to it.
+fn with_comma(column: &str) -> String {
+    const PARTICLES: &str =
+        "de|da|do|dos|di|del|della|dal|dalla|degli|lo|la|le|el|al|van|von|der|den|ter|du|st";
+    format!(
+        r"regexp_replace({}, '^((?:(?:{PARTICLES}) +)*[^ ,]+) +([^,]+)$', '\1, \2', 'i')",
+        quoted(column)
+    )
 }
 
 /// Whole names beside a column of given names or of surnames alone: what is missing comes from the whole.
@@ -207,6 +225,50 @@ fn insert_parts(draft: &mut Draft, names: &Names, text: String, remark: &str) {
     }
 }
 
+/// Returns the relatives of whom a source has whole names.
+pub(super) fn relatives_of(profile: &Profile) -> impl Iterator<Item = &str> {
+    let fields = profile.meanings.iter().map(|meaning| &meaning.field);
+    let relatives = fields.filter_map(|field| field.strip_suffix("_name"));
+    relatives.filter(|relative| {
+        has_relative(profile, relative, "name").is_some()
+            && has_relative(profile, relative, "given_name").is_none()
+    })
+}
+
+/// Returns the column of a part of a relative's name.
+fn has_relative(profile: &Profile, relative: &str, part: &str) -> Option<usize> {
+    let field = format!("{relative}_{part}");
+    (0..profile.meanings.len()).find(|&c| {
+        let meaning = &profile.meanings[c];
+        let is_one = meaning.role == Role::Relative && meaning.field == field;
+        is_one && c != profile.key && profile.useless(c).is_none()
+    })
+}
+
+/// Maps the names of relatives of which another source has whole names: their parts together.
+pub(super) fn relatives(draft: &mut Draft, whole: &BTreeSet<String>) {
+    let profile = draft.profile;
+    for relative in whole {
+        let column = |part: &str| has_relative(profile, relative, part);
+        let given = column("given_name");
+        // A name beside a given name is the surname.
+        let surname = column("surname").or(column("name").filter(|_| given.is_some()));
+        let columns: Vec<usize> = given.into_iter().chain(surname).collect();
+        let names = columns.iter().map(|&c| quoted(profile.column_name(c)));
+        let names: Vec<String> = names.collect();
+        if names.is_empty() || given.is_none() && column("name").is_some() {
+            continue;
+        }
+        let mapped = Mapped {
+            mapping: FieldMapping::From(one(&format!("concat_ws(' ', {})", names.join(", ")))),
+            is_sure: columns.iter().all(|&c| profile.meanings[c].is_sure),
+            columns,
+            remark: "given name and surname together, as another source has them".to_owned(),
+        };
+        draft.insert(&format!("{relative}_name"), Role::Relative, mapped);
+    }
+}
+
 /// Maps whole addresses: taken apart into street and postcode, or put beside the columns of both.
 pub(super) fn addresses(draft: &mut Draft) {
     let profile = draft.profile;
@@ -245,6 +307,91 @@ pub(super) fn addresses(draft: &mut Draft) {
         };
         draft.insert(field, role, mapped);
     }
+}
+
+/// Maps all words of each source as one text, where no column of one means what a column of another
+/// does: what one source has in columns another has in a sentence.
+pub(super) fn texts(
+    profiles: &[Profile],
+    fields: &mut BTreeMap<String, Field>,
+    left_out: &mut [Vec<(String, String)>],
+) {
+    let mut mapped = BTreeMap::new();
+    for (source, profile) in profiles.iter().enumerate() {
+        let is_content = |c: &usize| {
+            let shape = &profile.shapes[*c];
+            *c != profile.key
+                && profile.useless(*c).is_none()
+                && profile.meanings[*c].role != Role::Label
+                && shape.number < 0.5
+                && shape.date < 0.5
+        };
+        let columns: Vec<usize> = (0..profile.meanings.len()).filter(is_content).collect();
+        if columns.is_empty() {
+            return;
+        }
+        let names = columns.iter().map(|&c| quoted(profile.column_name(c)));
+        let names: Vec<String> = names.collect();
+        let entry = Mapped {
+            mapping: FieldMapping::From(one(&format!("concat_ws(' ', {})", names.join(", ")))),
+            columns,
+            remark:
+                "no column means surely what one of another source does, so all words are compared"
+                    .to_owned(),
+            is_sure: false,
+        };
+        mapped.insert(source, entry);
+    }
+    for (source, entry) in &mapped {
+        let is_used = |name: &String| {
+            let mut columns = entry.columns.iter();
+            columns.any(|&c| profiles[*source].column_name(c) == name)
+        };
+        left_out[*source].retain(|(name, _)| !is_used(name));
+    }
+    let role = Role::Title;
+    let field = Field {
+        role,
+        kind: role.kind(),
+        mapped,
+    };
+    fields.insert("title".to_owned(), field);
+}
+
+/// Tells whether a source writes house numbers into the street.
+pub(super) fn has_numbered_streets(profile: &Profile) -> bool {
+    let column = profile
+        .best(Role::Address)
+        .or_else(|| profile.best(Role::Street));
+    column.is_some_and(|column| profile.shapes[column].house_number >= NUMBERED_MIN)
+}
+
+/// Maps street and house number as one where another source writes them so: what has a column of its own
+/// here meets nothing there.
+pub(super) fn streets(draft: &mut Draft) {
+    let profile = draft.profile;
+    let (Some(street), Some(number)) =
+        (profile.best(Role::Street), profile.best(Role::HouseNumber))
+    else {
+        return;
+    };
+    if draft.has("street") || has_numbered_streets(profile) {
+        return;
+    }
+    let name = |c: usize| quoted(profile.column_name(c));
+    // A number without its street is no address.
+    let text = format!(
+        "case when {street} <> '' then concat_ws(' ', {street}, nullif(cast({number} as varchar), '')) end",
+        street = name(street),
+        number = name(number),
+    );
+    let mapped = Mapped {
+        mapping: FieldMapping::From(one(&text)),
+        columns: vec![street, number],
+        remark: "street and house number together, as another source has them".to_owned(),
+        is_sure: profile.meanings[street].is_sure,
+    };
+    draft.insert("street", Role::Street, mapped);
 }
 
 /// Maps latitude and longitude as one place: how near two records are, neither tells alone.

@@ -76,6 +76,7 @@ async fn batches(bytes: Vec<u8>, columns: &[usize]) -> Result<Vec<RecordBatch>, 
         store,
         meta,
         constants: Vec::new(),
+        encoding: crate::Encoding::default(),
     };
     let content = Arc::new(probe(&file).await.ok_or("broken.arrow tells nothing")?);
     let schema = Arc::new(content.schema.project(columns).unwrap());
@@ -101,6 +102,7 @@ async fn blocks(bytes: Vec<u8>) -> Vec<Block> {
         store,
         meta,
         constants: Vec::new(),
+        encoding: crate::Encoding::default(),
     })
     .await
     .unwrap();

@@ -10,6 +10,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use super::{DataFile, Fate, Finder, GLOB, Named, fate_of_folder, without_secrets};
+use crate::descriptor::Encoding;
 use crate::error::{OpenError, StoreCause};
 
 /// The objects that one address may name.
@@ -159,6 +160,7 @@ impl Remote<'_> {
             store: Arc::clone(&self.store),
             meta,
             constants: Vec::new(),
+            encoding: Encoding::default(),
         }
     }
 }
