@@ -3,6 +3,7 @@
 mod days;
 mod overlap;
 mod plain;
+mod relatives;
 mod whole;
 mod words;
 
@@ -131,6 +132,13 @@ impl Profile {
     fn column_name(&self, column: usize) -> &str {
         &self.sample.columns[column].name
     }
+
+    /// Maps several columns as one text, the words of one behind those of another.
+    fn joined(&self, columns: &[usize]) -> FieldMapping {
+        let names = columns.iter().map(|&c| quoted(self.column_name(c)));
+        let names: Vec<String> = names.collect();
+        FieldMapping::From(one(&format!("concat_ws(' ', {})", names.join(", "))))
+    }
 }
 
 /// How clearly a column has its role.
@@ -198,7 +206,7 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
     days::learn(profiles);
     profiles.iter_mut().for_each(demote);
     let has_numbered_streets = profiles.iter().any(whole::has_numbered_streets);
-    let relatives = profiles.iter().flat_map(whole::relatives_of);
+    let relatives = profiles.iter().flat_map(relatives::named_in);
     let relatives: BTreeSet<String> = relatives.map(str::to_owned).collect();
     let mut fields: BTreeMap<String, Field> = BTreeMap::new();
     let mut left_out = vec![Vec::new(); profiles.len()];
@@ -215,7 +223,7 @@ pub(super) fn map(profiles: &mut [Profile]) -> Fields {
             left_out,
         };
         whole::names(&mut draft);
-        whole::relatives(&mut draft, &relatives);
+        relatives::map(&mut draft, &relatives);
         whole::addresses(&mut draft);
         if has_numbered_streets {
             whole::streets(&mut draft);

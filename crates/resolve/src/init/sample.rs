@@ -136,7 +136,7 @@ impl SourceSample {
         let readable: Vec<usize> = (0..self.columns.len())
             .filter(|&index| self.columns[index].is_readable)
             .collect();
-        let mut folds = Folds::default();
+        let mut folds = Folds::new();
         for row in 0..batch.num_rows() {
             self.row_count += 1;
             let mut row_hash = 0;
@@ -236,21 +236,26 @@ impl ColumnSample {
 }
 
 /// Values without what systems write differently: case, accents and the signs between letters and digits.
-#[derive(Default)]
 struct Folds {
-    locale: Locale,
+    normalizer: Normalizer,
     text: String,
 }
 
 impl Folds {
+    fn new() -> Self {
+        Self {
+            normalizer: Normalizer::new(FieldKind::Text, None, &Locale::default()),
+            text: String::new(),
+        }
+    }
+
     fn hash_of(&mut self, value: &str) -> u64 {
         self.text.clear();
         if value.is_ascii() {
             self.text.push_str(value);
             self.text.make_ascii_lowercase();
         } else {
-            let text = Normalizer::new(FieldKind::Text, None, &self.locale);
-            text.normalize(value, &mut self.text);
+            self.normalizer.normalize(value, &mut self.text);
         }
         self.text.retain(char::is_alphanumeric);
         // Signs alone are still a value.

@@ -225,50 +225,6 @@ fn insert_parts(draft: &mut Draft, names: &Names, text: String, remark: &str) {
     }
 }
 
-/// Returns the relatives of whom a source has whole names.
-pub(super) fn relatives_of(profile: &Profile) -> impl Iterator<Item = &str> {
-    let fields = profile.meanings.iter().map(|meaning| &meaning.field);
-    let relatives = fields.filter_map(|field| field.strip_suffix("_name"));
-    relatives.filter(|relative| {
-        has_relative(profile, relative, "name").is_some()
-            && has_relative(profile, relative, "given_name").is_none()
-    })
-}
-
-/// Returns the column of a part of a relative's name.
-fn has_relative(profile: &Profile, relative: &str, part: &str) -> Option<usize> {
-    let field = format!("{relative}_{part}");
-    (0..profile.meanings.len()).find(|&c| {
-        let meaning = &profile.meanings[c];
-        let is_one = meaning.role == Role::Relative && meaning.field == field;
-        is_one && c != profile.key && profile.useless(c).is_none()
-    })
-}
-
-/// Maps the names of relatives of which another source has whole names: their parts together.
-pub(super) fn relatives(draft: &mut Draft, whole: &BTreeSet<String>) {
-    let profile = draft.profile;
-    for relative in whole {
-        let column = |part: &str| has_relative(profile, relative, part);
-        let given = column("given_name");
-        // A name beside a given name is the surname.
-        let surname = column("surname").or(column("name").filter(|_| given.is_some()));
-        let columns: Vec<usize> = given.into_iter().chain(surname).collect();
-        let names = columns.iter().map(|&c| quoted(profile.column_name(c)));
-        let names: Vec<String> = names.collect();
-        if names.is_empty() || given.is_none() && column("name").is_some() {
-            continue;
-        }
-        let mapped = Mapped {
-            mapping: FieldMapping::From(one(&format!("concat_ws(' ', {})", names.join(", ")))),
-            is_sure: columns.iter().all(|&c| profile.meanings[c].is_sure),
-            columns,
-            remark: "given name and surname together, as another source has them".to_owned(),
-        };
-        draft.insert(&format!("{relative}_name"), Role::Relative, mapped);
-    }
-}
-
 /// Maps whole addresses: taken apart into street and postcode, or put beside the columns of both.
 pub(super) fn addresses(draft: &mut Draft) {
     let profile = draft.profile;
@@ -330,10 +286,8 @@ pub(super) fn texts(
         if columns.is_empty() {
             return;
         }
-        let names = columns.iter().map(|&c| quoted(profile.column_name(c)));
-        let names: Vec<String> = names.collect();
         let entry = Mapped {
-            mapping: FieldMapping::From(one(&format!("concat_ws(' ', {})", names.join(", ")))),
+            mapping: profile.joined(&columns),
             columns,
             remark:
                 "no column means surely what one of another source does, so all words are compared"

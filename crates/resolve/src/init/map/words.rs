@@ -86,15 +86,17 @@ pub(super) fn learn(profiles: &mut [Profile]) {
         for column in (0..profile.meanings.len()).filter(|&column| column != profile.key) {
             let meaning = &profile.meanings[column];
             let is_whole = meaning.role == Role::FullName;
-            let found = if may_be_names(profile, column) {
-                whole_name(&texts(profile, column), &given, &surnames, &people)
-            } else {
-                None
-            };
+            let is_asked = may_be_names(profile, column);
+            if !is_whole && !is_asked {
+                continue;
+            }
+            let texts = texts(profile, column);
+            let found = is_asked.then(|| whole_name(&texts, &given, &surnames, &people));
+            let found = found.flatten();
             let is_full = found
                 .as_ref()
                 .map_or(is_whole, |found| found.role == Role::FullName);
-            let is_reversed = is_full && is_surname_first(&texts(profile, column), &given);
+            let is_reversed = is_full && is_surname_first(&texts, &given);
             learnt.push((
                 source,
                 column,
