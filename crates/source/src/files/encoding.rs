@@ -61,13 +61,15 @@ mod tests {
     fn every_byte_is_read_as_what_it_stands_for() {
         let mut text = String::new();
         let raw: &[u8] = b"caf\xE9;\x80 5;\x93Au\xDFen\x94;\x81";
-        FromWindows1252::new(raw).read_to_string(&mut text).unwrap();
+        FromWindows1252::new(raw)
+            .read_to_string(&mut text)
+            .expect("memory can be read");
         assert_eq!(text, "café;€ 5;“Außen”;\u{FFFD}");
         let long = vec![0xFC; 3 * PIECE_LEN + 5];
         let mut text = String::new();
         FromWindows1252::new(long.as_slice())
             .read_to_string(&mut text)
-            .unwrap();
+            .expect("memory can be read");
         assert_eq!(text.chars().count(), long.len());
         assert!(text.chars().all(|c| c == 'ü'));
     }
